@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands: everything that changes the network, stamped by the shell, applied by the core, kept in
+ * the journal. The header of a command and the payload of each kind, with their canonical bytes.
+ * docs/spec/commands.md. */
+#ifndef EE_CORE_COMMAND_H
+#define EE_CORE_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/crypto.h"
+#include "base/money.h"
+#include "base/text.h"
+#include "core/deployment.h"
+
+enum { EE_CORE_VERSION = 1, EE_COMMAND_PAYLOAD_MAX = 98304, EE_COMMAND_SIZE_MAX = 98304 + 256 };
+enum { EE_ID_SIZE = 16, EE_CHECK_SLOTS_MAX = 512, EE_REFERENCE_MAX = 64, EE_MEMO_MAX = 128 };
+
+enum ee_actor_kind {
+    EE_ACTOR_SYSTEM = 1,  /* the control plane itself; name empty */
+    EE_ACTOR_ACCOUNT = 2, /* name of the account whose key authenticated */
+    EE_ACTOR_ADMIN = 3,   /* the admin key; never money, never measurements */
+};
+
+enum ee_command_kind {
+    EE_COMMAND_GENESIS = 1,         /* system; first of every journal; payload: canonical genesis */
+    EE_COMMAND_BOOT = 2,            /* system; a control plane started */
+    EE_COMMAND_TICK = 3,            /* system; empty payload; closes whatever is due at its time */
+    EE_COMMAND_ACCOUNT_CREATE = 10, /* admin */
+    EE_COMMAND_KEY_CREATE = 11,     /* account: another API key for itself */
+    EE_COMMAND_KEY_REVOKE = 12,     /* account */
+    EE_COMMAND_MINT = 13,           /* any account: the issuer's signature counts */
+    EE_COMMAND_TRANSFER = 14,       /* account */
+    EE_COMMAND_NODE_ENROL = 20,     /* operator: signed enrolment */
+    EE_COMMAND_NODE_PRICE = 21,     /* operator */
+    EE_COMMAND_NODE_ADMIT = 22,     /* system: the agent's evidence verified */
+    EE_COMMAND_NODE_LOST = 23,      /* system: the agent's session ended */
+    EE_COMMAND_LEASE_RESERVE = 30,  /* account: choose a node, reserve, lock */
+    EE_COMMAND_LEASE_START = 31,    /* account: sealed secrets handed over */
+    EE_COMMAND_LEASE_RUNNING = 32,  /* system: the agent reports it runs */
+    EE_COMMAND_LEASE_END = 33,      /* system: exited, failed to start */
+    EE_COMMAND_LEASE_STOP = 34,     /* account: stop an app or job */
+    EE_COMMAND_SLOT_MISSED = 35,    /* system: a check was missed */
+    EE_COMMAND_CHECKS = 36,         /* system: all checks of a period; decides and settles */
+    EE_COMMAND_ALLOW = 40, /* any: founding key's signature counts; adds or retires a measurement */
+};
+
+struct ee_command {
+    uint16_t core_version;
+    uint64_t seq;     /* from 1, gapless */
+    uint64_t time_us; /* strictly rising, microseconds since 1970 */
+    uint8_t random[32];
+    enum ee_actor_kind actor_kind;
+    char actor[EE_NAME_MAX + 1];
+    uint8_t id[EE_ID_SIZE]; /* idempotency; all zero: none */
+    enum ee_command_kind kind;
+    struct ee_bytes payload; /* borrowed */
+};
+
+EE_MUST_USE enum ee_err ee_command_encode(const struct ee_command *command, struct ee_writer *out);
+EE_MUST_USE enum ee_err ee_command_decode(struct ee_bytes bytes, struct ee_command *out);
+/* id = first half of SHA-256(account, client key), both length-prefixed. */
+void ee_command_id(const struct ee_crypto *crypto, const char *account, struct ee_bytes client_key,
+                   uint8_t out[EE_ID_SIZE]);
+const char *ee_command_kind_name(enum ee_command_kind kind);
+
+/* ---- payloads; each with _encode(const *, writer) and _decode(bytes, *), strict ---- */
+
+struct ee_boot {
+    uint64_t epoch; /* one more than the last */
+    uint8_t
+        state_hash[32]; /* of the state the replay reached: a replay that differs is found here */
+    uint8_t anchored;   /* 0: nobody could be asked for a higher checkpoint */
+};
+
+enum ee_account_kind { EE_ACCOUNT_USER = 1, EE_ACCOUNT_OPERATOR = 2 };
+enum ee_scope {
+    EE_SCOPE_READ = 1,  /* see own things */
+    EE_SCOPE_RUN = 2,   /* jobs and apps */
+    EE_SCOPE_SPEND = 4, /* transfer credits */
+    EE_SCOPE_NODES = 8, /* operator: enrol, price */
+    EE_SCOPE_KEYS = 16, /* make and revoke keys */
+    EE_SCOPE_ALL = 31,
+};
+
+struct ee_key_create {    /* the client makes the key, only its hash travels */
+    uint8_t key_hash[32]; /* SHA-256 of the whole key text */
+    uint32_t scopes;
+    uint64_t expires_s; /* seconds since 1970; at most 10 years ahead */
+    char label[EE_NAME_MAX + 1];
+};
+
+struct ee_account_create {
+    char name[EE_NAME_MAX + 1];
+    enum ee_account_kind kind;
+    uint8_t public_key[EE_ED25519_KEY_SIZE]; /* operators sign enrolments with it; zero for users */
+    struct ee_key_create first_key;
+};
+
+struct ee_key_revoke {
+    uint8_t key_hash[32];
+};
+
+struct ee_mint {
+    char account[EE_NAME_MAX + 1];
+    struct ee_money amount;
+    char reference[EE_REFERENCE_MAX + 1];         /* external, unique for ever */
+    uint8_t signature[EE_ED25519_SIGNATURE_SIZE]; /* over ee_mint_message */
+};
+/* What the issuer signs: label "ee-mint" v1, network id, account, amount, reference. */
+EE_MUST_USE enum ee_err ee_mint_message(const uint8_t network_id[32], const struct ee_mint *mint,
+                                        struct ee_writer *out);
+
+struct ee_transfer_credits {
+    char to[EE_NAME_MAX + 1];
+    struct ee_money amount;
+    char memo[EE_MEMO_MAX + 1];
+};
+
+struct ee_node_enrol {
+    char node[EE_NAME_MAX + 1];
+    uint8_t platform_id[16];
+    uint8_t agent_key[EE_ED25519_KEY_SIZE]; /* the agent's identity key */
+    uint32_t vcpus;                         /* offered */
+    int64_t price_nanos;                    /* per vCPU-hour */
+    char region[EE_NAME_MAX + 1];
+    uint8_t signature[EE_ED25519_SIGNATURE_SIZE]; /* the operator's, over ee_node_enrol_message */
+};
+/* What the operator signs: label "ee-enrolment" v1, network id, operator, node, platform id, agent
+ * key. */
+EE_MUST_USE enum ee_err ee_node_enrol_message(const uint8_t network_id[32],
+                                              const char *operator_name,
+                                              const struct ee_node_enrol *enrol,
+                                              struct ee_writer *out);
+
+struct ee_node_price {
+    char node[EE_NAME_MAX + 1];
+    int64_t price_nanos;
+};
+
+struct ee_node_admit {
+    char node[EE_NAME_MAX + 1];
+    uint8_t agent_key[EE_ED25519_KEY_SIZE]; /* from the verified claims */
+    uint8_t platform_id[16];                /* from the verified PCK certificate */
+    uint8_t measurement[32];                /* digest, from the verified quote */
+    uint8_t sealing_key[EE_X25519_KEY_SIZE];
+    uint8_t evidence_hash[32]; /* of the exchanged evidence document */
+    uint8_t collateral_hash[32];
+    uint32_t vcpus; /* measured online */
+    uint64_t epoch; /* the agent's session epoch; must rise */
+    uint8_t simulated;
+};
+
+struct ee_node_lost {
+    char node[EE_NAME_MAX + 1];
+    uint64_t epoch; /* of the session that ended; ignored when a newer one is admitted */
+};
+
+enum ee_workload_kind { EE_WORKLOAD_JOB = 1, EE_WORKLOAD_APP = 2 };
+
+struct ee_lease_reserve {
+    enum ee_workload_kind workload;
+    char name[EE_NAME_MAX + 1]; /* of the app or job, owned by the account that first used it */
+    uint32_t vcpus;
+    int64_t max_price_nanos;    /* 0: any */
+    char node[EE_NAME_MAX + 1]; /* empty: any; else only this one */
+    struct ee_bytes deployment; /* canonical, at most EE_DEPLOYMENT_SIZE_MAX */
+};
+
+struct ee_lease_start {
+    uint8_t lease[EE_ID_SIZE];
+    uint8_t sealed_hash[32]; /* of the sealed secrets the client handed over */
+};
+
+struct ee_lease_running {
+    uint8_t lease[EE_ID_SIZE];
+};
+
+enum ee_end_reason {
+    EE_END_EXITED = 1,       /* the workload ended by itself; exit code valid */
+    EE_END_START_FAILED = 2, /* never ran: refunded */
+    EE_END_STOPPED = 3,      /* by its launcher */
+    EE_END_NODE_LOST = 4,    /* the node was unreachable too long */
+    EE_END_CREDITS = 5,      /* no credits for the next period */
+    EE_END_START_TIMEOUT = 6,
+    EE_END_AGENT_LOST_IT = 7, /* the agent is back but no longer runs it */
+};
+
+struct ee_lease_end {
+    uint8_t lease[EE_ID_SIZE];
+    enum ee_end_reason reason;
+    int32_t exit_code;
+    uint8_t output_hash[32]; /* of the sealed output blob; zero: none */
+};
+
+struct ee_lease_stop {
+    char name[EE_NAME_MAX + 1];
+};
+
+enum ee_check_kind { EE_CHECK_HEALTH = 1, EE_CHECK_ATTESTATION = 2 };
+enum ee_check_outcome { EE_CHECK_VOID = 0, EE_CHECK_OK = 1, EE_CHECK_MISSED = 2 };
+
+struct ee_slot_missed {
+    uint8_t lease[EE_ID_SIZE];
+    uint32_t period; /* index, from 0 */
+    enum ee_check_kind kind;
+    uint32_t slot;
+    enum ee_err why;
+};
+
+/* All checks of one period of one lease, a byte (ee_check_outcome) per slot from the period's
+ * start. */
+struct ee_checks {
+    uint8_t lease[EE_ID_SIZE];
+    uint32_t period;
+    uint32_t health_count;
+    uint8_t health[EE_CHECK_SLOTS_MAX];
+    uint32_t attestation_count;
+    uint8_t attestation[EE_CHECK_SLOTS_MAX];
+    uint8_t evidence_root[32]; /* Merkle root over the hashes of the evidence documents of the OK
+                                  attestations */
+};
+
+struct ee_allow_change {
+    uint8_t add; /* 1 add, 0 retire */
+    uint8_t role;
+    uint8_t measurement[32];
+    char label[EE_NAME_MAX + 1];
+    uint64_t
+        number; /* 1, 2, ...: one more than the last change, so that none is replayed or left out */
+    uint8_t signature[EE_ED25519_SIGNATURE_SIZE];
+};
+/* What the founding key signs: label "ee-allow" v1, network id and every field above but the
+ * signature. */
+EE_MUST_USE enum ee_err ee_allow_change_message(const uint8_t network_id[32],
+                                                const struct ee_allow_change *change,
+                                                struct ee_writer *out);
+
+#define EE_PAYLOADS(ROW)                                                                           \
+    ROW(boot)                                                                                      \
+    ROW(account_create)                                                                            \
+    ROW(key_create)                                                                                \
+    ROW(key_revoke)                                                                                \
+    ROW(mint)                                                                                      \
+    ROW(transfer_credits)                                                                          \
+    ROW(node_enrol)                                                                                \
+    ROW(node_price)                                                                                \
+    ROW(node_admit)                                                                                \
+    ROW(node_lost)                                                                                 \
+    ROW(lease_reserve)                                                                             \
+    ROW(lease_start)                                                                               \
+    ROW(lease_running)                                                                             \
+    ROW(lease_end)                                                                                 \
+    ROW(lease_stop)                                                                                \
+    ROW(slot_missed)                                                                               \
+    ROW(checks)                                                                                    \
+    ROW(allow_change)
+#define EE_ROW(name)                                                                               \
+    EE_MUST_USE enum ee_err ee_##name##_encode(const struct ee_##name *in, struct ee_writer *out); \
+    EE_MUST_USE enum ee_err ee_##name##_decode(struct ee_bytes bytes, struct ee_##name *out);
+EE_PAYLOADS(EE_ROW)
+#undef EE_ROW
+
+/* ---- result bodies of the kinds that answer more than a code; same codec rules ---- */
+
+enum { EE_EXPLAIN_MAX = 64 };
+
+/* Why a node was or was not chosen. */
+enum ee_placement_reason {
+    EE_PLACE_CHOSEN = 1,
+    EE_PLACE_DEARER = 2,       /* eligible, but costs more */
+    EE_PLACE_NOT_ADMITTED = 3, /* enrolled, its agent never attested */
+    EE_PLACE_DISCONNECTED = 4,
+    EE_PLACE_NO_CAPACITY = 5,
+    EE_PLACE_OTHER_TENANT = 6, /* its agent serves another launcher */
+    EE_PLACE_OVER_MAX_PRICE = 7,
+    EE_PLACE_NOT_ASKED = 8,     /* another node was asked for */
+    EE_PLACE_FAILED_BEFORE = 9, /* lost this app; backing off */
+    EE_PLACE_STAKE = 10,
+    EE_PLACE_TIE = 11, /* same price; the other name comes first */
+};
+const char *ee_placement_reason_name(enum ee_placement_reason reason);
+const char *ee_placement_reason_text(enum ee_placement_reason reason);
+
+struct ee_placement_row {
+    char node[EE_NAME_MAX + 1];
+    int64_t price_nanos;
+    uint32_t free_vcpus;
+    enum ee_placement_reason reason;
+};
+
+/* Answer to LEASE_RESERVE, also when refused with EE_NO_ELIGIBLE_NODE (then lease is zero). */
+struct ee_reserve_result {
+    uint8_t lease[EE_ID_SIZE];
+    char node[EE_NAME_MAX + 1];
+    int64_t price_nanos;
+    struct ee_money lock;
+    uint8_t deployment_hash[32];
+    uint32_t row_count; /* of all nodes, cheapest first; at most EE_EXPLAIN_MAX are listed */
+    struct ee_placement_row rows[EE_EXPLAIN_MAX];
+};
+
+enum ee_verdict_kind {
+    EE_VERDICT_NONE = 0,
+    EE_VERDICT_PASS = 1,
+    EE_VERDICT_FAIL = 2,
+    EE_VERDICT_VOID = 3
+};
+enum ee_fail_reason {
+    EE_FAIL_NONE = 0,
+    EE_FAIL_MISSED_HEALTH = 1,
+    EE_FAIL_MISSED_ATTESTATION = 2,
+    EE_FAIL_ABUSE = 3,
+    EE_FAIL_INELIGIBLE = 4,
+};
+
+/* Answer to CHECKS: the settlement. paid + refunded == locked always. */
+struct ee_settle_result {
+    char launcher[EE_NAME_MAX + 1];
+    char operator_name[EE_NAME_MAX + 1];
+    char node[EE_NAME_MAX + 1];
+    char app[EE_NAME_MAX + 1];
+    uint64_t starts_us;
+    uint64_t ends_us;
+    enum ee_verdict_kind verdict;
+    enum ee_fail_reason reason;
+    struct ee_money locked;
+    struct ee_money paid;
+    struct ee_money refunded;
+};
+
+struct ee_balance_result { /* answer to MINT and TRANSFER: the acting side's balance after it */
+    char account[EE_NAME_MAX + 1];
+    struct ee_money available;
+    struct ee_money locked;
+};
+
+#define EE_RESULTS(ROW)                                                                            \
+    ROW(reserve_result)                                                                            \
+    ROW(settle_result)                                                                             \
+    ROW(balance_result)
+#define EE_ROW(name)                                                                               \
+    EE_MUST_USE enum ee_err ee_##name##_encode(const struct ee_##name *in, struct ee_writer *out); \
+    EE_MUST_USE enum ee_err ee_##name##_decode(struct ee_bytes bytes, struct ee_##name *out);
+EE_RESULTS(EE_ROW)
+#undef EE_ROW
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The network core: one deterministic state machine. apply(state, command) -> result and effects;
+ * nothing else changes it. No clock, no randomness, no I/O: the same commands give the same state
+ * hash on any machine. */
+#ifndef EE_CORE_CORE_H
+#define EE_CORE_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/crypto.h"
+#include "core/command.h"
+#include "core/genesis.h"
+#include "core/params.h"
+
+enum { EE_RESULT_BODY_MAX = 8192, EE_EFFECTS_MAX = 64 };
+
+struct ee_core;
+
+struct ee_core_limits { /* 0: the compiled default */
+    uint32_t accounts, keys, nodes, apps, leases, periods, ids, mints;
+};
+
+/* NULL without memory. `crypto` and `allocator` are borrowed for the core's life. */
+struct ee_core *ee_core_new(const struct ee_allocator *allocator, const struct ee_crypto *crypto,
+                            const struct ee_core_limits *limits);
+void ee_core_free(struct ee_core *core);
+
+/* What the shell must do after the batch is durable. Never replayed: on start the shell reconciles
+ * instead. */
+enum ee_effect_kind {
+    EE_EFFECT_START_LEASE =
+        1, /* send the deployment to the agent of `node`; (after LEASE_START, and for moved apps) */
+    EE_EFFECT_STOP_LEASE = 2, /* tell the agent of `node` to stop it */
+    EE_EFFECT_LEASE_ENDED =
+        3, /* submit CHECKS for (lease, period) as soon as its checks are known */
+    EE_EFFECT_PERIOD_DUE = 4, /* the same, for a period that ended in its time */
+    EE_EFFECT_SETTLED = 5,
+};
+struct ee_effect {
+    enum ee_effect_kind kind;
+    uint8_t lease[EE_ID_SIZE];
+    char node[EE_NAME_MAX + 1];
+    uint32_t period;
+};
+
+struct ee_result {
+    enum ee_err err; /* the command's outcome, stored and remembered */
+    bool repeated; /* answered from memory; nothing was applied, the command is not to be journalled
+                    */
+    uint64_t seq;  /* of the command that gave the answer */
+    size_t body_size;
+    uint8_t body[EE_RESULT_BODY_MAX];
+    size_t effect_count;
+    struct ee_effect effects[EE_EFFECTS_MAX];
+};
+
+/* Applies one command. Returns EE_OK when the command took its place (also when its result is a
+ * refusal: result->err). Otherwise nothing changed and the command must not be journalled:
+ * EE_SYNTAX, EE_TRUNCATED ...: payload malformed. EE_STATE: seq or time out of order. EE_VERSION:
+ * newer core_version. EE_ID_CONFLICT: id known with another body. EE_FULL: a table is at its limit.
+ * EE_NO_MEMORY. A known id with the same body: EE_OK, result->repeated. */
+EE_MUST_USE enum ee_err ee_core_apply(struct ee_core *core, const struct ee_command *command,
+                                      struct ee_result *result);
+
+/* Canonical bytes of a result for journal and Merkle tree: u16 err, body block. */
+EE_MUST_USE enum ee_err ee_result_encode(const struct ee_result *result, struct ee_writer *out);
+EE_MUST_USE enum ee_err ee_result_decode(struct ee_bytes bytes, struct ee_result *out);
+
+uint64_t ee_core_seq(const struct ee_core *core);     /* of the last command; 0 before genesis */
+uint64_t ee_core_time_us(const struct ee_core *core); /* of the last command */
+uint64_t ee_core_epoch(const struct ee_core *core);
+/* When a TICK is next needed; UINT64_MAX: nothing is pending. */
+uint64_t ee_core_next_due_us(const struct ee_core *core);
+const struct ee_genesis *ee_core_genesis(const struct ee_core *core); /* NULL before GENESIS */
+const uint8_t *ee_core_network_id(const struct ee_core *core);
+const struct ee_params *ee_core_params(const struct ee_core *core);
+/* Merkle root (RFC 9162 hashing) over the canonical records sorted by kind and key. */
+void ee_core_state_hash(const struct ee_core *core, uint8_t out[32]);
+/* All invariants (docs/spec/commands.md): EE_OK, or EE_STATE with the broken rule in *rule_out. */
+EE_MUST_USE enum ee_err ee_core_check(const struct ee_core *core, const char **rule_out);
+
+/* ---- records; borrowed, valid until the next apply ---- */
+
+struct ee_account {
+    char name[EE_NAME_MAX + 1];
+    enum ee_account_kind kind;
+    uint8_t public_key[EE_ED25519_KEY_SIZE];
+    uint64_t created_us;
+};
+
+struct ee_api_key {
+    uint8_t key_hash[32];
+    char account[EE_NAME_MAX + 1];
+    char label[EE_NAME_MAX + 1];
+    uint32_t scopes;
+    uint64_t expires_s;
+    bool revoked;
+};
+
+struct ee_balance {
+    struct ee_money available; /* posted minus reserved */
+    struct ee_money locked;    /* reserved by own locks */
+    struct ee_money held;      /* part of locked whose period is DUE */
+    struct ee_money incoming;  /* operators: reserved for them by locks */
+};
+
+struct ee_node {
+    char name[EE_NAME_MAX + 1];
+    char operator_name[EE_NAME_MAX + 1];
+    char region[EE_NAME_MAX + 1];
+    uint8_t platform_id[16];
+    uint8_t agent_key[EE_ED25519_KEY_SIZE];
+    uint8_t sealing_key[EE_X25519_KEY_SIZE];
+    uint8_t measurement[32];
+    uint8_t evidence_hash[32];
+    uint32_t vcpus;          /* offered */
+    uint32_t vcpus_measured; /* by its TD, 0 before admission */
+    uint32_t vcpus_leased;
+    int64_t price_nanos;
+    bool admitted, connected, simulated;
+    uint64_t epoch;
+    uint64_t admitted_us, lost_us; /* lost_us: since when unreachable, 0 when connected */
+};
+
+struct ee_app {
+    char name[EE_NAME_MAX + 1];
+    char launcher[EE_NAME_MAX + 1];
+    enum ee_workload_kind workload;
+    bool wanted; /* to be kept running */
+    bool has_secrets;
+    bool waits_for_secrets; /* lost its node; its launcher must supply them again */
+    uint32_t vcpus;
+    uint16_t port;
+    uint8_t deployment_hash[32];
+    struct ee_bytes deployment;
+    uint8_t lease[EE_ID_SIZE]; /* present or last lease; zero: none yet */
+    uint64_t created_us;
+};
+
+enum ee_lease_state { EE_LEASE_RESERVED = 1, EE_LEASE_STARTING, EE_LEASE_RUNNING, EE_LEASE_ENDED };
+struct ee_lease {
+    uint8_t id[EE_ID_SIZE];
+    char app[EE_NAME_MAX + 1];
+    char launcher[EE_NAME_MAX + 1];
+    char node[EE_NAME_MAX + 1];
+    char operator_name[EE_NAME_MAX + 1];
+    enum ee_workload_kind workload;
+    enum ee_lease_state state;
+    enum ee_end_reason end_reason; /* valid when ENDED */
+    int32_t exit_code;
+    uint8_t output_hash[32];
+    uint8_t deployment_hash[32];
+    uint32_t vcpus;
+    int64_t price_nanos;
+    uint64_t reserved_us, running_us, ended_us; /* 0: not yet */
+    uint32_t period_count;                      /* periods opened so far, the last may lie ahead */
+};
+
+enum ee_lock_state {
+    EE_LOCK_LOCKED = 1,
+    EE_LOCK_DUE,
+    EE_LOCK_PAID,
+    EE_LOCK_REFUNDED,
+    EE_LOCK_SPLIT
+};
+struct ee_period {
+    uint8_t lease[EE_ID_SIZE];
+    uint32_t index;
+    uint64_t starts_us, ends_us; /* 0 until RUNNING */
+    enum ee_lock_state state;
+    enum ee_verdict_kind verdict;
+    enum ee_fail_reason reason;
+    struct ee_money locked, paid, refunded;
+    uint32_t health_ok, health_missed, attestation_ok, attestation_missed;
+    uint64_t lock_seq,
+        settle_seq; /* commands that took the lock and settled it; settle_seq 0: open */
+};
+
+const struct ee_account *ee_core_account(const struct ee_core *core, const char *name);
+EE_MUST_USE enum ee_err ee_core_balance(const struct ee_core *core, const char *account,
+                                        struct ee_balance *out);
+const struct ee_api_key *ee_core_key(const struct ee_core *core, const uint8_t key_hash[32]);
+const struct ee_node *ee_core_node(const struct ee_core *core, const char *name);
+const struct ee_node *ee_core_node_by_agent(const struct ee_core *core,
+                                            const uint8_t agent_key[32]);
+const struct ee_app *ee_core_app(const struct ee_core *core, const char *name);
+const struct ee_lease *ee_core_lease(const struct ee_core *core, const uint8_t id[EE_ID_SIZE]);
+const struct ee_period *ee_core_period(const struct ee_core *core, const uint8_t lease[EE_ID_SIZE],
+                                       uint32_t index);
+
+/* Lists in order of creation; index from 0; NULL past the end. */
+const struct ee_account *ee_core_account_at(const struct ee_core *core, size_t index);
+const struct ee_api_key *ee_core_key_at(const struct ee_core *core, size_t index);
+const struct ee_node *ee_core_node_at(const struct ee_core *core, size_t index);
+const struct ee_app *ee_core_app_at(const struct ee_core *core, size_t index);
+const struct ee_lease *ee_core_lease_at(const struct ee_core *core, size_t index);
+const struct ee_period *ee_core_period_at(const struct ee_core *core, size_t index);
+
+/* The allow-list in force: genesis plus changes. */
+bool ee_core_allowed(const struct ee_core *core, enum ee_role role, const uint8_t measurement[32]);
+/* The changes themselves, so that a client can check them against the founding key: seq of change
+ * `index`; 0 past the end. */
+uint64_t ee_core_allow_change_seq(const struct ee_core *core, size_t index);
+
+/* Totals for the book: minted minus redeemed, and the sum of all credit-normal balances (equal,
+ * always). */
+struct ee_totals {
+    struct ee_money minted, redeemed, balances, locked;
+};
+void ee_core_totals(const struct ee_core *core, struct ee_totals *out);
+
+#endif
