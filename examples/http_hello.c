@@ -355,10 +355,14 @@ static bool serve(struct server *server, struct connection *c, short events)
     bool readable = (events & (POLLIN | POLLHUP)) && wants_input(c);
     if (readable && !receive(c))
         return false;
-    while (step(server, c))
-        continue;
-    if (c->out_size && !flush(c))
-        return false;
+    size_t unsent;
+    do { /* again when sending made room for what waits in c->in */
+        while (step(server, c))
+            continue;
+        unsent = c->out_size;
+        if (unsent && !flush(c))
+            return false;
+    } while (c->out_size < unsent && c->in_size);
     bool answering = c->phase == SEND_BIG || c->phase == SEND_EVENTS;
     if (c->phase == DRAIN || (c->peer_done && !answering))
         return drain(c);

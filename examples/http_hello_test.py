@@ -105,6 +105,12 @@ def two_requests_in_one_segment(port):
     assert answer.count(b"HTTP/1.1 200 OK") == 2, answer
 
 
+def many_requests_before_the_first_answer_is_read(port):
+    many = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 3000
+    answer = raw(port, many + b"GET /healthz HTTP/1.0\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 200 OK") == 3001, answer.count(b"HTTP/1.1 200 OK")
+
+
 def answer_after_the_peer_half_closed(port):
     with socket.create_connection(("127.0.0.1", port), timeout=5) as peer:
         peer.sendall(b"GET /big?n=200000 HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -128,7 +134,8 @@ def refused(status, request):
 TESTS = [hello_counts_on_one_connection, health_is_ok, unknown_target_is_404, echo_of_a_megabyte_with_length,
          echo_of_an_empty_body, echo_of_chunks, echo_after_expect_continue, big_answer_has_every_byte,
          big_answer_to_a_slow_reader_does_not_stop_others, three_events_come_apart, fifty_connections_at_once,
-         two_requests_in_one_segment, answer_after_the_peer_half_closed, http_1_0_closes]
+         two_requests_in_one_segment,
+         many_requests_before_the_first_answer_is_read, answer_after_the_peer_half_closed, http_1_0_closes]
 for name, status, request in [
         ("head_larger_than_the_limit", b"431", b"GET / HTTP/1.1\r\nA: " + b"a" * 8200),
         ("line_without_a_version", b"400", b"GET /\r\n\r\n"),
