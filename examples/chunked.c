@@ -13,17 +13,20 @@ static enum chunked_state size_digit(struct chunked *c, char byte)
     return CHUNKED_SIZE;
 }
 
+static enum chunked_state line_end(const struct chunked *c)
+{
+    return c->left ? CHUNKED_DATA : CHUNKED_TRAILER_START;
+}
+
 static enum chunked_state after(struct chunked *c, char byte)
 {
     switch (c->state) {
     case CHUNKED_SIZE:
-        if (byte != '\r' && byte != '\n' && byte != ';')
-            return size_digit(c, byte);
-        /* fall through */
-    case CHUNKED_EXTENSION:
-        if (byte != '\n')
+        if (byte == '\r' || byte == ';')
             return CHUNKED_EXTENSION;
-        return c->left ? CHUNKED_DATA : CHUNKED_TRAILER_START;
+        return byte == '\n' ? line_end(c) : size_digit(c, byte);
+    case CHUNKED_EXTENSION:
+        return byte == '\n' ? line_end(c) : CHUNKED_EXTENSION;
     case CHUNKED_DATA:
         return --c->left ? CHUNKED_DATA : CHUNKED_DATA_END;
     case CHUNKED_DATA_END:
