@@ -326,7 +326,11 @@ static enum ee_err judge(const struct ee_collateral *collateral, enum ee_reason 
         *decision = v->findings[0];
         return v->err;
     }
-    (void)ee_attest_verify(&ee_crypto_openssl, &input, v);
+    enum ee_err err = ee_attest_verify(&ee_crypto_openssl, &input, v);
+    if (err != EE_OK) {
+        *decision = v->findings[0];
+        return err;
+    }
     return ee_attest_policy_check(o->policy, v, decision);
 }
 
