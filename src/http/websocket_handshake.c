@@ -57,7 +57,8 @@ enum ee_err ee_ws_request_check(const struct ee_http_head *head, bool refuse_ori
     return EE_OK;
 }
 
-enum ee_err ee_ws_response_make(struct ee_bytes key_text, struct ee_http_head *out)
+enum ee_err ee_ws_response_make(struct ee_bytes key_text, const char *protocol,
+                                struct ee_http_head *out)
 {
     char accept[EE_WS_ACCEPT_TEXT_SIZE];
     if (!key_valid(key_text))
@@ -66,11 +67,13 @@ enum ee_err ee_ws_response_make(struct ee_bytes key_text, struct ee_http_head *o
     EE_TRY(ee_http_head_response(out, 101, ee_bytes_of(NULL, 0)));
     EE_TRY(ee_http_head_add_text(out, "Upgrade", "websocket"));
     EE_TRY(ee_http_head_add_text(out, "Connection", "Upgrade"));
-    return ee_http_head_add_text(out, "Sec-WebSocket-Accept", accept);
+    EE_TRY(ee_http_head_add_text(out, "Sec-WebSocket-Accept", accept));
+    return protocol ? ee_http_head_add_text(out, "Sec-WebSocket-Protocol", protocol) : EE_OK;
 }
 
 enum ee_err ee_ws_request_make(struct ee_bytes host, struct ee_bytes target,
-                               const uint8_t key[EE_WS_KEY_SIZE], struct ee_http_head *out)
+                               const uint8_t key[EE_WS_KEY_SIZE], const char *protocol,
+                               struct ee_http_head *out)
 {
     char key_text[EE_WS_KEY_TEXT_SIZE];
     if (!ee_http_host_valid(host))
@@ -81,11 +84,23 @@ enum ee_err ee_ws_request_make(struct ee_bytes host, struct ee_bytes target,
     EE_TRY(ee_http_head_add_text(out, "Upgrade", "websocket"));
     EE_TRY(ee_http_head_add_text(out, "Connection", "Upgrade"));
     EE_TRY(ee_http_head_add_text(out, "Sec-WebSocket-Key", key_text));
-    return ee_http_head_add_text(out, "Sec-WebSocket-Version", "13");
+    EE_TRY(ee_http_head_add_text(out, "Sec-WebSocket-Version", "13"));
+    return protocol ? ee_http_head_add_text(out, "Sec-WebSocket-Protocol", protocol) : EE_OK;
 }
 
-/* Section 4.1, the client's checks 1 to 5; nothing was offered, so nothing may be chosen. */
-enum ee_err ee_ws_response_check(const struct ee_http_head *head, struct ee_bytes key_text)
+/* Section 4.1, the client's checks 5 and 6. */
+static bool choice_valid(const struct ee_http_head *head, const char *protocol)
+{
+    struct ee_bytes chosen;
+    return ee_http_head_count(head, "sec-websocket-extensions") == 0 &&
+           ee_http_head_count(head, "sec-websocket-protocol") == 1 &&
+           ee_http_head_find(head, "sec-websocket-protocol", &chosen) &&
+           ee_bytes_equal(chosen, ee_bytes_str(protocol));
+}
+
+/* Section 4.1, the client's checks 1 to 4. */
+enum ee_err ee_ws_response_check(const struct ee_http_head *head, struct ee_bytes key_text,
+                                 const char *protocol)
 {
     char want[EE_WS_ACCEPT_TEXT_SIZE];
     struct ee_bytes accept;
@@ -96,5 +111,5 @@ enum ee_err ee_ws_response_check(const struct ee_http_head *head, struct ee_byte
         !ee_http_head_find(head, "sec-websocket-accept", &accept) ||
         !ee_bytes_equal(accept, ee_bytes_str(want)))
         return EE_HTTP;
-    return ee_http_head_count(head, "sec-websocket-extensions") ? EE_HTTP : EE_OK;
+    return !protocol || choice_valid(head, protocol) ? EE_OK : EE_HTTP;
 }
