@@ -194,7 +194,7 @@ static enum ee_err body_open(struct reading *reading, const struct ee_journal_ro
     const struct ee_journal *journal = reading->journal;
     uint8_t associated[128];
     size_t size = 0;
-    if (row->form == EE_JOURNAL_PLAIN) {
+    if (row->form == EE_JOURNAL_FORM_PLAIN) {
         reading->fault.what = "it is not sealed";
         if (!journal->allow_plain)
             return EE_JOURNAL_PLAIN;
@@ -203,7 +203,7 @@ static enum ee_err body_open(struct reading *reading, const struct ee_journal_ro
         return EE_OK;
     }
     reading->fault.what = "it is sealed, and there is no key to open it";
-    if (row->form != EE_JOURNAL_SEALED || journal->seal == NULL)
+    if (row->form != EE_JOURNAL_FORM_SEALED || journal->seal == NULL)
         return EE_UNSUPPORTED;
     reading->fault.what = "it does not open";
     *memory_out = ee_alloc(journal->allocator, row->body.size + 1, 1);
@@ -313,7 +313,7 @@ static enum ee_err body_seal(struct ee_journal *journal, struct ee_journal_row *
     uint8_t associated[128];
     size_t size = 0;
     const struct ee_journal_seal *seal = journal->seal;
-    row->form = EE_JOURNAL_PLAIN;
+    row->form = EE_JOURNAL_FORM_PLAIN;
     if (seal == NULL)
         return EE_OK;
     if (seal->overhead > EE_JOURNAL_SEAL_OVERHEAD_MAX)
@@ -324,7 +324,7 @@ static enum ee_err body_seal(struct ee_journal *journal, struct ee_journal_row *
     EE_TRY(seal->seal(seal->context,
                       associated_data(journal, row->epoch, row->batch, row->prev_hash, associated),
                       row->body, *memory_out, row->body.size + seal->overhead, &size));
-    row->form = EE_JOURNAL_SEALED;
+    row->form = EE_JOURNAL_FORM_SEALED;
     row->body = ee_bytes_of(*memory_out, size);
     return EE_OK;
 }
