@@ -256,6 +256,7 @@ static enum ee_err row_read(void *context, const struct ee_journal_row *row)
     reading->next_seq = row->first_seq + row->count;
     reading->epoch = row->epoch;
     memcpy(reading->prev_hash, row->hash, EE_SHA256_SIZE);
+    reading->fault.batch = 0;
     return EE_OK;
 }
 
@@ -265,8 +266,10 @@ static enum ee_err reading_run(struct reading *reading, uint64_t first, uint64_t
     const struct ee_journal_store *store = &reading->journal->store;
     enum ee_err err = store->read(store->context, first, last, row_read, reading);
     if (err != EE_OK && fault_out != NULL) {
-        if (reading->fault.batch == 0)
+        if (reading->fault.batch == 0) { /* the store did not get as far as a row */
             reading->fault.batch = reading->next_batch;
+            reading->fault.what = "its row cannot be read";
+        }
         *fault_out = reading->fault;
     }
     return err;
