@@ -378,7 +378,7 @@ enum ee_err ee_client_session_request(struct ee_client_session *session,
             err = reopen(session, until_us);
         if (err == EE_OK)
             err = exchange(session, request, key, out);
-        if (err == EE_OK || request->once || !is_lost(session, err) ||
+        if (err == EE_OK || !is_lost(session, err) ||
             ee_clock_monotonic_us() >= until_us)
             return err;
     }

@@ -47,7 +47,6 @@ struct ee_client_request {
     const char *idempotency_key; /* NULL: a random one for this call */
     uint64_t timeout_ms;         /* 0: the default */
     bool raw;                    /* the answer is bytes, not JSON */
-    bool once; /* not sent again on a new connection, when the next step depends on this one */
 };
 
 struct ee_client_answer {
