@@ -182,4 +182,5 @@ TESTS(TEST(claims_come_back_equal_in_each_role),
       TEST(claims_cut_extended_or_of_another_role_number),
       TEST(measurement_in_the_list_of_another_role_is_not_found),
       TEST(allow_list_row_comes_back_equal_and_an_unknown_role_is_refused),
-      TEST(each_nonce_of_a_quote_has_its_path_to_the_root), TEST(channel_nonce_depends_on_each_field))
+      TEST(each_nonce_of_a_quote_has_its_path_to_the_root),
+      TEST(channel_nonce_depends_on_each_field))

@@ -290,12 +290,10 @@ static void other_texts_of_the_same_values(void)
 {
     static const struct {
         const char *from, *to;
-    } rows[] = {{"\"index\":1,", "\"index\":01,"},
-                {"\"index\":1,", "\"index\": 1,"},
-                {"\"index\":1,", "\"index\":4294967297,"},
-                {"\"nonce\":\"1", "\"nonce\":\"\\u0031"},
-                {"{\"format\"", " {\"format\""},
-                {"==\",\"collateral", "\",\"collateral"}};
+    } rows[] = {
+        {"\"index\":1,", "\"index\":01,"},         {"\"index\":1,", "\"index\": 1,"},
+        {"\"index\":1,", "\"index\":4294967297,"}, {"\"nonce\":\"1", "\"nonce\":\"\\u0031"},
+        {"{\"format\"", " {\"format\""},           {"==\",\"collateral", "\",\"collateral"}};
     size_t size;
     struct ee_evidence got;
     static char changed[EE_EVIDENCE_TEXT_MAX];
