@@ -164,8 +164,8 @@ static void read_done(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
         ee_conn_destroy(conn, closing ? conn->close_err : EE_CLOSED, uv_strerror((int)got), true);
         return;
     }
-    if (got == 0 || conn->state == EE_CONN_CLOSING)
-        return; /* what comes while closing is discarded */
+    if (got == 0 || conn->state == EE_CONN_CLOSING || conn->ended)
+        return; /* what comes while closing or after close_notify is discarded */
     struct ee_bytes bytes = ee_bytes_of(buffer->base, (size_t)got);
     if (!conn->ssl) {
         ee_conn_deliver(conn, bytes);

@@ -58,16 +58,15 @@ enum ee_err ee_conn_tls_name(struct ee_conn *conn, bool judged_by_attestation)
 /* Tells the peer by the alert that OpenSSL has prepared. */
 static void fail(struct ee_conn *conn, const char *what)
 {
-    char reason[EE_CONN_CLOSE_REASON_SIZE];
     unsigned long code = ERR_peek_last_error();
     const char *words = code ? ERR_reason_error_string(code) : NULL;
     long verdict = SSL_get_verify_result(conn->ssl);
     if (verdict != X509_V_OK)
         words = X509_verify_cert_error_string(verdict);
-    (void)snprintf(reason, sizeof(reason), "%s: %s", what, words ? words : "unknown");
+    (void)snprintf(conn->reason, sizeof(conn->reason), "%s: %s", what, words ? words : "unknown");
     ERR_clear_error();
     ee_conn_flush(conn);
-    ee_conn_destroy(conn, EE_TLS, reason, false);
+    ee_conn_destroy(conn, EE_TLS, "", false);
 }
 
 void ee_conn_tls_receive(struct ee_conn *conn, struct ee_bytes bytes)

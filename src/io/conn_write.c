@@ -95,18 +95,17 @@ static void send_plain(struct ee_conn *conn)
 
 static void send_cipher(struct ee_conn *conn)
 {
-    char *text = NULL;
-    long size = BIO_get_mem_data(conn->cipher_out, &text);
-    struct ee_bytes bytes = ee_bytes_of(text, (size_t)size);
-    size_t done = try_write(conn, bytes);
-    if (conn->state == EE_CONN_CLOSED)
+    uint8_t *cipher = ee_loop_scratch(conn->loop);
+    int size = BIO_read(conn->cipher_out, cipher, EE_LOOP_SCRATCH_SIZE);
+    if (size <= 0)
         return;
-    enum ee_err err =
-        ee_buffer_append(&conn->wire, ee_bytes_of(bytes.data + done, bytes.size - done));
-    (void)BIO_reset(conn->cipher_out);
-    if (err != EE_OK)
-        ee_conn_destroy(conn, err, "no memory to send", true);
-    else if (conn->wire.size > 0)
+    struct ee_bytes bytes = ee_bytes_of(cipher, (size_t)size);
+    size_t done = try_write(conn, bytes);
+    if (conn->state == EE_CONN_CLOSED || done == bytes.size)
+        return;
+    if (ee_buffer_append(&conn->wire, ee_bytes_of(bytes.data + done, bytes.size - done)) != EE_OK)
+        ee_conn_destroy(conn, EE_NO_MEMORY, "no memory to send", true);
+    else
         write_rest(conn);
 }
 

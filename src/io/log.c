@@ -50,11 +50,15 @@ static void put_text(struct line *line, const char *text)
 static size_t utf8_size(const uint8_t *data, size_t left)
 {
     uint8_t first = data[0];
-    size_t size = first < 0x80                    ? 1
-                  : first >= 0xc2 && first < 0xe0 ? 2
-                  : first >= 0xe0 && first < 0xf0 ? 3
-                  : first >= 0xf0 && first < 0xf5 ? 4
-                                                  : 0;
+    size_t size = 0;
+    if (first < 0x80)
+        size = 1;
+    else if (first >= 0xc2 && first < 0xe0)
+        size = 2;
+    else if (first >= 0xe0 && first < 0xf0)
+        size = 3;
+    else if (first >= 0xf0 && first < 0xf5)
+        size = 4;
     if (size == 0 || size > left)
         return 0;
     for (size_t i = 1; i < size; i++)
@@ -69,15 +73,16 @@ static size_t utf8_size(const uint8_t *data, size_t left)
 static void put_escaped(struct line *line, uint8_t byte)
 {
     char text[8];
-    const char *form = line->json ? "\\u%04x" : "\\x%02x";
     if (byte == '"' || byte == '\\')
         (void)snprintf(text, sizeof(text), "\\%c", byte);
     else if (byte == '\n')
         (void)snprintf(text, sizeof(text), "\\n");
     else if (line->json && byte >= 0x80)
         (void)snprintf(text, sizeof(text), "\\ufffd"); /* not UTF-8 */
+    else if (line->json)
+        (void)snprintf(text, sizeof(text), "\\u%04x", byte);
     else
-        (void)snprintf(text, sizeof(text), form, byte);
+        (void)snprintf(text, sizeof(text), "\\x%02x", byte);
     put_text(line, text);
 }
 
