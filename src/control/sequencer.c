@@ -64,11 +64,10 @@ static void random_take(struct ee_sequencer *sequencer, uint8_t out[32])
 }
 
 /* Puts an applied command into the batch and the tree; room was made before. */
-static void record(struct ee_sequencer *sequencer, const struct ee_command *command,
-                   const struct ee_result *result)
+static void record(struct ee_sequencer *sequencer, uint64_t seq, const struct ee_result *result)
 {
     struct ee_tlog_hash leaf;
-    ee_sequencer_batch_add(sequencer->collecting, sequencer->crypto, command, result, &leaf);
+    ee_sequencer_batch_commit(sequencer->collecting, sequencer->crypto, seq, result, &leaf);
     enum ee_err err = ee_tlog_append(&sequencer->state.tlog, &leaf);
     assert(err == EE_OK);
     (void)err;
@@ -155,11 +154,12 @@ static enum ee_err command_take(struct ee_sequencer *sequencer,
     if (request->id != NULL)
         memcpy(command.id, request->id, sizeof(command.id));
     random_take(sequencer, command.random);
+    EE_TRY(ee_sequencer_batch_stage(sequencer->collecting, &command));
     EE_TRY(ee_core_apply(sequencer->state.core, &command, result));
     if (result->repeated)
         return repeat_wait(sequencer, result, fn, context);
     ee_sequencer_clock_stamp(&sequencer->clock, command.time_us);
-    record(sequencer, &command, result);
+    record(sequencer, command.seq, result);
     answer_wait(sequencer, result, command.seq, fn, context);
     return EE_OK;
 }

@@ -75,28 +75,38 @@ static struct ee_bytes block_end(struct ee_writer *w, size_t start)
     return ee_bytes_of(w->data + start, w->size - start);
 }
 
-void ee_sequencer_batch_add(struct ee_sequencer_batch *batch, const struct ee_crypto *crypto,
-                            const struct ee_command *command, const struct ee_result *result,
-                            struct ee_tlog_hash *leaf_out)
+enum ee_err ee_sequencer_batch_stage(struct ee_sequencer_batch *batch,
+                                     const struct ee_command *command)
 {
     struct ee_writer w;
     ee_writer_init(&w, batch->body, batch->capacity);
-    w.size = batch->size;
+    w.size = batch->size + LENGTH_SIZE;
+    size_t start = w.size;
+    EE_TRY(ee_command_encode(command, &w));
+    (void)block_end(&w, start);
+    batch->staged = w.size - batch->size;
+    return EE_OK;
+}
+
+void ee_sequencer_batch_commit(struct ee_sequencer_batch *batch, const struct ee_crypto *crypto,
+                               uint64_t seq, const struct ee_result *result,
+                               struct ee_tlog_hash *leaf_out)
+{
+    struct ee_writer w;
+    struct ee_bytes command =
+        ee_bytes_of(batch->body + batch->size + LENGTH_SIZE, batch->staged - LENGTH_SIZE);
+    ee_writer_init(&w, batch->body, batch->capacity);
+    w.size = batch->size + batch->staged;
     ee_writer_u32(&w, 0); /* the length, once it is known */
     size_t start = w.size;
-    enum ee_err err = ee_command_encode(command, &w);
-    assert(err == EE_OK); /* what was applied can be encoded */
-    struct ee_bytes command_bytes = block_end(&w, start);
-    ee_writer_u32(&w, 0);
-    start = w.size;
-    err = ee_result_encode(result, &w);
-    assert(err == EE_OK && w.err == EE_OK);
+    enum ee_err err = ee_result_encode(result, &w);
+    assert(err == EE_OK && w.err == EE_OK); /* room was made for any result */
     (void)err;
-    ee_receipt_leaf_hash(crypto, command_bytes, block_end(&w, start), leaf_out);
+    ee_receipt_leaf_hash(crypto, command, block_end(&w, start), leaf_out);
     memcpy(batch->effects + batch->effects_count, result->effects,
            result->effect_count * sizeof(result->effects[0]));
     batch->effects_count += result->effect_count;
     batch->size = w.size;
-    batch->last_seq = command->seq;
+    batch->last_seq = seq;
     batch->count++;
 }

@@ -14,6 +14,7 @@ struct ee_sequencer_batch {
     uint32_t count; /* commands */
     uint8_t *body;
     size_t size;
+    size_t staged; /* bytes of the staged command, behind `size` */
     size_t capacity;
     struct ee_effect *effects; /* of all its commands, in their order */
     size_t effects_count;
@@ -31,9 +32,13 @@ void ee_sequencer_batch_free(struct ee_sequencer_batch *batch,
 EE_MUST_USE enum ee_err ee_sequencer_batch_reserve(struct ee_sequencer_batch *batch,
                                                    const struct ee_allocator *allocator,
                                                    size_t payload_size);
-/* Adds an applied command; after a reserve it cannot fail. Writes its leaf hash. */
-void ee_sequencer_batch_add(struct ee_sequencer_batch *batch, const struct ee_crypto *crypto,
-                            const struct ee_command *command, const struct ee_result *result,
-                            struct ee_tlog_hash *leaf_out);
+/* Writes a command behind the last one without counting it yet. Errors of ee_command_encode(). */
+EE_MUST_USE enum ee_err ee_sequencer_batch_stage(struct ee_sequencer_batch *batch,
+                                                 const struct ee_command *command);
+/* The staged command was applied with this result: it counts from now on. Cannot fail. Writes its
+ * leaf hash. */
+void ee_sequencer_batch_commit(struct ee_sequencer_batch *batch, const struct ee_crypto *crypto,
+                               uint64_t seq, const struct ee_result *result,
+                               struct ee_tlog_hash *leaf_out);
 
 #endif
