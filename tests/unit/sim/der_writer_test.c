@@ -68,10 +68,12 @@ static void nested_values_times_and_bits(void)
     CHECK(IS(ee_der_done(&d), "\x30\x09\x01\x01\xff\x31\x04\x03\x02\x06\xc0"));
     ee_der_init(&d, buffer, sizeof(buffer));
     ee_der_time(&d, 2524607999);
-    CHECK(IS(ee_der_done(&d), "\x17\x0d" "491231235959Z"));
+    CHECK(IS(ee_der_done(&d), "\x17\x0d"
+                              "491231235959Z"));
     ee_der_init(&d, buffer, sizeof(buffer));
     ee_der_time(&d, 2524608000);
-    CHECK(IS(ee_der_done(&d), "\x18\x0f" "20500101000000Z"));
+    CHECK(IS(ee_der_done(&d), "\x18\x0f"
+                              "20500101000000Z"));
 }
 
 static void value_left_open_closed_twice_too_deep_or_too_large(void)

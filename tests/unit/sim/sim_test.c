@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The software TDX against the verifier: what is healthy verifies, each fault is refused for its own
- * reason. */
+/* The software TDX against the verifier: what is healthy verifies, each fault is refused for its
+ * own reason. */
 #include "sim/collateral.h"
 #include "sim/quote.h"
 
