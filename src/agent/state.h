@@ -60,6 +60,7 @@ struct ee_agent {
     bool refused;      /* the last failure was a refusal, by us or by them */
     uint64_t admitted_at_us;
 
+    struct ee_evidence_verdict verdict; /* of the control plane; large, so not on the stack */
     uint8_t checkpoint_key[EE_ED25519_KEY_SIZE]; /* from the control plane's verified claims */
     struct ee_tlog_checkpoint checkpoint;        /* highest seen */
     char checkpoint_note[EE_TLOG_CHECKPOINT_SIZE_MAX];
