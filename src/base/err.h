@@ -115,6 +115,8 @@ enum ee_err_class {
     ROW(FLOW_CONTROL, "flow_control", 306, INPUT, "the peer sent more than its window allows")     \
     ROW(BACKEND, "backend", 307, TEMPORARY, "the app did not answer properly")                     \
     ROW(UNAVAILABLE, "unavailable", 308, TEMPORARY, "no replica of the app is available")          \
+    ROW(PLAINTEXT, "plaintext", 309, RULE,                                                         \
+        "nothing but TLS 1.3 outside loopback: use a loopback address or give a certificate")      \
     ROW(JOURNAL, "journal", 400, SYSTEM,                                                           \
         "the journal could not be written; the process must stop")                                 \
     ROW(JOURNAL_CORRUPT, "journal_corrupt", 401, VERIFY, "the journal's hash chain is broken")     \
