@@ -123,6 +123,8 @@ enum ee_err_class {
     ROW(JOURNAL_LOCKED, "journal_locked", 402, SYSTEM,                                             \
         "another process uses this state directory")                                               \
     ROW(REPLAY, "replay", 403, VERIFY, "replay gave another result than the journal holds")        \
+    ROW(JOURNAL_PLAIN, "journal_plain", 404, VERIFY,                                               \
+        "a journal batch that is not sealed is refused outside a development network")             \
     ROW(SPAWN, "spawn", 500, SYSTEM, "the workload could not be started")                          \
     ROW(TENANCY, "tenancy", 501, RULE, "the agent serves another launcher")                        \
     ROW(DEPLOYMENT, "deployment", 502, VERIFY, "the deployment differs from what was sealed for")
