@@ -69,6 +69,8 @@ enum ee_err_class {
         "the checkpoint does not verify or is older than one seen")                                \
     ROW(PROOF, "proof", 116, VERIFY, "the inclusion or consistency proof does not hold")           \
     ROW(RECEIPT, "receipt", 117, VERIFY, "the receipt does not hold")                              \
+    ROW(COLLATERAL, "collateral", 118, VERIFY,                                                     \
+        "the collateral is missing, malformed or not genuine; fetch it again")                     \
     ROW(INSUFFICIENT_CREDITS, "insufficient_credits", 200, CREDIT,                                 \
         "not enough available credits; top up and try again")                                      \
     ROW(ID_CONFLICT, "id_conflict", 201, RULE, "this idempotency key was used with another body")  \
