@@ -24,8 +24,8 @@ enum {
 };
 
 enum ee_journal_form {
-    EE_JOURNAL_PLAIN = 1,  /* the body as it is; development networks only */
-    EE_JOURNAL_SEALED = 2, /* the body went through struct ee_journal_seal */
+    EE_JOURNAL_FORM_PLAIN = 1,  /* the body as it is; development networks only */
+    EE_JOURNAL_FORM_SEALED = 2, /* the body went through struct ee_journal_seal */
 };
 
 /* A batch as a store keeps it. */
