@@ -34,7 +34,7 @@
     ROW(LENGTH_TWICE, 400, "more than one Content-Length field")                                   \
     ROW(LENGTH_AND_ENCODING, 400, "Content-Length beside Transfer-Encoding")                       \
     ROW(TRANSFER_ENCODING, 501, "Transfer-Encoding other than exactly one \"chunked\"")            \
-    ROW(ENCODING_NOT_ALLOWED, 400, "Transfer-Encoding in a message that may not have one")         \
+    ROW(ENCODING_NOT_ALLOWED, 400, "a body announced in a message that may not have one")          \
     ROW(CHUNK, 400, "a chunk's size line or end is malformed")                                     \
     ROW(CHUNK_LINE_TOO_LONG, 400, "a chunk's size line is longer than 256 bytes")                  \
     ROW(TRAILER, 400, "a trailer field that changes framing or routing")                           \

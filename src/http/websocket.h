@@ -49,16 +49,19 @@ void ee_ws_accept_text(struct ee_bytes key_text, char out[EE_WS_ACCEPT_TEXT_SIZE
  * 13); EE_FORBIDDEN: an Origin although `refuse_origin` (403: no browser belongs on the tunnel). */
 EE_MUST_USE enum ee_err ee_ws_request_check(const struct ee_http_head *head, bool refuse_origin,
                                             struct ee_bytes *key_out);
-/* Server: the 101 for that key. */
-EE_MUST_USE enum ee_err ee_ws_response_make(struct ee_bytes key_text, struct ee_http_head *out);
-/* Client: GET with the handshake fields; key: 16 unpredictable bytes. */
+/* Server: the 101 for that key, with the subprotocol chosen; NULL: none. */
+EE_MUST_USE enum ee_err ee_ws_response_make(struct ee_bytes key_text, const char *protocol,
+                                            struct ee_http_head *out);
+/* Client: GET with the handshake fields. key: 16 unpredictable bytes; protocol: the only
+ * subprotocol offered, or NULL. EE_HTTP: host or target is not valid. */
 EE_MUST_USE enum ee_err ee_ws_request_make(struct ee_bytes host, struct ee_bytes target,
-                                           const uint8_t key[EE_WS_KEY_SIZE],
+                                           const uint8_t key[EE_WS_KEY_SIZE], const char *protocol,
                                            struct ee_http_head *out);
-/* Client (also a proxy towards its backend): is this the 101 for that key, without extensions?
+/* Client: is this the 101 for that key, with exactly that subprotocol and no extension? A proxy
+ * that forwards somebody else's handshake passes NULL: then subprotocol and extensions are theirs.
  * EE_REFUSED: another status; EE_HTTP: a 101 that breaks a rule. */
 EE_MUST_USE enum ee_err ee_ws_response_check(const struct ee_http_head *head,
-                                             struct ee_bytes key_text);
+                                             struct ee_bytes key_text, const char *protocol);
 
 /* --- frames (section 5) --- */
 
