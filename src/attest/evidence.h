@@ -10,6 +10,7 @@
 
 #include "attest/claims.h"
 #include "attest/freshness.h"
+#include "attest/policy.h"
 #include "attest/verify.h"
 
 enum {
@@ -58,49 +59,51 @@ enum ee_evidence_nonce_kind {
     EE_NONCE_CHANNEL, /* policy.nonce is of ee_freshness_channel_nonce */
 };
 
-struct ee_evidence_root {
-    uint8_t key[EE_P256_POINT_SIZE]; /* x||y */
-    bool simulated;
-};
-
 struct ee_evidence_policy {
-    const struct ee_evidence_root *roots; /* accepted quote roots; at least one */
+    const uint8_t (*roots)[EE_P256_POINT_SIZE]; /* accepted quote roots, x||y; at least one */
     size_t root_count;
-    bool allow_simulated; /* else a root marked simulated is refused, whatever the list says */
-    int64_t time_s;       /* unix seconds at which everything must be valid */
-    struct ee_bytes collateral; /* ours; used when not empty */
-    bool allow_own_collateral;  /* else the evidence's own collateral is not looked at */
+    /* Any root but Intel's production root is simulated; such evidence is refused without this. */
+    bool allow_simulated;
+    int64_t time_s; /* seconds since 1970 at which everything must be valid */
+    const struct ee_collateral *collateral; /* ours, decoded; NULL: none */
+    bool allow_own_collateral;              /* without ours, use what the evidence brings */
     uint8_t network_id[32];
     enum ee_role role;
     const struct ee_measurement_allowed *allowed; /* measurements of the network */
     size_t allowed_count;
-    uint32_t tcb_statuses; /* bit 1 << status (enum of attest/tcb); 0 means UpToDate only */
+    const struct ee_attest_policy *tcb; /* NULL: ee_attest_policy_network (UpToDate only) */
     enum ee_evidence_nonce_kind nonce_kind;
     struct ee_nonce nonce;
     const uint8_t *tls_key_hash; /* 32 bytes the claims must name; NULL: not checked */
     const uint8_t *identity;     /* 32 bytes the claims must name; NULL: not checked */
 };
 
+/* The caller's; about 12 KB. `quote` is filled as far as the checks came, also after a failure, for
+ * explanation; the rest is set on EE_OK only. */
 struct ee_evidence_verdict {
+    struct ee_verdict quote;
+    struct ee_finding finding; /* when a TCB rule refused: which */
     enum ee_evidence_proof proof;
-    bool simulated; /* not a TDX machine: print it loudly */
+    bool simulated; /* not a TDX machine: say it loudly */
     struct ee_claims claims;
     struct ee_measurement measurement;
-    char label[EE_MEASUREMENT_LABEL_MAX + 1]; /* of the allow-list row that matched */
-    uint8_t platform_id[16];                  /* PPID */
-    uint8_t rtmr3[EE_SHA384_SIZE];            /* run time: extended at each start of a workload */
+    const struct ee_measurement_allowed *allowed; /* row of the policy's list that matched */
 };
 
-/* Checks in this order, each refusal its own error, `out` written only on EE_OK: claims well formed
- * (their own errors); quote, chain and collateral (EE_QUOTE, EE_SIGNATURE, EE_UNTRUSTED,
- * EE_EXPIRED, EE_REVOKED, EE_MISSING_FIELD without collateral); a simulated root
- * (EE_SIMULATED_REFUSED); DEBUG (EE_DEBUG_TD, no policy allows it); report data holds these claims
- * and this nonce (EE_NOT_BOUND for other claims, EE_NOT_FRESH for a nonce not in the quote);
- * EE_WRONG_NETWORK; EE_WRONG_ROLE; EE_MEASUREMENT; EE_TCB_REFUSED; EE_WRONG_IDENTITY; EE_NOT_FRESH
- * for another nonce than the policy's; EE_NOT_BOUND for another TLS key. */
+/* Checks in this order, each refusal its own error:
+ *  claims well formed (ee_claims_decode); collateral present (EE_MISSING_FIELD) and well formed;
+ *  quote, chain, revocation, collateral, signatures (errors of ee_attest_verify), no padding after
+ *  the quote (EE_TRAILING); root not simulated (EE_SIMULATED_REFUSED); no DEBUG, which no policy
+ *  allows (EE_DEBUG_TD); report data holds these claims (EE_NOT_BOUND) and this nonce
+ *  (EE_NOT_FRESH); network (EE_WRONG_NETWORK); role (EE_WRONG_ROLE); measurements
+ *  (EE_MEASUREMENT); TCB policy (EE_TCB_REFUSED); identity (EE_WRONG_IDENTITY); the nonce is the
+ *  policy's (EE_NOT_FRESH); TLS key (EE_NOT_BOUND).
+ * `scratch` is needed for the evidence's own collateral only: at least its size, else
+ * EE_TOO_LARGE. */
 EE_MUST_USE enum ee_err ee_evidence_verify(const struct ee_crypto *crypto,
                                            const struct ee_evidence *evidence,
                                            const struct ee_evidence_policy *policy,
+                                           uint8_t *scratch, size_t scratch_size,
                                            struct ee_evidence_verdict *out);
 
 #endif

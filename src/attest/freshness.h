@@ -12,7 +12,6 @@ enum {
     EE_NONCE_SIZE = 32,
     EE_FRESHNESS_NONCES_MAX = 1024, /* answered by one quote */
     EE_FRESHNESS_PATH_MAX = 10,     /* log2 of that */
-    EE_REPORT_DATA_SIZE = 64,
 };
 
 struct ee_nonce {
@@ -32,7 +31,7 @@ EE_MUST_USE enum ee_err ee_freshness_root(const struct ee_crypto *crypto,
                                           size_t path_count, struct ee_tlog_hash *out);
 /* report_data = SHA-256(claims) || root. */
 void ee_freshness_report_data(const struct ee_crypto *crypto, struct ee_bytes claims,
-                              const struct ee_tlog_hash *root, uint8_t out[EE_REPORT_DATA_SIZE]);
+                              const struct ee_tlog_hash *root, uint8_t out[64]);
 
 /* What makes evidence an answer on one TLS connection and no other. */
 struct ee_channel {

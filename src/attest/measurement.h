@@ -17,7 +17,7 @@ enum ee_role {
 };
 
 enum {
-    EE_MEASUREMENT_SIZE = 4 * EE_SHA384_SIZE,
+    EE_MEASUREMENT_ENCODED_SIZE = 4 * EE_SHA384_SIZE,
     EE_MEASUREMENT_LABEL_MAX = 64,
 };
 
@@ -37,7 +37,7 @@ struct ee_measurement_allowed {
 const char *ee_role_name(enum ee_role role);
 bool ee_role_valid(unsigned number);
 
-/* MRTD, RTMR0, RTMR1, RTMR2 as EE_MEASUREMENT_SIZE bytes, inside larger documents. */
+/* MRTD, RTMR0, RTMR1, RTMR2 as EE_MEASUREMENT_ENCODED_SIZE bytes, inside larger documents. */
 void ee_measurement_write(struct ee_writer *w, const struct ee_measurement *measurement);
 void ee_measurement_read(struct ee_cursor *c, struct ee_measurement *out);
 bool ee_measurement_equal(const struct ee_measurement *a, const struct ee_measurement *b);

@@ -10,9 +10,9 @@
 #include "base/err.h"
 
 enum {
-    EE_SIM_CERT_MAX = 1024,
-    EE_SIM_PEM_MAX = 1536,   /* one certificate with a NUL */
-    EE_SIM_CHAIN_MAX = 4096, /* three certificates with a NUL */
+    EE_SIM_CERT_MAX = 1536,
+    EE_SIM_PEM_MAX = 2304,   /* one certificate with a NUL */
+    EE_SIM_CHAIN_MAX = 6144, /* three certificates with a NUL */
 };
 
 struct ee_sim_key {

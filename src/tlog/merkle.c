@@ -84,10 +84,9 @@ static bool same(const struct ee_tlog_hash *a, const struct ee_tlog_hash *b)
     return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
-enum ee_err ee_tlog_inclusion_verify(const struct ee_crypto *crypto,
-                                     const struct ee_tlog_hash *leaf, uint64_t index, uint64_t size,
-                                     const struct ee_tlog_hash *path, size_t path_count,
-                                     const struct ee_tlog_hash *root)
+enum ee_err ee_tlog_inclusion_root(const struct ee_crypto *crypto, const struct ee_tlog_hash *leaf,
+                                   uint64_t index, uint64_t size, const struct ee_tlog_hash *path,
+                                   size_t path_count, struct ee_tlog_hash *out)
 {
     if (size > EE_TLOG_SIZE_MAX || index >= size)
         return EE_PROOF;
@@ -108,7 +107,20 @@ enum ee_err ee_tlog_inclusion_verify(const struct ee_crypto *crypto,
         fn >>= 1;
         sn >>= 1;
     }
-    return sn == 0 && same(&hash, root) ? EE_OK : EE_PROOF;
+    if (sn != 0)
+        return EE_PROOF;
+    *out = hash;
+    return EE_OK;
+}
+
+enum ee_err ee_tlog_inclusion_verify(const struct ee_crypto *crypto,
+                                     const struct ee_tlog_hash *leaf, uint64_t index, uint64_t size,
+                                     const struct ee_tlog_hash *path, size_t path_count,
+                                     const struct ee_tlog_hash *root)
+{
+    struct ee_tlog_hash got;
+    EE_TRY(ee_tlog_inclusion_root(crypto, leaf, index, size, path, path_count, &got));
+    return same(&got, root) ? EE_OK : EE_PROOF;
 }
 
 /* RFC 9162 section 2.1.4.2 steps 3 to 7, for 0 < old_size < new_size. */

@@ -42,7 +42,13 @@ EE_MUST_USE enum ee_err ee_tlog_path_of(const struct ee_crypto *crypto,
                                         const struct ee_tlog_hash *leaves, size_t count,
                                         size_t index, struct ee_tlog_proof *out);
 
-/* RFC 9162 section 2.1.3.2. EE_PROOF: the proof does not lead from `leaf` (a leaf hash) at `index`
+/* The root that `path` gives for a leaf hash at that place (RFC 9162 section 2.1.3.2). EE_PROOF:
+ * hashes too many or too few for the place, or index >= size. `out` may be `leaf`. */
+EE_MUST_USE enum ee_err ee_tlog_inclusion_root(const struct ee_crypto *crypto,
+                                               const struct ee_tlog_hash *leaf, uint64_t index,
+                                               uint64_t size, const struct ee_tlog_hash *path,
+                                               size_t path_count, struct ee_tlog_hash *out);
+/* Compares it with a root. EE_PROOF: the proof does not lead from `leaf` (a leaf hash) at `index`
  * to `root` of a tree of `size`; also when it has hashes too many or too few, or index >= size. */
 EE_MUST_USE enum ee_err ee_tlog_inclusion_verify(const struct ee_crypto *crypto,
                                                  const struct ee_tlog_hash *leaf, uint64_t index,
