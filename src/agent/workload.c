@@ -42,15 +42,18 @@ struct ee_workload {
     void *context;
 };
 
+/* Keeps the newest bytes: the end of a long output says more than its beginning. */
 static void on_output(void *context, enum ee_process_stream which, struct ee_bytes bytes)
 {
     struct ee_workload *workload = context;
     struct stream *stream = &workload->streams[which];
-    size_t room = workload->output_limit - stream->size;
-    size_t size = bytes.size < room ? bytes.size : room;
-    memcpy(stream->bytes + stream->size, bytes.data, size);
-    stream->size += size;
-    stream->truncated = stream->truncated || size < bytes.size;
+    size_t limit = workload->output_limit;
+    size_t take = bytes.size < limit ? bytes.size : limit;
+    size_t keep = stream->size < limit - take ? stream->size : limit - take;
+    stream->truncated = stream->truncated || take < bytes.size || keep < stream->size;
+    memmove(stream->bytes, stream->bytes + stream->size - keep, keep);
+    memcpy(stream->bytes + keep, bytes.data + bytes.size - take, take);
+    stream->size = keep + take;
 }
 
 static void on_exited(void *context, int code, int signal_number)

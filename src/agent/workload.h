@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One workload of the `process` runtime (development): a command run as another user where the
  * agent is root, without new privileges, with exactly the deployment's environment and its secrets,
- * limits, and bounded output. It dies with the agent's process; what a killed agent left behind is
- * ended when it starts again. */
+ * limits, and bounded output (the newest bytes are kept). It dies with the agent's process; what a
+ * killed agent left behind is ended when it starts again. */
 #ifndef EE_AGENT_WORKLOAD_H
 #define EE_AGENT_WORKLOAD_H
 
@@ -17,9 +17,11 @@
 #include "seal/secrets.h"
 
 enum {
-    EE_WORKLOAD_OUTPUT_MAX = 512 * 1024,
-    EE_WORKLOAD_OUTPUT_DEFAULT = 256 * 1024,
-    EE_WORKLOAD_STOP_MS = 3000
+    /* Of stdout and of stderr each; both sealed, in base64, fit one CONTROL message of the tunnel.
+     */
+    EE_WORKLOAD_OUTPUT_MAX = 88 * 1024,
+    EE_WORKLOAD_OUTPUT_DEFAULT = 64 * 1024,
+    EE_WORKLOAD_STOP_MS = 3000, /* from SIGTERM to SIGKILL */
 };
 
 struct ee_workload;
