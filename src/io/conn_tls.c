@@ -48,7 +48,7 @@ enum ee_err ee_conn_tls_name(struct ee_conn *conn, bool judged_by_attestation)
         inet_pton(AF_INET, name, numeric) == 1 || inet_pton(AF_INET6, name, numeric) == 1;
     bool ok = true;
     if (!is_address) /* RFC 6066 section 3: no addresses in SNI */
-        ok = SSL_set_tlsext_host_name(conn->ssl, name) == 1;
+        ok = SSL_set_tlsext_host_name(conn->ssl, conn->server_name) == 1;
     if (ok && !judged_by_attestation)
         ok = is_address ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(conn->ssl), name) == 1
                         : SSL_set1_host(conn->ssl, name) == 1;

@@ -113,6 +113,7 @@ static enum ee_err use_authorities(SSL_CTX *context, struct ee_bytes pem)
 /* No resumption in any form: every connection proves its keys itself. */
 static bool settings_common(SSL_CTX *context, int minimum_version)
 {
+    char groups[] = "X25519:P-256"; /* not const: the library's macro casts */
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
                                      SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
@@ -120,7 +121,7 @@ static bool settings_common(SSL_CTX *context, int minimum_version)
     return SSL_CTX_set_min_proto_version(context, minimum_version) == 1 &&
            SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
-           SSL_CTX_set1_groups_list(context, "X25519:P-256") == 1;
+           SSL_CTX_set1_groups_list(context, groups) == 1;
 }
 
 static enum ee_err wrap(const SSL_METHOD *method, int minimum_version, struct ee_tls **out)
