@@ -58,7 +58,7 @@ void ee_measurement_digest(const struct ee_crypto *crypto, const struct ee_measu
 void ee_measurement_allowed_write(struct ee_writer *w, const struct ee_measurement_allowed *allowed)
 {
     ee_writer_u8(w, (uint8_t)allowed->role);
-    ee_measurement_write(w, &allowed->measurement);
+    ee_writer_bytes(w, allowed->digest, sizeof(allowed->digest));
     ee_writer_text(w, allowed->label);
 }
 
@@ -68,16 +68,19 @@ void ee_measurement_allowed_read(struct ee_cursor *c, struct ee_measurement_allo
     if (c->err == EE_OK && !ee_role_valid(role))
         c->err = EE_RANGE;
     out->role = (enum ee_role)role;
-    ee_measurement_read(c, &out->measurement);
+    ee_cursor_copy(c, out->digest, sizeof(out->digest));
     ee_cursor_text(c, out->label, sizeof(out->label));
 }
 
-const struct ee_measurement_allowed *ee_measurement_find(const struct ee_measurement_allowed *list,
+const struct ee_measurement_allowed *ee_measurement_find(const struct ee_crypto *crypto,
+                                                         const struct ee_measurement_allowed *list,
                                                          size_t count, enum ee_role role,
                                                          const struct ee_measurement *measurement)
 {
+    uint8_t digest[EE_SHA256_SIZE];
+    ee_measurement_digest(crypto, measurement, digest);
     for (size_t i = 0; i < count; i++)
-        if (list[i].role == role && ee_measurement_equal(&list[i].measurement, measurement))
+        if (list[i].role == role && memcmp(list[i].digest, digest, sizeof(digest)) == 0)
             return &list[i];
     return NULL;
 }

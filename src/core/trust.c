@@ -20,10 +20,8 @@ enum ee_err ee_trust_init(const struct ee_crypto *crypto, struct ee_bytes genesi
     *out = (struct ee_trust){.allowed_count = 0};
     EE_TRY(ee_genesis_decode(genesis, &out->genesis));
     ee_genesis_network_id(crypto, genesis, out->network_id);
-    for (size_t i = 0; i < out->genesis.root_count; i++) {
-        memcpy(out->roots[i].key, out->genesis.roots[i].public_key, EE_P256_POINT_SIZE);
-        out->roots[i].simulated = out->genesis.roots[i].simulated != 0;
-    }
+    for (size_t i = 0; i < out->genesis.root_count; i++)
+        memcpy(out->roots[i], out->genesis.roots[i].public_key, EE_P256_POINT_SIZE);
     for (size_t i = 0; i < out->genesis.allow_count; i++) {
         const struct ee_allow_entry *entry = &out->genesis.allow[i];
         allow(out, entry->role, entry->measurement, entry->label);

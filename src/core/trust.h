@@ -12,7 +12,7 @@
 struct ee_trust {
     struct ee_genesis genesis;
     uint8_t network_id[32];
-    struct ee_evidence_root roots[EE_GENESIS_ROOTS_MAX];
+    uint8_t roots[EE_GENESIS_ROOTS_MAX][EE_P256_POINT_SIZE];
     size_t allowed_count;
     struct ee_measurement_allowed allowed[EE_ALLOW_MAX];
     uint64_t last_change; /* number of the newest change applied; 0: none */
