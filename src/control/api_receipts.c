@@ -77,7 +77,7 @@ static bool is_party(const struct ee_core *core, const struct ee_history *histor
         return true;
     if (by_lease(command->kind))
         return command->payload.size >= EE_ID_SIZE &&
-               lease_party(core, ee_payload_lease(command), account);
+               lease_party(core, command->payload.data, account);
     return by_node(core, command, account) || other_party(command, account) ||
            lease_of_result(core, history, account);
 }

@@ -6,7 +6,7 @@
 
 #include "control/json.h"
 #include "control/state.h"
-#include "io/conn.h"
+#include "link/http_server.h"
 #include "link/tunnel_link.h"
 
 enum {
@@ -56,8 +56,10 @@ struct ee_session {
     uint64_t next_ask;
 };
 
-/* Takes over an upgraded connection. */
-void ee_session_accept(struct ee_control *control, struct ee_conn *conn, struct ee_bytes early);
+/* Makes a complete request for the tunnel a session. EE_FULL: too many, or stopping; nothing was
+ * answered then. Other errors: ee_tunnel_link_accept(), which has answered. */
+EE_MUST_USE enum ee_err ee_session_accept(struct ee_control *control,
+                                          struct ee_http_exchange *exchange);
 /* The admitted session of a node; NULL when it is not connected. */
 struct ee_session *ee_session_of_node(struct ee_control *control, const char *node);
 
@@ -80,12 +82,6 @@ void ee_session_close_all(struct ee_control *control);
 void ee_session_on_hello(struct ee_session *session, const json_t *message);
 void ee_session_on_evidence(struct ee_session *session, const json_t *message);
 void ee_session_refuse(struct ee_session *session, enum ee_err err, const char *detail);
-void ee_session_admitted(struct ee_session *session);
-
-/* Verifies evidence of this agent for a nonce, bound to this connection: genesis roots, the
- * allow-list in force, our collateral. Errors of ee_evidence_decode() and ee_evidence_verify(). */
-EE_MUST_USE enum ee_err ee_session_verify(struct ee_session *session, struct ee_bytes text,
-                                          const struct ee_nonce *nonce,
-                                          struct ee_evidence_verdict *out);
+EE_MUST_USE enum ee_err ee_session_watch_asks(struct ee_session *session);
 
 #endif

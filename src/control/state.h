@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attest/collateral.h"
 #include "base/alloc.h"
 #include "base/crypto.h"
 #include "control/blobs.h"
@@ -25,6 +26,7 @@
 struct ee_api_call;
 struct ee_session;
 struct ee_scheduler;
+struct ee_leases;
 struct ee_gateway;
 struct ee_api_server;
 
@@ -45,7 +47,9 @@ struct ee_control {
     const struct ee_params *params;
     char state_folder[1024];
     char collateral_path[1024]; /* empty: none */
-    struct ee_file_data collateral;
+    struct ee_file_data collateral_file;
+    uint8_t *collateral_scratch; /* what `collateral` borrows; NULL: there is none */
+    struct ee_collateral collateral;
     bool has_admin;
     uint8_t admin_hash[32];
 
@@ -66,7 +70,8 @@ struct ee_control {
 
     uint8_t payload[EE_COMMAND_PAYLOAD_MAX]; /* of the command being made */
     uint64_t started_us; /* in the time of commands */
-    uint64_t next_check_id;
+    struct ee_leases *leases;
+    bool rolled_back; /* an agent holds a checkpoint of ours beyond this journal */
     bool stopping;
     bool fatal;
     enum ee_err fatal_err;
