@@ -62,35 +62,56 @@ static enum ee_err allow_changes_apply(struct ee_agent *agent, const json_t *lis
     return EE_OK;
 }
 
+/* Our collateral file, decoded; `file` and `scratch` hold what it borrows. */
+static enum ee_err collateral_load(const char *path, struct ee_file_data *file, uint8_t **scratch,
+                                   struct ee_collateral *out)
+{
+    EE_TRY(ee_file_read(path, EE_COLLATERAL_MAX, file));
+    *scratch = malloc(file->size + 1);
+    if (!*scratch)
+        return EE_NO_MEMORY;
+    enum ee_reason reason =
+        ee_attest_collateral_decode(ee_file_bytes(file), *scratch, file->size, out);
+    return reason == EE_REASON_NONE ? EE_OK : EE_SYNTAX;
+}
+
+static enum ee_err evidence_check(struct ee_agent *agent, const char *text,
+                                  const struct ee_evidence_policy *policy,
+                                  struct ee_evidence_verdict *verdict)
+{
+    struct ee_evidence evidence;
+    size_t size = strlen(text);
+    uint8_t *memory = malloc(size + 1);
+    enum ee_err err =
+        memory ? ee_evidence_decode(agent->crypto, ee_bytes_of(text, size), memory, size, &evidence)
+               : EE_NO_MEMORY;
+    if (err == EE_OK)
+        err = ee_evidence_verify(agent->crypto, &evidence, policy, NULL, 0, verdict);
+    free(memory);
+    return err;
+}
+
 static enum ee_err control_verify(struct ee_agent *agent, const char *text,
                                   struct ee_evidence_verdict *verdict)
 {
     struct ee_evidence_policy policy;
-    struct ee_evidence evidence;
-    struct ee_file_data collateral;
-    size_t size = strlen(text);
-    uint8_t *memory = malloc(size + 1);
-    if (!memory)
-        return EE_NO_MEMORY;
-    enum ee_err err =
-        ee_file_read(agent->options.collateral_path, EE_EVIDENCE_COLLATERAL_MAX, &collateral);
-    if (err != EE_OK) {
-        free(memory);
-        return err;
-    }
+    struct ee_collateral collateral;
+    struct ee_file_data file = {NULL, 0};
+    uint8_t *scratch = NULL;
     ee_trust_policy(&agent->trust, EE_ROLE_CONTROL, (int64_t)(ee_clock_wall_us() / 1000000),
                     &policy);
-    policy.collateral = ee_file_bytes(&collateral);
+    policy.collateral = &collateral;
     policy.tls_key_hash = agent->control_key_hash;
     policy.nonce_kind = EE_NONCE_CHANNEL;
-    err = ee_attest_channel_nonce(agent->crypto, ee_tunnel_link_conn(agent->link), agent->challenge,
-                                  agent->identity->tls_key_hash, EE_ROLE_CONTROL, &policy.nonce);
+    enum ee_err err =
+        ee_attest_channel_nonce(agent->crypto, ee_tunnel_link_conn(agent->link), agent->challenge,
+                                agent->identity->tls_key_hash, EE_ROLE_CONTROL, &policy.nonce);
     if (err == EE_OK)
-        err = ee_evidence_decode(agent->crypto, ee_bytes_of(text, size), memory, size, &evidence);
+        err = collateral_load(agent->options.collateral_path, &file, &scratch, &collateral);
     if (err == EE_OK)
-        err = ee_evidence_verify(agent->crypto, &evidence, &policy, verdict);
-    ee_file_data_free(&collateral);
-    free(memory);
+        err = evidence_check(agent, text, &policy, verdict);
+    free(scratch);
+    ee_file_data_free(&file);
     return err;
 }
 
@@ -180,7 +201,7 @@ static void evidence_send(struct ee_agent *agent, const uint8_t challenge[32])
 
 void ee_agent_on_control_evidence(struct ee_agent *agent, const json_t *message)
 {
-    struct ee_evidence_verdict verdict;
+    struct ee_evidence_verdict *verdict = &agent->verdict;
     uint8_t challenge[32];
     const char *text = json_string_value(json_object_get(message, "evidence"));
     enum ee_err err =
@@ -190,15 +211,16 @@ void ee_agent_on_control_evidence(struct ee_agent *agent, const json_t *message)
     if (err == EE_OK)
         err = allow_changes_apply(agent, json_object_get(message, "allow_changes"));
     if (err == EE_OK)
-        err = control_verify(agent, text, &verdict);
+        err = control_verify(agent, text, verdict);
     if (err != EE_OK) {
         agent->refused = true;
         ee_agent_session_fail(agent, err, "the control plane's evidence is refused");
         return;
     }
     EE_LOG(EE_LOG_INFO, "admission", "control plane verified: this connection is attested",
-           ee_log_text("measurement", verdict.label), ee_log_bool("simulated", verdict.simulated));
-    memcpy(agent->checkpoint_key, verdict.claims.checkpoint_key, sizeof(agent->checkpoint_key));
+           ee_log_text("measurement", verdict->allowed->label),
+           ee_log_bool("simulated", verdict->simulated));
+    memcpy(agent->checkpoint_key, verdict->claims.checkpoint_key, sizeof(agent->checkpoint_key));
     evidence_send(agent, challenge);
 }
 
@@ -217,6 +239,14 @@ enum ee_err ee_agent_checkpoint_take(struct ee_agent *agent, const char *note)
         memcpy(agent->checkpoint_note, note, size + 1);
     }
     return EE_OK;
+}
+
+void ee_agent_on_checkpoint(struct ee_agent *agent, const json_t *message)
+{
+    const char *note = json_string_value(json_object_get(message, "note"));
+    enum ee_err err = note ? ee_agent_checkpoint_take(agent, note) : EE_SYNTAX;
+    if (err != EE_OK)
+        ee_agent_session_fail(agent, err, "the control plane's checkpoint is refused");
 }
 
 void ee_agent_on_admitted(struct ee_agent *agent, const json_t *message)
@@ -240,6 +270,7 @@ void ee_agent_on_admitted(struct ee_agent *agent, const json_t *message)
     agent->admitted_at_us = ee_loop_now_us(agent->loop);
     agent->refused = false;
     ee_timer_stop(agent->admission_timer);
+    (void)!ee_tunnel_hello_send(ee_tunnel_link_tunnel(agent->link)); /* streams may come now */
     EE_LOG(EE_LOG_INFO, "admission", "admitted", ee_log_text("node", agent->options.node),
            ee_log_unsigned("epoch", agent->epoch));
     ee_agent_leases_report(agent);

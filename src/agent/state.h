@@ -60,6 +60,7 @@ struct ee_agent {
     bool refused;      /* the last failure was a refusal, by us or by them */
     uint64_t admitted_at_us;
 
+    struct ee_evidence_verdict verdict; /* of the control plane; large, so not on the stack */
     uint8_t checkpoint_key[EE_ED25519_KEY_SIZE]; /* from the control plane's verified claims */
     struct ee_tlog_checkpoint checkpoint;        /* highest seen */
     char checkpoint_note[EE_TLOG_CHECKPOINT_SIZE_MAX];
@@ -95,7 +96,13 @@ EE_MUST_USE enum ee_err ee_agent_checkpoint_take(struct ee_agent *agent, const c
 void ee_agent_on_check(struct ee_agent *agent, const json_t *message);
 void ee_agent_on_attest(struct ee_agent *agent, const json_t *message);
 
+/* A checkpoint on its own; an older or other history ends the session. */
+void ee_agent_on_checkpoint(struct ee_agent *agent, const json_t *message);
+
 /* session.c */
+EE_MUST_USE enum ee_err ee_agent_session_init(struct ee_agent *agent);
+/* Ends the session and waits for it; frees what init made. */
+void ee_agent_session_end(struct ee_agent *agent);
 /* Sends the object as one CONTROL message and releases it. Without a session it is dropped. */
 void ee_agent_send(struct ee_agent *agent, json_t *message);
 /* Ends the present session; it is dialled again after the back-off. */

@@ -108,8 +108,8 @@ enum ee_err ee_evidence_verify(const struct ee_crypto *crypto, const struct ee_e
     EE_TRY(check_report_data(crypto, evidence, out->quote.td.report_data));
     EE_TRY(check_membership(&claims, policy));
     measurement_of(&out->quote.td, &measurement);
-    const struct ee_measurement_allowed *allowed =
-        ee_measurement_find(crypto, policy->allowed, policy->allowed_count, policy->role, &measurement);
+    const struct ee_measurement_allowed *allowed = ee_measurement_find(
+        crypto, policy->allowed, policy->allowed_count, policy->role, &measurement);
     if (!allowed)
         return EE_MEASUREMENT;
     const struct ee_attest_policy *tcb = policy->tcb ? policy->tcb : &ee_attest_policy_network;

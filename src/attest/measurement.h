@@ -29,7 +29,7 @@ struct ee_measurement {
 /* One row of the allow-list. */
 struct ee_measurement_allowed {
     enum ee_role role;
-    uint8_t digest[EE_SHA256_SIZE]; /* ee_measurement_digest() */
+    uint8_t digest[EE_SHA256_SIZE];           /* ee_measurement_digest() */
     char label[EE_MEASUREMENT_LABEL_MAX + 1]; /* for people, such as "ee-agent 0.1.0" */
 };
 
@@ -45,7 +45,7 @@ bool ee_measurement_equal(const struct ee_measurement *a, const struct ee_measur
 void ee_measurement_digest(const struct ee_crypto *crypto, const struct ee_measurement *measurement,
                            uint8_t out[EE_SHA256_SIZE]);
 
-/* Role u8, digest, label text. The reader's errors are sticky: EE_RANGE for another role. */
+/* Role u8, digest, label text. The reader's errors are sticky: EE_UNSUPPORTED for another role. */
 void ee_measurement_allowed_write(struct ee_writer *w,
                                   const struct ee_measurement_allowed *allowed);
 void ee_measurement_allowed_read(struct ee_cursor *c, struct ee_measurement_allowed *out);

@@ -3,8 +3,9 @@
  * events out, bytes to send out; no socket, no clock (`now_us` comes in and never goes back),
  * memory only through the allocator and bounded by the configuration. docs/spec/tunnel.md.
  *
- * Events come through one callback, during the call that caused them. The callback may call every
- * function here except ee_tunnel_free, ee_tunnel_receive and ee_tunnel_output.
+ * Events come through one callback, and only during ee_tunnel_receive, ee_tunnel_output,
+ * ee_tunnel_tick and ee_tunnel_close. The callback may call every function here except
+ * ee_tunnel_free, ee_tunnel_receive, ee_tunnel_output and ee_tunnel_tick.
  *
  * Order of a session: CONTROL messages both ways (admission, at any time); each side calls
  * ee_tunnel_hello_send when it has admitted its peer; streams once both HELLOs were exchanged
@@ -99,8 +100,8 @@ void ee_tunnel_heard(struct ee_tunnel *tunnel, uint64_t now_us);
 /* The next message to send into `out`, which has room for EE_TUNNEL_OUTPUT_MAX; 0: nothing now.
  * Call while the socket takes bytes: order and priorities are decided here, so do not queue far
  * ahead (about 128 KiB). */
-size_t ee_tunnel_output(struct ee_tunnel *tunnel, uint8_t *out, uint64_t now_us);
-/* Would ee_tunnel_output give something? */
+size_t ee_tunnel_output(struct ee_tunnel *tunnel, uint8_t *out);
+/* Has ee_tunnel_output something to give or an event to fire? Ask after every other call. */
 bool ee_tunnel_has_output(const struct ee_tunnel *tunnel);
 
 /* --- time --- */

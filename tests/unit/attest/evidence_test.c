@@ -62,10 +62,12 @@ static void make_freshness(uint32_t index, struct ee_tlog_hash *root)
 static void make_policy(void)
 {
     memcpy(roots[0], ee_sim_authority_root_key(&authority), sizeof(roots[0]));
+    struct ee_measurement measurement;
     memset(allowed, 0, sizeof(allowed));
     allowed[0].role = EE_ROLE_CONTROL;
     allowed[1].role = EE_ROLE_AGENT;
-    ee_sim_td_measurement(&td, &allowed[1].measurement);
+    ee_sim_td_measurement(&td, &measurement);
+    ee_measurement_digest(CRYPTO, &measurement, allowed[1].digest);
     policy = (struct ee_evidence_policy){.roots = (const uint8_t(*)[EE_P256_POINT_SIZE])roots,
                                          .root_count = 1,
                                          .allow_simulated = true,
