@@ -9,7 +9,7 @@
 
 #include "base/banned.h"
 
-enum { RETRY_US = 500000, IDLE_US = 3600000000, TRACKS_MAX = 100000, OPERATORS_COUNTED = 16 };
+enum { RETRY_US = 500000, IDLE_US = 1000000000, TRACKS_MAX = 100000, OPERATORS_COUNTED = 16 };
 
 /* ---- tracks: one per lease and period that is being watched ---- */
 
@@ -360,7 +360,9 @@ static uint64_t earliest(const struct ee_scheduler *s, uint64_t now_us)
     if (due < next)
         next = due;
     for (const struct ee_track *t = s->tracks; t != NULL; t = t->next) {
-        uint64_t at = t->over ? t->retry_us : ee_slots_next_us(&t->slots);
+        uint64_t at = ee_slots_next_us(&t->slots);
+        if (t->over) /* what is not finished yet waits for a retry or for held misses */
+            at = t->retry_us > now_us ? t->retry_us : UINT64_MAX;
         if (at < next)
             next = at;
     }

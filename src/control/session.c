@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "control/control.h"
 #include "control/gateway.h"
 #include "control/leases.h"
 #include "control/scheduler.h"
@@ -14,7 +15,7 @@
 
 #include "base/banned.h"
 
-enum { ASK_LOOK_MS = 50 };
+enum { ASK_LOOK_MS = 50, ABORT_TURNS = 100 };
 
 struct ee_session *ee_session_of_node(struct ee_control *control, const char *node)
 {
@@ -321,6 +322,27 @@ enum ee_err ee_session_watch_asks(struct ee_session *session)
     session->timer = timer;
     ee_timer_start(session->timer, ASK_LOOK_MS, ASK_LOOK_MS);
     return EE_OK;
+}
+
+void ee_session_goaway_all(struct ee_control *control)
+{
+    for (struct ee_session *s = control->sessions; s != NULL; s = s->next) {
+        if (s->link == NULL || s->state != EE_SESSION_ADMITTED)
+            continue;
+        (void)ee_tunnel_goaway(ee_tunnel_link_tunnel(s->link), EE_TUNNEL_GOING_AWAY,
+                               EE_CONTROL_DRAIN_MS, "the control plane stops");
+        ee_tunnel_link_flush(s->link);
+    }
+}
+
+void ee_session_abort_all(struct ee_control *control)
+{
+    bool never = false;
+    for (struct ee_session *s = control->sessions; s != NULL; s = s->next)
+        if (s->link != NULL)
+            ee_tunnel_link_abort(s->link, EE_CLOSED);
+    for (int i = 0; i < ABORT_TURNS && control->sessions != NULL; i++)
+        (void)ee_loop_run_until(control->loop, &never, 10);
 }
 
 void ee_session_close_all(struct ee_control *control)

@@ -75,6 +75,10 @@ void ee_session_forget(struct ee_control *control, const void *context);
 
 /* Ends it with a reason for the log; NODE_LOST follows if it was admitted. */
 void ee_session_close(struct ee_session *session, enum ee_err err, const char *why);
+/* Tells all agents that no new streams come; those open go on. */
+void ee_session_goaway_all(struct ee_control *control);
+/* Ends connections that did not end in order. */
+void ee_session_abort_all(struct ee_control *control);
 /* Says goodbye to all; they are not reported lost (our own outage is nobody's fault). */
 void ee_session_close_all(struct ee_control *control);
 

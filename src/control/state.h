@@ -72,6 +72,9 @@ struct ee_control {
     uint64_t started_us; /* in the time of commands */
     struct ee_leases *leases;
     bool rolled_back; /* an agent holds a checkpoint of ours beyond this journal */
+    int lock; /* of the state folder */
+    struct ee_timer *drain;
+    uint64_t drain_until_us;
     bool stopping;
     bool fatal;
     enum ee_err fatal_err;
@@ -87,11 +90,7 @@ int64_t ee_control_now_s(struct ee_control *control);
 EE_MUST_USE enum ee_err ee_control_submit(struct ee_control *control, enum ee_command_kind kind,
                                           struct ee_bytes payload, ee_answer_fn fn, void *context);
 
-/* What follows from a lease's effects; see leases.c. */
-void ee_control_effects(void *context, uint64_t seq, const struct ee_effect *effects,
-                        size_t count);
-
-/* The evidence of the control plane for one nonce is made with claims of this moment. */
+/* The claims of the control plane at this moment; errors of ee_claims_encode(). */
 EE_MUST_USE enum ee_err ee_control_claims(struct ee_control *control, uint8_t *out,
                                           size_t capacity, size_t *size_out);
 

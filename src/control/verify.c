@@ -18,7 +18,7 @@ enum ee_err ee_control_collateral_load(struct ee_control *control)
     uint8_t *scratch = malloc(file.size + 1);
     enum ee_err err = scratch == NULL ? EE_NO_MEMORY : EE_OK;
     if (err == EE_OK && ee_attest_collateral_decode(ee_file_bytes(&file), scratch, file.size,
-                                                    &collateral) != EE_REASON_OK)
+                                                    &collateral) != EE_REASON_NONE)
         err = EE_SYNTAX;
     if (err != EE_OK) {
         free(scratch);
