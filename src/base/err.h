@@ -69,6 +69,8 @@ enum ee_err_class {
         "the checkpoint does not verify or is older than one seen")                                \
     ROW(PROOF, "proof", 116, VERIFY, "the inclusion or consistency proof does not hold")           \
     ROW(RECEIPT, "receipt", 117, VERIFY, "the receipt does not hold")                              \
+    ROW(COLLATERAL, "collateral", 118, VERIFY,                                                     \
+        "the collateral is missing, malformed or not genuine; fetch it again")                     \
     ROW(INSUFFICIENT_CREDITS, "insufficient_credits", 200, CREDIT,                                 \
         "not enough available credits; top up and try again")                                      \
     ROW(ID_CONFLICT, "id_conflict", 201, RULE, "this idempotency key was used with another body")  \
@@ -115,12 +117,16 @@ enum ee_err_class {
     ROW(FLOW_CONTROL, "flow_control", 306, INPUT, "the peer sent more than its window allows")     \
     ROW(BACKEND, "backend", 307, TEMPORARY, "the app did not answer properly")                     \
     ROW(UNAVAILABLE, "unavailable", 308, TEMPORARY, "no replica of the app is available")          \
+    ROW(PLAINTEXT, "plaintext", 309, RULE,                                                         \
+        "nothing but TLS 1.3 outside loopback: use a loopback address or give a certificate")      \
     ROW(JOURNAL, "journal", 400, SYSTEM,                                                           \
         "the journal could not be written; the process must stop")                                 \
     ROW(JOURNAL_CORRUPT, "journal_corrupt", 401, VERIFY, "the journal's hash chain is broken")     \
     ROW(JOURNAL_LOCKED, "journal_locked", 402, SYSTEM,                                             \
         "another process uses this state directory")                                               \
     ROW(REPLAY, "replay", 403, VERIFY, "replay gave another result than the journal holds")        \
+    ROW(JOURNAL_PLAIN, "journal_plain", 404, VERIFY,                                               \
+        "a journal batch that is not sealed is refused outside a development network")             \
     ROW(SPAWN, "spawn", 500, SYSTEM, "the workload could not be started")                          \
     ROW(TENANCY, "tenancy", 501, RULE, "the agent serves another launcher")                        \
     ROW(DEPLOYMENT, "deployment", 502, VERIFY, "the deployment differs from what was sealed for")

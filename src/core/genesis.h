@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "attest/measurement.h"
 #include "base/bytes.h"
 #include "base/crypto.h"
 #include "base/money.h"
@@ -21,8 +22,6 @@ enum {
 };
 
 enum ee_network_kind { EE_NETWORK_DEVELOPMENT = 1, EE_NETWORK_PRODUCTION = 2 };
-/* The attested roles; same numbers as in the claims. */
-enum ee_role { EE_ROLE_CONTROL = 1, EE_ROLE_AGENT = 2, EE_ROLE_WITNESS = 3 };
 
 /* One allowed measurement: digest of MRTD and RTMR0..2 (attest/measurement.h). */
 struct ee_allow_entry {

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ee-agent: in the TD. `init` makes its keys and prints what its operator enrols; `run` serves until a signal. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "agent/agent.h"
+#include "base/text.h"
+#include "io/crypto_openssl.h"
+#include "io/file.h"
+#include "io/log.h"
+
+#include "base/banned.h"
+
+static const char usage[] =
+    "Example: ee-agent run --state DIR --node node-1 --control 127.0.0.1:8443 --genesis FILE \\\n"
+    "           --collateral FILE --sim-platform FILE\n"
+    "\n"
+    "  ee-agent init --state DIR --node NAME --sim-platform FILE   make keys, print the enrolment as JSON\n"
+    "  ee-agent run  --state DIR --node NAME --control ADDR:PORT --genesis FILE --collateral FILE\n"
+    "                --sim-platform FILE [--workload-uid UID]      serve until SIGTERM\n"
+    "  ee-agent version\n"
+    "\n"
+    "--sim-platform: the software TDX of a development network (SIMULATED). As root, workloads run as\n"
+    "--workload-uid (default 61000), never as root.\n";
+
+enum { WORKLOAD_UID_DEFAULT = 61000, WORKLOAD_UID_MIN = 1000 };
+
+struct settings {
+    const char *state, *node, *control, *genesis, *collateral, *platform;
+    uint64_t workload_uid;
+};
+
+static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
+{
+    static const struct option options[] = {
+        {"state", required_argument, NULL, 's'},        {"node", required_argument, NULL, 'n'},
+        {"control", required_argument, NULL, 'c'},      {"genesis", required_argument, NULL, 'g'},
+        {"collateral", required_argument, NULL, 'l'},   {"sim-platform", required_argument, NULL, 'p'},
+        {"workload-uid", required_argument, NULL, 'u'}, {NULL, 0, NULL, 0}};
+    int option;
+    out->workload_uid = WORKLOAD_UID_DEFAULT;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+        case 's':
+            out->state = optarg;
+            break;
+        case 'n':
+            out->node = optarg;
+            break;
+        case 'c':
+            out->control = optarg;
+            break;
+        case 'g':
+            out->genesis = optarg;
+            break;
+        case 'l':
+            out->collateral = optarg;
+            break;
+        case 'p':
+            out->platform = optarg;
+            break;
+        case 'u':
+            if (ee_u64_parse(optarg, &out->workload_uid) != EE_OK)
+                return EE_USAGE;
+            break;
+        default:
+            return EE_USAGE;
+        }
+    }
+    if (optind != argc || !out->state || !out->node || !out->platform || !ee_name_valid(out->node))
+        return EE_USAGE;
+    if (out->workload_uid < WORKLOAD_UID_MIN || out->workload_uid > UINT32_MAX - 1)
+        return EE_USAGE;
+    return EE_OK;
+}
+
+static int failed(enum ee_err err, const char *what)
+{
+    (void)fprintf(stderr, "ee-agent: %s: %s\n", what, ee_err_text(err));
+    return ee_err_exit_code(err);
+}
+
+static int init_print(const struct settings *settings, const struct ee_agent_identity *identity,
+                      const struct ee_tdx_device *device)
+{
+    char agent_key[65], platform_id[33], measurement_text[65], tls_key[65];
+    uint8_t ppid[16], digest[32];
+    struct ee_measurement measurement;
+    ee_tdx_device_platform_id(device, ppid);
+    ee_tdx_device_measurement(device, &measurement);
+    ee_measurement_digest(&ee_crypto_openssl, &measurement, digest);
+    json_t *answer =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:b}", "node", settings->node, "agent_key",
+                  ee_hex_encode(identity->public_key, 32, agent_key), "platform_id",
+                  ee_hex_encode(ppid, 16, platform_id), "measurement",
+                  ee_hex_encode(digest, 32, measurement_text), "tls_key_hash",
+                  ee_hex_encode(identity->tls_key_hash, 32, tls_key), "vcpus",
+                  (json_int_t)ee_tdx_device_vcpus(device), "simulated",
+                  (int)ee_tdx_device_simulated(device));
+    bool ok = answer && json_dumpf(answer, stdout, JSON_COMPACT) == 0 && puts("") >= 0;
+    json_decref(answer);
+    return ok ? 0 : 1;
+}
+
+static void on_signal(void *context)
+{
+    ee_loop_stop(context);
+}
+
+static enum ee_err genesis_read(const char *path, uint8_t *canonical, size_t *size_out)
+{
+    struct ee_file_data file;
+    EE_TRY(ee_file_read(path, EE_GENESIS_FILE_MAX, &file));
+    enum ee_err err =
+        ee_genesis_file_read(&ee_crypto_openssl, ee_file_bytes(&file), canonical, size_out);
+    ee_file_data_free(&file);
+    return err;
+}
+
+static enum ee_err serve(struct ee_loop *loop, const struct ee_agent_options *options,
+                         const struct ee_agent_identity *identity, const struct ee_tdx_device *device)
+{
+    struct ee_agent *agent;
+    EE_TRY(ee_agent_new(loop, &ee_crypto_openssl, options, identity, device, &agent));
+    enum ee_err err = ee_loop_on_signal(loop, SIGTERM, on_signal, loop);
+    if (err == EE_OK)
+        err = ee_loop_on_signal(loop, SIGINT, on_signal, loop);
+    if (err == EE_OK) {
+        ee_agent_start(agent);
+        ee_loop_run(loop);
+    }
+    EE_LOG(EE_LOG_INFO, "agent", "stopping");
+    ee_agent_free(agent);
+    return err;
+}
+
+static int run(const struct settings *settings, const struct ee_agent_identity *identity,
+               const struct ee_tdx_device *device)
+{
+    uint8_t canonical[EE_GENESIS_SIZE_MAX];
+    size_t size;
+    struct ee_loop *loop;
+    if (!settings->control || !settings->genesis || !settings->collateral)
+        return failed(EE_USAGE, "run needs --control, --genesis and --collateral");
+    enum ee_err err = genesis_read(settings->genesis, canonical, &size);
+    if (err != EE_OK)
+        return failed(err, settings->genesis);
+    err = ee_loop_new(&loop);
+    if (err != EE_OK)
+        return failed(err, "event loop");
+    const struct ee_agent_options options = {.folder = settings->state,
+                                             .node = settings->node,
+                                             .control_address = settings->control,
+                                             .genesis = ee_bytes_of(canonical, size),
+                                             .collateral_path = settings->collateral,
+                                             .switch_user = geteuid() == 0,
+                                             .workload_uid = (uid_t)settings->workload_uid};
+    err = serve(loop, &options, identity, device);
+    ee_loop_free(loop);
+    return err == EE_OK ? 0 : failed(err, "run");
+}
+
+static int with_identity(const char *verb, const struct settings *settings)
+{
+    struct ee_agent_identity identity;
+    struct ee_tdx_device *device;
+    int lock = -1;
+    char path[4096];
+    enum ee_err err = ee_tdx_device_open(settings->platform, "ee-agent", &ee_crypto_openssl, &device);
+    if (err != EE_OK)
+        return failed(err, settings->platform);
+    err = ee_agent_identity_load(settings->state, &ee_crypto_openssl, &identity);
+    if (err == EE_OK && snprintf(path, sizeof(path), "%s/lock", settings->state) >= (int)sizeof(path))
+        err = EE_TOO_LARGE;
+    if (err == EE_OK)
+        err = ee_file_lock(path, &lock);
+    int code = err != EE_OK                   ? failed(err, settings->state)
+               : strcmp(verb, "init") == 0 ? init_print(settings, &identity, device)
+                                              : run(settings, &identity, device);
+    ee_file_unlock(lock);
+    ee_agent_identity_wipe(&identity);
+    ee_tdx_device_free(device);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings = {.state = NULL};
+    const char *verb = argc > 1 ? argv[1] : "";
+    if (strcmp(verb, "--help") == 0 || strcmp(verb, "help") == 0)
+        return fputs(usage, stdout) < 0;
+    if (strcmp(verb, "version") == 0)
+        return puts("ee-agent " EE_SOFTWARE_VERSION) < 0;
+    /* No core image: it would hold keys and secrets; also keeps workloads of another uid from tracing us. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    if ((strcmp(verb, "init") != 0 && strcmp(verb, "run") != 0) ||
+        settings_parse(argc - 1, argv + 1, &settings) != EE_OK) {
+        (void)fputs(usage, stderr);
+        return 2;
+    }
+    return with_identity(verb, &settings);
+}

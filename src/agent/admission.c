@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Both sides verify before trusting: docs/spec/agent-protocol.md, "Admission". */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/state.h"
+#include "base/text.h"
+#include "io/clock.h"
+#include "io/file.h"
+#include "io/log.h"
+#include "io/random.h"
+#include "link/attest_channel.h"
+
+#include "base/banned.h"
+
+void ee_agent_hello(struct ee_agent *agent)
+{
+    char network[65], challenge[65], epoch[24];
+    enum ee_err err = ee_agent_epoch_next(agent->options.folder, &agent->epoch);
+    if (err == EE_OK)
+        err = ee_conn_peer_key_hash(ee_tunnel_link_conn(agent->link), agent->control_key_hash);
+    if (err != EE_OK) {
+        ee_agent_session_fail(agent, err, "preparing the hello");
+        return;
+    }
+    ee_random_bytes(agent->challenge, sizeof(agent->challenge));
+    (void)snprintf(epoch, sizeof(epoch), "%" PRIu64, agent->epoch);
+    agent->state = EE_AGENT_AWAITS_EVIDENCE;
+    ee_agent_send(agent, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s*}", "type", "hello", "node",
+                                   agent->options.node, "network",
+                                   ee_hex_encode(agent->trust.network_id, 32, network), "version",
+                                   EE_SOFTWARE_VERSION, "epoch", epoch, "challenge",
+                                   ee_hex_encode(agent->challenge, 32, challenge), "checkpoint",
+                                   agent->checkpoint.size ? agent->checkpoint_note : NULL));
+}
+
+static enum ee_err allow_changes_apply(struct ee_agent *agent, const json_t *list)
+{
+    size_t index;
+    const json_t *item;
+    json_array_foreach(list, index, item)
+    {
+        struct ee_command command;
+        struct ee_allow_change change;
+        uint8_t *bytes = NULL;
+        size_t size;
+        json_t *wrapped = json_pack("{s:O}", "command", item);
+        bool ok = ee_agent_json_base64(wrapped, "command", EE_COMMAND_SIZE_MAX, &bytes, &size);
+        json_decref(wrapped);
+        enum ee_err err = ok ? ee_command_decode(ee_bytes_of(bytes, size), &command) : EE_SYNTAX;
+        if (err == EE_OK)
+            err = command.kind == EE_COMMAND_ALLOW
+                      ? ee_allow_change_decode(command.payload, &change)
+                      : EE_SYNTAX;
+        if (err == EE_OK)
+            err = ee_trust_change(agent->crypto, &agent->trust, &change);
+        free(bytes);
+        EE_TRY(err);
+    }
+    return EE_OK;
+}
+
+/* Our collateral file, decoded; `file` and `scratch` hold what it borrows. */
+static enum ee_err collateral_load(const char *path, struct ee_file_data *file, uint8_t **scratch,
+                                   struct ee_collateral *out)
+{
+    EE_TRY(ee_file_read(path, EE_COLLATERAL_MAX, file));
+    *scratch = malloc(file->size + 1);
+    if (!*scratch)
+        return EE_NO_MEMORY;
+    enum ee_reason reason =
+        ee_attest_collateral_decode(ee_file_bytes(file), *scratch, file->size, out);
+    return reason == EE_REASON_NONE ? EE_OK : EE_SYNTAX;
+}
+
+static enum ee_err evidence_check(struct ee_agent *agent, const char *text,
+                                  const struct ee_evidence_policy *policy,
+                                  struct ee_evidence_verdict *verdict)
+{
+    struct ee_evidence evidence;
+    size_t size = strlen(text);
+    uint8_t *memory = malloc(size + 1);
+    enum ee_err err =
+        memory ? ee_evidence_decode(agent->crypto, ee_bytes_of(text, size), memory, size, &evidence)
+               : EE_NO_MEMORY;
+    if (err == EE_OK)
+        err = ee_evidence_verify(agent->crypto, &evidence, policy, NULL, 0, verdict);
+    free(memory);
+    return err;
+}
+
+static enum ee_err control_verify(struct ee_agent *agent, const char *text,
+                                  struct ee_evidence_verdict *verdict)
+{
+    struct ee_evidence_policy policy;
+    struct ee_collateral collateral;
+    struct ee_file_data file = {NULL, 0};
+    uint8_t *scratch = NULL;
+    ee_trust_policy(&agent->trust, EE_ROLE_CONTROL, (int64_t)(ee_clock_wall_us() / 1000000),
+                    &policy);
+    policy.collateral = &collateral;
+    policy.tls_key_hash = agent->control_key_hash;
+    policy.nonce_kind = EE_NONCE_CHANNEL;
+    enum ee_err err =
+        ee_attest_channel_nonce(agent->crypto, ee_tunnel_link_conn(agent->link), agent->challenge,
+                                agent->identity->tls_key_hash, EE_ROLE_CONTROL, &policy.nonce);
+    if (err == EE_OK)
+        err = collateral_load(agent->options.collateral_path, &file, &scratch, &collateral);
+    if (err == EE_OK)
+        err = evidence_check(agent, text, &policy, verdict);
+    free(scratch);
+    ee_file_data_free(&file);
+    return err;
+}
+
+static void claims_fill(const struct ee_agent *agent, struct ee_claims *out)
+{
+    *out = (struct ee_claims){.role = EE_ROLE_AGENT,
+                              .epoch = agent->epoch,
+                              .ledger_size = agent->checkpoint.size,
+                              .vcpus = ee_tdx_device_vcpus(agent->device)};
+    memcpy(out->network_id, agent->trust.network_id, 32);
+    memcpy(out->identity, agent->identity->public_key, 32);
+    (void)snprintf(out->node_name, sizeof(out->node_name), "%s", agent->options.node);
+    memcpy(out->tls_key_hash, agent->identity->tls_key_hash, 32);
+    memcpy(out->sealing_key, agent->identity->sealing_public, 32);
+    memcpy(out->ledger_root, agent->checkpoint.root.bytes, 32);
+    (void)snprintf(out->software_version, sizeof(out->software_version), "%s", EE_SOFTWARE_VERSION);
+}
+
+char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce)
+{
+    struct ee_claims claims;
+    struct ee_evidence evidence;
+    uint8_t bytes[EE_CLAIMS_SIZE_MAX];
+    size_t size;
+    char *text = NULL;
+    uint8_t *quote = malloc(EE_EVIDENCE_QUOTE_MAX);
+    claims_fill(agent, &claims);
+    enum ee_err err = quote ? ee_claims_encode(&claims, bytes, sizeof(bytes), &size) : EE_NO_MEMORY;
+    if (err == EE_OK)
+        err = ee_tdx_device_evidence(agent->device, ee_bytes_of(bytes, size), nonce, 1, quote,
+                                     &evidence);
+    if (err == EE_OK) {
+        size_t capacity = ee_evidence_text_size(&evidence);
+        text = malloc(capacity);
+        err = text ? ee_evidence_encode(agent->crypto, &evidence, text, capacity, &size)
+                   : EE_NO_MEMORY;
+    }
+    free(quote);
+    if (err != EE_OK) {
+        EE_LOG(EE_LOG_ERROR, "attest", "no evidence could be made", ee_log_err(err));
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* Signature of the identity key: that this agent, and not only its code, is here. */
+static enum ee_err hello_sign(const struct ee_agent *agent, const struct ee_nonce *nonce,
+                              uint8_t signature[EE_ED25519_SIGNATURE_SIZE])
+{
+    uint8_t memory[256];
+    struct ee_writer w;
+    ee_writer_init(&w, memory, sizeof(memory));
+    ee_writer_label(&w, "ee-hello", 1);
+    ee_writer_bytes(&w, agent->trust.network_id, 32);
+    ee_writer_text(&w, agent->options.node);
+    ee_writer_u64(&w, agent->epoch);
+    ee_writer_bytes(&w, nonce->bytes, EE_NONCE_SIZE);
+    if (w.err != EE_OK ||
+        !agent->crypto->ed25519_sign(agent->identity->seed, ee_writer_done(&w), signature))
+        return EE_CRYPTO;
+    return EE_OK;
+}
+
+static void evidence_send(struct ee_agent *agent, const uint8_t challenge[32])
+{
+    struct ee_nonce nonce;
+    uint8_t signature[EE_ED25519_SIGNATURE_SIZE];
+    char signature_text[EE_BASE64_SIZE(EE_ED25519_SIGNATURE_SIZE)];
+    enum ee_err err =
+        ee_attest_channel_nonce(agent->crypto, ee_tunnel_link_conn(agent->link), challenge,
+                                agent->control_key_hash, EE_ROLE_AGENT, &nonce);
+    if (err == EE_OK)
+        err = hello_sign(agent, &nonce, signature);
+    char *text = err == EE_OK ? ee_agent_evidence(agent, &nonce) : NULL;
+    if (!text) {
+        ee_agent_session_fail(agent, err == EE_OK ? EE_CRYPTO : err, "making evidence");
+        return;
+    }
+    agent->state = EE_AGENT_AWAITS_VERDICT;
+    ee_base64_encode(signature, sizeof(signature), signature_text);
+    ee_agent_send(agent,
+                  json_pack("{s:s, s:s, s:s, s:o}", "type", "evidence", "evidence", text,
+                            "signature", signature_text, "leases", ee_agent_leases_running(agent)));
+    free(text);
+}
+
+void ee_agent_on_control_evidence(struct ee_agent *agent, const json_t *message)
+{
+    struct ee_evidence_verdict *verdict = &agent->verdict;
+    uint8_t challenge[32];
+    const char *text = json_string_value(json_object_get(message, "evidence"));
+    enum ee_err err =
+        text && ee_agent_json_hex(message, "challenge", challenge, 32) ? EE_OK : EE_SYNTAX;
+    if (agent->state != EE_AGENT_AWAITS_EVIDENCE)
+        err = EE_PROTOCOL;
+    if (err == EE_OK)
+        err = allow_changes_apply(agent, json_object_get(message, "allow_changes"));
+    if (err == EE_OK)
+        err = control_verify(agent, text, verdict);
+    if (err != EE_OK) {
+        agent->refused = true;
+        ee_agent_session_fail(agent, err, "the control plane's evidence is refused");
+        return;
+    }
+    EE_LOG(EE_LOG_INFO, "admission", "control plane verified: this connection is attested",
+           ee_log_text("measurement", verdict->allowed->label),
+           ee_log_bool("simulated", verdict->simulated));
+    memcpy(agent->checkpoint_key, verdict->claims.checkpoint_key, sizeof(agent->checkpoint_key));
+    evidence_send(agent, challenge);
+}
+
+enum ee_err ee_agent_checkpoint_take(struct ee_agent *agent, const char *note)
+{
+    struct ee_tlog_checkpoint found;
+    size_t size = strlen(note);
+    EE_TRY(ee_tlog_checkpoint_verify(agent->crypto, ee_bytes_of(note, size),
+                                     agent->trust.network_id, agent->checkpoint_key, &found));
+    bool same_size = found.size == agent->checkpoint.size;
+    if (same_size && agent->checkpoint.size &&
+        memcmp(&found.root, &agent->checkpoint.root, sizeof(found.root)) != 0)
+        return EE_CHECKPOINT; /* two histories of one length: equivocation */
+    if (found.size > agent->checkpoint.size && size < sizeof(agent->checkpoint_note)) {
+        agent->checkpoint = found;
+        memcpy(agent->checkpoint_note, note, size + 1);
+    }
+    return EE_OK;
+}
+
+void ee_agent_on_admitted(struct ee_agent *agent, const json_t *message)
+{
+    struct ee_tlog_checkpoint found;
+    const char *note = json_string_value(json_object_get(message, "checkpoint"));
+    enum ee_err err = agent->state == EE_AGENT_AWAITS_VERDICT && note ? EE_OK : EE_PROTOCOL;
+    if (err == EE_OK)
+        err = ee_tlog_checkpoint_verify(agent->crypto, ee_bytes_str(note), agent->trust.network_id,
+                                        agent->checkpoint_key, &found);
+    if (err == EE_OK && found.size < agent->checkpoint.size)
+        err = EE_CHECKPOINT; /* a log shorter than the one it showed us before */
+    if (err == EE_OK)
+        err = ee_agent_checkpoint_take(agent, note);
+    if (err != EE_OK) {
+        agent->refused = true;
+        ee_agent_session_fail(agent, err, "the control plane's checkpoint is refused");
+        return;
+    }
+    agent->state = EE_AGENT_ADMITTED;
+    agent->admitted_at_us = ee_loop_now_us(agent->loop);
+    agent->refused = false;
+    ee_timer_stop(agent->admission_timer);
+    EE_LOG(EE_LOG_INFO, "admission", "admitted", ee_log_text("node", agent->options.node),
+           ee_log_unsigned("epoch", agent->epoch));
+    ee_agent_leases_report(agent);
+}
+
+void ee_agent_on_refused(struct ee_agent *agent, const json_t *message)
+{
+    const char *name = json_string_value(json_object_get(message, "error"));
+    const char *detail = json_string_value(json_object_get(message, "detail"));
+    EE_LOG(EE_LOG_ERROR, "admission", "refused by the control plane", ee_log_text("error", name),
+           ee_log_text("detail", detail));
+    agent->refused = true;
+    ee_agent_session_fail(agent, EE_REFUSED, "refused by the control plane");
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Streams of the tunnel joined to loopback ports of workloads: http (parsed on both sides, never
+ * copied bytes), ws (http until the 101, then bytes) and tcp (bytes). One connection to the
+ * workload for each stream. */
+#ifndef EE_AGENT_BACKEND_H
+#define EE_AGENT_BACKEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "io/loop.h"
+#include "tunnel/tunnel.h"
+
+struct ee_backend;
+
+/* Port of the running workload of that lease; false: there is none. */
+typedef bool (*ee_backend_port_of)(void *context, const uint8_t instance[EE_TUNNEL_INSTANCE_SIZE],
+                                   uint16_t *port_out);
+
+/* NULL: no memory. */
+struct ee_backend *ee_backend_new(struct ee_loop *loop, ee_backend_port_of port_of, void *context);
+/* Every event of the tunnel that has a stream; others are ignored. After RESET and at the session's
+ * end the streams are dropped here too. */
+void ee_backend_on_event(struct ee_backend *backend, struct ee_tunnel *tunnel,
+                         const struct ee_tunnel_event *event);
+void ee_backend_free(
+    struct ee_backend *backend); /* NULL is fine; drops every stream without a word */
+
+#endif

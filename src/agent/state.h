@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to src/agent: one struct owns everything. */
+#ifndef EE_AGENT_STATE_H
+#define EE_AGENT_STATE_H
+
+#include <jansson.h>
+
+#include "agent/agent.h"
+#include "agent/backend.h"
+#include "agent/workload.h"
+#include "io/tls.h"
+#include "link/tunnel_link.h"
+#include "tlog/checkpoint.h"
+
+enum {
+    EE_AGENT_ADMISSION_MS = 10000,   /* from dialling to admitted */
+    EE_AGENT_BACKOFF_BASE_MS = 250,  /* full jitter, doubled up to the cap */
+    EE_AGENT_BACKOFF_CAP_MS = 2000,  /* the control plane is one process that comes back quickly */
+    EE_AGENT_REFUSED_CAP_MS = 60000, /* after a refusal: somebody must change something first */
+    EE_AGENT_SESSION_STABLE_MS = 10000,
+};
+
+enum ee_agent_session_state {
+    EE_AGENT_IDLE,
+    EE_AGENT_DIALING,
+    EE_AGENT_AWAITS_EVIDENCE, /* hello sent */
+    EE_AGENT_AWAITS_VERDICT,  /* own evidence sent */
+    EE_AGENT_ADMITTED,
+};
+
+/* A lease this agent runs, or whose end the control plane has not acknowledged. */
+struct ee_agent_lease {
+    bool used;
+    uint8_t id[EE_ID_SIZE];
+    char launcher[EE_NAME_MAX + 1];
+    uint8_t deployment_hash[32];
+    uint8_t output_key[EE_X25519_KEY_SIZE];
+    struct ee_workload *workload; /* NULL once it ended */
+    struct ee_agent *agent;
+    int32_t exit_code;
+    char *sealed_output; /* base64, after the end */
+};
+
+struct ee_agent {
+    struct ee_loop *loop;
+    const struct ee_crypto *crypto;
+    struct ee_agent_options options;
+    const struct ee_agent_identity *identity;
+    const struct ee_tdx_device *device;
+    struct ee_trust trust;
+    struct ee_tls *tls;
+
+    struct ee_tunnel_link *link;
+    enum ee_agent_session_state state;
+    uint64_t epoch;
+    uint8_t challenge[32];        /* ours */
+    uint8_t control_key_hash[32]; /* of this connection */
+    struct ee_timer *dial_timer, *admission_timer;
+    uint32_t failures; /* in a row */
+    bool refused;      /* the last failure was a refusal, by us or by them */
+    uint64_t admitted_at_us;
+
+    struct ee_evidence_verdict verdict; /* of the control plane; large, so not on the stack */
+    uint8_t checkpoint_key[EE_ED25519_KEY_SIZE]; /* from the control plane's verified claims */
+    struct ee_tlog_checkpoint checkpoint;        /* highest seen */
+    char checkpoint_note[EE_TLOG_CHECKPOINT_SIZE_MAX];
+
+    struct ee_agent_lease leases[EE_AGENT_LEASES_MAX];
+    struct ee_backend *backend;
+};
+
+/* leases.c */
+struct ee_agent_lease *ee_agent_lease_find(struct ee_agent *agent, const uint8_t id[EE_ID_SIZE]);
+void ee_agent_lease_on_start(struct ee_agent *agent, const json_t *message);
+void ee_agent_lease_on_stop(struct ee_agent *agent, const json_t *message);
+void ee_agent_lease_on_ended(struct ee_agent *agent, const json_t *message);
+void ee_agent_lease_on_logs(struct ee_agent *agent, const json_t *message);
+/* Reports every end that was not acknowledged; after an admission. */
+void ee_agent_leases_report(struct ee_agent *agent);
+json_t *ee_agent_leases_running(const struct ee_agent *agent); /* array of ids */
+json_t *ee_agent_leases_states(struct ee_agent *agent, const json_t *asked);
+void ee_agent_leases_free(struct ee_agent *agent);
+
+/* admission.c */
+void ee_agent_hello(struct ee_agent *agent);
+void ee_agent_on_control_evidence(struct ee_agent *agent, const json_t *message);
+void ee_agent_on_admitted(struct ee_agent *agent, const json_t *message);
+void ee_agent_on_refused(struct ee_agent *agent, const json_t *message);
+/* Evidence text of this agent for one nonce; the caller frees it. NULL with the error logged. */
+char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce);
+/* Verifies the note with the key of the control plane and keeps it when it is the highest.
+ * EE_CHECKPOINT: it is older in size than one seen with another root, or of another key. */
+EE_MUST_USE enum ee_err ee_agent_checkpoint_take(struct ee_agent *agent, const char *note);
+
+/* checks.c */
+void ee_agent_on_check(struct ee_agent *agent, const json_t *message);
+void ee_agent_on_attest(struct ee_agent *agent, const json_t *message);
+
+/* session.c */
+/* Sends the object as one CONTROL message and releases it. Without a session it is dropped. */
+void ee_agent_send(struct ee_agent *agent, json_t *message);
+/* Ends the present session; it is dialled again after the back-off. */
+void ee_agent_session_fail(struct ee_agent *agent, enum ee_err err, const char *what);
+void ee_agent_on_message(struct ee_agent *agent, struct ee_bytes text);
+
+/* json.c: members of a message; false when missing or not of that form. */
+bool ee_agent_json_hex(const json_t *message, const char *key, uint8_t *out, size_t size);
+bool ee_agent_json_name(const json_t *message, const char *key, char out[EE_NAME_MAX + 1]);
+/* Decoded into fresh memory which the caller frees; an empty text gives size 0. */
+bool ee_agent_json_base64(const json_t *message, const char *key, size_t limit, uint8_t **out,
+                          size_t *size_out);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attest/evidence.h"
+
+#include <string.h>
+
+#include "base/banned.h"
+
+static enum ee_err own_collateral(const struct ee_evidence *evidence,
+                                  const struct ee_evidence_policy *policy, uint8_t *scratch,
+                                  size_t scratch_size, struct ee_collateral *out)
+{
+    if (!policy->allow_own_collateral || evidence->collateral.size == 0)
+        return EE_MISSING_FIELD;
+    if (scratch_size < evidence->collateral.size)
+        return EE_TOO_LARGE;
+    return ee_attest_reason_err(
+        ee_attest_collateral_decode(evidence->collateral, scratch, scratch_size, out));
+}
+
+/* Chain, collateral, signatures; then what no policy may change. */
+static enum ee_err check_quote(const struct ee_crypto *crypto, const struct ee_evidence *evidence,
+                               const struct ee_evidence_policy *policy, uint8_t *scratch,
+                               size_t scratch_size, struct ee_verdict *out)
+{
+    struct ee_collateral own;
+    struct ee_verify_input input = {.quote = evidence->quote,
+                                    .collateral = policy->collateral,
+                                    .roots = policy->roots,
+                                    .root_count = policy->root_count,
+                                    .time_s = policy->time_s};
+    if (!input.collateral) {
+        EE_TRY(own_collateral(evidence, policy, scratch, scratch_size, &own));
+        input.collateral = &own;
+    }
+    EE_TRY(ee_attest_verify(crypto, &input, out));
+    if (out->trailing_size != 0) /* unsigned bytes: the same quote would have many encodings */
+        return EE_TRAILING;
+    if (!out->root_production && !policy->allow_simulated)
+        return EE_SIMULATED_REFUSED;
+    return out->flags & EE_TD_FLAG_BIT(DEBUG) ? EE_DEBUG_TD : EE_OK;
+}
+
+/* report_data = SHA-256(claims) || root over the nonces. */
+static enum ee_err check_report_data(const struct ee_crypto *crypto,
+                                     const struct ee_evidence *evidence,
+                                     const uint8_t report_data[EE_REPORT_DATA_SIZE])
+{
+    struct ee_tlog_hash root;
+    uint8_t expected[EE_REPORT_DATA_SIZE];
+    enum ee_err err = ee_freshness_root(crypto, &evidence->nonce, evidence->index, evidence->size,
+                                        evidence->path, evidence->path_count, &root);
+    if (err != EE_OK)
+        return err == EE_PROOF ? EE_NOT_FRESH : err;
+    ee_freshness_report_data(crypto, evidence->claims, &root, expected);
+    if (memcmp(expected, report_data, EE_SHA256_SIZE) != 0)
+        return EE_NOT_BOUND;
+    if (memcmp(expected + EE_SHA256_SIZE, report_data + EE_SHA256_SIZE, EE_SHA256_SIZE) != 0)
+        return EE_NOT_FRESH;
+    return EE_OK;
+}
+
+static enum ee_err check_membership(const struct ee_claims *claims,
+                                    const struct ee_evidence_policy *policy)
+{
+    if (memcmp(claims->network_id, policy->network_id, sizeof(claims->network_id)) != 0)
+        return EE_WRONG_NETWORK;
+    return claims->role == policy->role ? EE_OK : EE_WRONG_ROLE;
+}
+
+static enum ee_err check_binding(const struct ee_evidence *evidence, const struct ee_claims *claims,
+                                 const struct ee_evidence_policy *policy)
+{
+    if (policy->identity && memcmp(claims->identity, policy->identity, 32) != 0)
+        return EE_WRONG_IDENTITY;
+    if (policy->nonce_kind != EE_NONCE_ANY &&
+        memcmp(&evidence->nonce, &policy->nonce, sizeof(policy->nonce)) != 0)
+        return EE_NOT_FRESH;
+    if (policy->tls_key_hash && memcmp(claims->tls_key_hash, policy->tls_key_hash, 32) != 0)
+        return EE_NOT_BOUND;
+    return EE_OK;
+}
+
+static enum ee_evidence_proof proof_of(const struct ee_evidence_policy *policy)
+{
+    if (policy->nonce_kind == EE_NONCE_CHANNEL)
+        return EE_EVIDENCE_CHANNEL_BOUND;
+    if (policy->nonce_kind == EE_NONCE_CALLER && policy->tls_key_hash)
+        return EE_EVIDENCE_KEY_BOUND;
+    return EE_EVIDENCE_VALID;
+}
+
+static void measurement_of(const struct ee_td_report *td, struct ee_measurement *out)
+{
+    memcpy(out->mrtd, td->mrtd, sizeof(out->mrtd));
+    for (size_t i = 0; i < 3; i++)
+        memcpy(out->rtmr[i], td->rtmr[i], sizeof(out->rtmr[i]));
+}
+
+enum ee_err ee_evidence_verify(const struct ee_crypto *crypto, const struct ee_evidence *evidence,
+                               const struct ee_evidence_policy *policy, uint8_t *scratch,
+                               size_t scratch_size, struct ee_evidence_verdict *out)
+{
+    struct ee_claims claims;
+    struct ee_measurement measurement;
+    memset(out, 0, sizeof(*out));
+    EE_TRY(ee_claims_decode(evidence->claims, &claims));
+    EE_TRY(check_quote(crypto, evidence, policy, scratch, scratch_size, &out->quote));
+    EE_TRY(check_report_data(crypto, evidence, out->quote.td.report_data));
+    EE_TRY(check_membership(&claims, policy));
+    measurement_of(&out->quote.td, &measurement);
+    const struct ee_measurement_allowed *allowed = ee_measurement_find(
+        crypto, policy->allowed, policy->allowed_count, policy->role, &measurement);
+    if (!allowed)
+        return EE_MEASUREMENT;
+    const struct ee_attest_policy *tcb = policy->tcb ? policy->tcb : &ee_attest_policy_network;
+    EE_TRY(ee_attest_policy_check(tcb, &out->quote, &out->finding));
+    EE_TRY(check_binding(evidence, &claims, policy));
+    out->proof = proof_of(policy);
+    out->simulated = !out->quote.root_production;
+    out->claims = claims;
+    out->measurement = measurement;
+    out->allowed = allowed;
+    return EE_OK;
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attest/trust.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+/* SHA-256 of the DER of the production root, valid 2018-05-21 to 2049-12-31: its bytes are known,
+ * so its signature over itself need not be verified again. */
+static const uint8_t root_production_sha256[EE_SHA256_SIZE] = {
+    0x44, 0xa0, 0x19, 0x6b, 0x2b, 0x99, 0xf8, 0x89, 0xb8, 0xe1, 0x49, 0xe9, 0x5b, 0x80, 0x7a, 0x35,
+    0x0e, 0x74, 0x24, 0x96, 0x43, 0x99, 0xe8, 0x85, 0xa7, 0xcb, 0xb8, 0xcc, 0xfa, 0xb6, 0x74, 0xd3};
+
+void ee_attest_verdict_add(struct ee_verdict *verdict, enum ee_reason reason, const char *label,
+                           uint32_t have, uint32_t need)
+{
+    enum ee_err err = ee_attest_reason_err(reason);
+    if (err != EE_OK && verdict->err == EE_OK) {
+        verdict->err = err;
+        verdict->reason = reason;
+    }
+    if (verdict->finding_count == EE_VERDICT_FINDINGS_MAX)
+        return;
+    struct ee_finding *finding = &verdict->findings[verdict->finding_count++];
+    *finding = (struct ee_finding){.reason = reason, .have = have, .need = need};
+    (void)snprintf(finding->label, sizeof(finding->label), "%s", label);
+}
+
+void ee_attest_verdict_expiry(struct ee_verdict *verdict, int64_t time_s)
+{
+    if (verdict->collateral_expires_s == 0 || time_s < verdict->collateral_expires_s)
+        verdict->collateral_expires_s = time_s;
+}
+
+/* Adds a failure. True when there was none. */
+static bool held(struct ee_verdict *verdict, enum ee_reason reason, const char *label)
+{
+    if (reason != EE_REASON_NONE)
+        ee_attest_verdict_add(verdict, reason, label, 0, 0);
+    return reason == EE_REASON_NONE;
+}
+
+static bool root_known(const struct ee_crypto *crypto, const struct ee_cert *cert)
+{
+    uint8_t digest[EE_SHA256_SIZE];
+    crypto->sha256(&cert->der, 1, digest);
+    return memcmp(digest, root_production_sha256, sizeof(digest)) == 0;
+}
+
+/* Whether the certificate's key is an accepted root; sets which one. */
+static bool root_accepted(const struct ee_verify_input *input, const struct ee_cert *cert,
+                          struct ee_verdict *verdict)
+{
+    for (size_t i = 0; i < input->root_count; i++) {
+        if (memcmp(cert->key, input->roots[i], EE_P256_POINT_SIZE) != 0)
+            continue;
+        verdict->root_index = i;
+        verdict->root_matched = true;
+        verdict->root_production =
+            memcmp(cert->key, ee_attest_root_production, EE_P256_POINT_SIZE) == 0;
+        return true;
+    }
+    return false;
+}
+
+/* The last certificate of a chain of two. All chains must end in the same root key: with two
+ * accepted roots, one may not vouch for the other's platforms. */
+static bool root_establish(const struct ee_crypto *crypto, const struct ee_verify_input *input,
+                           const struct ee_der_chain *chain, const char *label,
+                           struct ee_trust *trust, struct ee_verdict *verdict)
+{
+    struct ee_cert cert;
+    if (chain->count != 2)
+        return held(verdict, chain->count ? EE_REASON_CHAIN_LENGTH : EE_REASON_COLLATERAL_MISSING,
+                    label);
+    if (trust->root_ok && ee_bytes_equal(chain->der[1], trust->root.der))
+        return true;
+    if (!held(verdict, ee_attest_cert_decode(chain->der[1], &cert), label))
+        return false;
+    bool accepted = trust->root_ok ? memcmp(cert.key, trust->root.key, EE_P256_POINT_SIZE) == 0
+                                   : root_accepted(input, &cert, verdict);
+    if (!accepted)
+        return held(verdict, EE_REASON_ROOT_UNTRUSTED, label);
+    const char *role = ee_attest_cert_role_name(EE_CERT_ROOT);
+    if (!ee_attest_cert_fits(&cert, EE_CERT_ROOT))
+        return held(verdict, EE_REASON_CERT_ROLE, role);
+    if (!root_known(crypto, &cert) &&
+        !held(verdict, ee_attest_cert_signed_by(crypto, &cert, &cert), role))
+        return false;
+    (void)held(verdict, ee_attest_cert_window(&cert, input->time_s), role);
+    ee_attest_verdict_expiry(verdict, cert.not_after_s);
+    if (!trust->root_ok)
+        trust->root = cert;
+    trust->root_ok = true;
+    return true;
+}
+
+static void root_crl_establish(const struct ee_crypto *crypto, const struct ee_verify_input *input,
+                               struct ee_trust *trust, struct ee_verdict *verdict)
+{
+    static const char label[] = "root CRL";
+    struct ee_bytes der = input->collateral->root_crl;
+    if (der.size == 0) {
+        (void)held(verdict, EE_REASON_CRL_MISSING, label);
+        return;
+    }
+    if (!held(verdict, ee_attest_crl_decode(der, &trust->root_crl), label) || !trust->root_ok)
+        return;
+    enum ee_reason reason =
+        ee_attest_crl_check(crypto, &trust->root_crl, &trust->root, input->time_s);
+    (void)held(verdict, reason, label);
+    trust->root_crl_ok = reason != EE_REASON_CRL_ISSUER && reason != EE_REASON_CRL_SIGNATURE;
+    if (trust->root_crl_ok) {
+        verdict->root_crl_number = trust->root_crl.number;
+        ee_attest_verdict_expiry(verdict, trust->root_crl.next_update_s);
+    }
+}
+
+/* A certificate directly under the root, in its role and not revoked. False when it is not proven;
+ * a window that has passed is a finding but proves who it was. */
+static bool under_root(const struct ee_crypto *crypto, const struct ee_trust *trust,
+                       struct ee_bytes der, enum ee_cert_role role, int64_t time_s,
+                       struct ee_cert *out, struct ee_verdict *verdict)
+{
+    const char *label = ee_attest_cert_role_name(role);
+    if (!held(verdict, ee_attest_cert_decode(der, out), label))
+        return false;
+    if (!ee_attest_cert_fits(out, role))
+        return held(verdict, EE_REASON_CERT_ROLE, label);
+    (void)held(verdict, ee_attest_cert_window(out, time_s), label);
+    ee_attest_verdict_expiry(verdict, out->not_after_s);
+    if (!trust->root_ok ||
+        !held(verdict, ee_attest_cert_signed_by(crypto, out, &trust->root), label))
+        return false;
+    if (trust->root_crl_ok && ee_attest_crl_revokes(&trust->root_crl, out->serial))
+        return held(verdict, EE_REASON_CERT_REVOKED, label);
+    return true;
+}
+
+bool ee_attest_trust_pck_ca(const struct ee_crypto *crypto, const struct ee_trust *trust,
+                            struct ee_bytes der, int64_t time_s, struct ee_cert *out,
+                            struct ee_verdict *verdict)
+{
+    return under_root(crypto, trust, der, EE_CERT_PCK_CA, time_s, out, verdict);
+}
+
+/* issueDate <= t <= nextUpdate of a signed document. */
+static void document_window(int64_t issued_s, int64_t next_update_s, int64_t time_s,
+                            const char *label, struct ee_verdict *verdict)
+{
+    if (time_s < issued_s)
+        (void)held(verdict, EE_REASON_COLLATERAL_FUTURE, label);
+    if (time_s > next_update_s)
+        (void)held(verdict, EE_REASON_COLLATERAL_EXPIRED, label);
+    ee_attest_verdict_expiry(verdict, next_update_s);
+    if (issued_s > verdict->collateral_issued_s)
+        verdict->collateral_issued_s = issued_s;
+}
+
+/* The signature comes before any value is used. */
+static bool document_signed(const struct ee_crypto *crypto, struct ee_bytes text,
+                            const uint8_t *signature, const struct ee_cert *signer,
+                            const char *label, struct ee_verdict *verdict)
+{
+    if (text.size == 0)
+        return held(verdict, EE_REASON_COLLATERAL_MISSING, label);
+    if (text.size > EE_SIGNED_JSON_MAX)
+        return held(verdict, EE_REASON_COLLATERAL_TOO_LARGE, label);
+    return ee_attest_signature_ok(crypto, signer->key, text, signature) ||
+           held(verdict, EE_REASON_COLLATERAL_SIGNATURE, label);
+}
+
+static void tcb_info_establish(const struct ee_crypto *crypto, const struct ee_verify_input *input,
+                               const struct ee_cert *signer, struct ee_trust *trust,
+                               struct ee_verdict *verdict)
+{
+    static const char label[] = "TCB Info";
+    const struct ee_collateral *c = input->collateral;
+    if (!document_signed(crypto, c->tcb_info, c->tcb_info_signature, signer, label, verdict))
+        return;
+    trust->tcb_info_ok =
+        held(verdict, ee_attest_tcb_info_decode(c->tcb_info, &trust->tcb_info), label);
+    if (!trust->tcb_info_ok)
+        return;
+    verdict->tcb_evaluation = trust->tcb_info.evaluation;
+    document_window(trust->tcb_info.issued_s, trust->tcb_info.next_update_s, input->time_s, label,
+                    verdict);
+}
+
+static void qe_identity_establish(const struct ee_crypto *crypto,
+                                  const struct ee_verify_input *input, const struct ee_cert *signer,
+                                  struct ee_trust *trust, struct ee_verdict *verdict)
+{
+    static const char label[] = "QE identity";
+    const struct ee_collateral *c = input->collateral;
+    if (!document_signed(crypto, c->qe_identity, c->qe_identity_signature, signer, label, verdict))
+        return;
+    trust->qe_identity_ok =
+        held(verdict, ee_attest_qe_identity_decode(c->qe_identity, &trust->qe_identity), label);
+    if (!trust->qe_identity_ok)
+        return;
+    verdict->qe_evaluation = trust->qe_identity.evaluation;
+    document_window(trust->qe_identity.issued_s, trust->qe_identity.next_update_s, input->time_s,
+                    label, verdict);
+}
+
+/* Both documents, each under its own chain; one chain given twice is proven once. */
+static void documents_establish(const struct ee_crypto *crypto, const struct ee_verify_input *input,
+                                bool tcb_root, bool qe_root, struct ee_trust *trust,
+                                struct ee_verdict *verdict)
+{
+    const struct ee_collateral *c = input->collateral;
+    struct ee_cert tcb_signer, qe_signer;
+    bool tcb_ok = tcb_root && under_root(crypto, trust, c->tcb_info_chain.der[0],
+                                         EE_CERT_TCB_SIGNING, input->time_s, &tcb_signer, verdict);
+    if (tcb_ok)
+        tcb_info_establish(crypto, input, &tcb_signer, trust, verdict);
+    if (!qe_root)
+        return;
+    if (tcb_root && ee_bytes_equal(c->tcb_info_chain.der[0], c->qe_identity_chain.der[0])) {
+        if (tcb_ok)
+            qe_identity_establish(crypto, input, &tcb_signer, trust, verdict);
+    } else if (under_root(crypto, trust, c->qe_identity_chain.der[0], EE_CERT_TCB_SIGNING,
+                          input->time_s, &qe_signer, verdict)) {
+        qe_identity_establish(crypto, input, &qe_signer, trust, verdict);
+    }
+}
+
+void ee_attest_trust_establish(const struct ee_crypto *crypto, const struct ee_verify_input *input,
+                               struct ee_trust *out, struct ee_verdict *verdict)
+{
+    const struct ee_collateral *c = input->collateral;
+    memset(out, 0, sizeof(*out));
+    bool tcb_root =
+        root_establish(crypto, input, &c->tcb_info_chain, "TCB Info issuer", out, verdict);
+    bool qe_root =
+        root_establish(crypto, input, &c->qe_identity_chain, "QE identity issuer", out, verdict);
+    /* Optional: the quote carries the PCK CA itself. */
+    bool crl_root = c->pck_crl_chain.count && root_establish(crypto, input, &c->pck_crl_chain,
+                                                             "PCK CRL issuer", out, verdict);
+    root_crl_establish(crypto, input, out, verdict);
+    documents_establish(crypto, input, tcb_root, qe_root, out, verdict);
+    if (crl_root)
+        out->pck_ca_ok = ee_attest_trust_pck_ca(crypto, out, c->pck_crl_chain.der[0], input->time_s,
+                                                &out->pck_ca, verdict);
+    if (c->pck_crl.size == 0)
+        (void)held(verdict, EE_REASON_CRL_MISSING, "PCK CRL");
+    else
+        out->pck_crl_decoded =
+            held(verdict, ee_attest_crl_decode(c->pck_crl, &out->pck_crl), "PCK CRL");
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Replay: the state and the log a journal leads to, everything in it recomputed and compared. */
+#ifndef EE_CONTROL_SEQUENCER_REPLAY_H
+#define EE_CONTROL_SEQUENCER_REPLAY_H
+
+#include "core/core.h"
+#include "io/journal.h"
+#include "tlog/checkpoint.h"
+#include "tlog/tlog.h"
+
+struct ee_replay {
+    const struct ee_allocator *allocator;
+    const struct ee_crypto *crypto;
+    struct ee_core *core;
+    struct ee_tlog tlog;
+    char note[EE_JOURNAL_NOTE_MAX]; /* newest checkpoint */
+    size_t note_size;
+    uint64_t batches;
+    struct ee_result result; /* scratch */
+    struct ee_journal_fault fault;
+};
+
+/* Empty. EE_NO_MEMORY. */
+EE_MUST_USE enum ee_err ee_replay_init(struct ee_replay *replay,
+                                       const struct ee_allocator *allocator,
+                                       const struct ee_crypto *crypto,
+                                       const struct ee_core_limits *limits);
+void ee_replay_close(struct ee_replay *replay);
+/* Applies a journal from its first batch to its last. Per command: it is canonical, takes its place
+ * and gives the stored result; BOOT: its state hash is the state's. Per batch: the checkpoint is of
+ * the recomputed root. At the end: the invariants. Errors: ee_sequencer_start(). */
+EE_MUST_USE enum ee_err ee_replay_run(struct ee_replay *replay, struct ee_journal *journal);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an operator does with a journal of a stopped control plane: verify it, export it. */
+#ifndef EE_CONTROL_SEQUENCER_TOOLS_H
+#define EE_CONTROL_SEQUENCER_TOOLS_H
+
+#include "core/core.h"
+#include "io/journal.h"
+
+struct ee_journal_report {
+    uint8_t network_id[32];
+    uint64_t batches, commands, epoch;
+    uint8_t state_hash[32];
+    uint8_t log_root[32]; /* Merkle root over all commands */
+    struct ee_journal_fault fault;
+};
+
+/* Recomputes every hash, result, Merkle root and state hash of the journal at `path`, and checks
+ * the invariants. On failure report->fault names the first bad batch or command. Errors:
+ * ee_journal_sqlite_open(), ee_sequencer_start(). `seal` NULL: a plain journal of a development
+ * network. */
+EE_MUST_USE enum ee_err ee_journal_verify(const char *path, const struct ee_crypto *crypto,
+                                          const struct ee_journal_seal *seal,
+                                          struct ee_journal_report *report);
+
+/* One line with a line feed, borrowed during the call; anything but EE_OK ends the export. */
+typedef enum ee_err (*ee_journal_line_fn)(void *context, struct ee_bytes line);
+
+/* Every command from `first_seq` as a line of JSON (docs/spec/journal.md, "Export"), chain and
+ * hashes checked, results not recomputed. Errors as above, and those of `fn`. */
+EE_MUST_USE enum ee_err ee_journal_export(const char *path, const struct ee_crypto *crypto,
+                                          const struct ee_journal_seal *seal, uint64_t first_seq,
+                                          ee_journal_line_fn fn, void *context,
+                                          struct ee_journal_fault *fault_out);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Payloads of commands and bodies of results: a function names the fields of each, in order. */
+#include <string.h>
+
+#include "core/codec.h"
+#include "core/command.h"
+
+#include "base/banned.h"
+
+enum { VCPUS_MAX = 65536 }; /* of one node; keeps every product far from overflow */
+
+static void boot(struct ee_codec *k, struct ee_boot *v)
+{
+    v->epoch = ee_codec_u64(k, v->epoch);
+    ee_codec_raw(k, v->state_hash, sizeof(v->state_hash));
+    v->anchored = ee_codec_range(k, v->anchored, 0, 1);
+}
+
+static void key_create(struct ee_codec *k, struct ee_key_create *v)
+{
+    ee_codec_raw(k, v->key_hash, sizeof(v->key_hash));
+    v->scopes = ee_codec_u32_within(k, v->scopes, 1, EE_SCOPE_ALL);
+    v->expires_s = ee_codec_u64(k, v->expires_s);
+    ee_codec_text(k, v->label, sizeof(v->label), 0);
+}
+
+static void account_create(struct ee_codec *k, struct ee_account_create *v)
+{
+    ee_codec_name(k, v->name);
+    v->kind =
+        (enum ee_account_kind)ee_codec_range(k, v->kind, EE_ACCOUNT_USER, EE_ACCOUNT_OPERATOR);
+    ee_codec_raw(k, v->public_key, sizeof(v->public_key));
+    bool keyless = ee_bytes_all_zero(v->public_key, sizeof(v->public_key));
+    if (keyless != (v->kind == EE_ACCOUNT_USER)) /* operators sign, users do not */
+        ee_codec_fail(k, EE_RANGE);
+    key_create(k, &v->first_key);
+}
+
+static void key_revoke(struct ee_codec *k, struct ee_key_revoke *v)
+{
+    ee_codec_raw(k, v->key_hash, sizeof(v->key_hash));
+}
+
+static void mint(struct ee_codec *k, struct ee_mint *v)
+{
+    ee_codec_name(k, v->account);
+    v->amount = ee_codec_money(k, v->amount, 1);
+    ee_codec_text(k, v->reference, sizeof(v->reference), 1);
+    ee_codec_raw(k, v->signature, sizeof(v->signature));
+}
+
+static void transfer_credits(struct ee_codec *k, struct ee_transfer_credits *v)
+{
+    ee_codec_name(k, v->to);
+    v->amount = ee_codec_money(k, v->amount, 1);
+    ee_codec_text(k, v->memo, sizeof(v->memo), 0);
+}
+
+static void node_enrol(struct ee_codec *k, struct ee_node_enrol *v)
+{
+    ee_codec_name(k, v->node);
+    ee_codec_raw(k, v->platform_id, sizeof(v->platform_id));
+    ee_codec_raw(k, v->agent_key, sizeof(v->agent_key));
+    v->vcpus = ee_codec_u32_within(k, v->vcpus, 1, VCPUS_MAX);
+    v->price_nanos = ee_codec_i64_least(k, v->price_nanos, 0);
+    ee_codec_name_or_empty(k, v->region);
+    ee_codec_raw(k, v->signature, sizeof(v->signature));
+}
+
+static void node_price(struct ee_codec *k, struct ee_node_price *v)
+{
+    ee_codec_name(k, v->node);
+    v->price_nanos = ee_codec_i64_least(k, v->price_nanos, 0);
+}
+
+static void node_admit(struct ee_codec *k, struct ee_node_admit *v)
+{
+    ee_codec_name(k, v->node);
+    ee_codec_raw(k, v->agent_key, sizeof(v->agent_key));
+    ee_codec_raw(k, v->platform_id, sizeof(v->platform_id));
+    ee_codec_raw(k, v->measurement, sizeof(v->measurement));
+    ee_codec_raw(k, v->sealing_key, sizeof(v->sealing_key));
+    ee_codec_raw(k, v->evidence_hash, sizeof(v->evidence_hash));
+    ee_codec_raw(k, v->collateral_hash, sizeof(v->collateral_hash));
+    v->vcpus = ee_codec_u32_within(k, v->vcpus, 0, VCPUS_MAX);
+    v->epoch = ee_codec_u64(k, v->epoch);
+    v->simulated = ee_codec_range(k, v->simulated, 0, 1);
+}
+
+static void node_lost(struct ee_codec *k, struct ee_node_lost *v)
+{
+    ee_codec_name(k, v->node);
+    v->epoch = ee_codec_u64(k, v->epoch);
+}
+
+static void lease_reserve(struct ee_codec *k, struct ee_lease_reserve *v)
+{
+    v->workload =
+        (enum ee_workload_kind)ee_codec_range(k, v->workload, EE_WORKLOAD_JOB, EE_WORKLOAD_APP);
+    ee_codec_name(k, v->name);
+    v->vcpus = ee_codec_u32_within(k, v->vcpus, 1, VCPUS_MAX);
+    v->max_price_nanos = ee_codec_i64_least(k, v->max_price_nanos, 0);
+    ee_codec_name_or_empty(k, v->node);
+    v->deployment = ee_codec_block(k, v->deployment, EE_DEPLOYMENT_SIZE_MAX);
+    struct ee_deployment deployment;
+    if (ee_codec_failed(k))
+        return;
+    enum ee_err err = ee_deployment_decode(v->deployment, &deployment);
+    if (err != EE_OK)
+        ee_codec_fail(k, err);
+    else if ((deployment.port == 0) != (v->workload == EE_WORKLOAD_JOB))
+        ee_codec_fail(k, EE_RANGE); /* an app listens, a job does not */
+}
+
+static void lease_start(struct ee_codec *k, struct ee_lease_start *v)
+{
+    ee_codec_raw(k, v->lease, sizeof(v->lease));
+    ee_codec_raw(k, v->sealed_hash, sizeof(v->sealed_hash));
+}
+
+static void lease_running(struct ee_codec *k, struct ee_lease_running *v)
+{
+    ee_codec_raw(k, v->lease, sizeof(v->lease));
+}
+
+/* Of the reasons only those an agent reports; the others follow from other commands. */
+static void lease_end(struct ee_codec *k, struct ee_lease_end *v)
+{
+    ee_codec_raw(k, v->lease, sizeof(v->lease));
+    v->reason =
+        (enum ee_end_reason)ee_codec_range(k, v->reason, EE_END_EXITED, EE_END_AGENT_LOST_IT);
+    if (v->reason != EE_END_EXITED && v->reason != EE_END_START_FAILED &&
+        v->reason != EE_END_AGENT_LOST_IT)
+        ee_codec_fail(k, EE_RANGE);
+    uint32_t exit_code = ee_codec_u32(k, (uint32_t)v->exit_code);
+    memcpy(&v->exit_code, &exit_code, sizeof(exit_code));
+    if (v->exit_code != 0 && v->reason != EE_END_EXITED)
+        ee_codec_fail(k, EE_RANGE);
+    ee_codec_raw(k, v->output_hash, sizeof(v->output_hash));
+}
+
+static void lease_stop(struct ee_codec *k, struct ee_lease_stop *v)
+{
+    ee_codec_name(k, v->name);
+}
+
+static void slot_missed(struct ee_codec *k, struct ee_slot_missed *v)
+{
+    ee_codec_raw(k, v->lease, sizeof(v->lease));
+    v->period = ee_codec_u32(k, v->period);
+    v->kind = (enum ee_check_kind)ee_codec_range(k, v->kind, EE_CHECK_HEALTH, EE_CHECK_ATTESTATION);
+    v->slot = ee_codec_u32_within(k, v->slot, 0, EE_CHECK_SLOTS_MAX - 1);
+    v->why = ee_codec_err(k, v->why);
+}
+
+static uint32_t outcomes(struct ee_codec *k, uint32_t count, uint8_t *values)
+{
+    count = ee_codec_count(k, count, EE_CHECK_SLOTS_MAX);
+    for (uint32_t i = 0; i < count; i++)
+        values[i] = ee_codec_range(k, values[i], EE_CHECK_VOID, EE_CHECK_MISSED);
+    return count;
+}
+
+static void checks(struct ee_codec *k, struct ee_checks *v)
+{
+    ee_codec_raw(k, v->lease, sizeof(v->lease));
+    v->period = ee_codec_u32(k, v->period);
+    v->health_count = outcomes(k, v->health_count, v->health);
+    v->attestation_count = outcomes(k, v->attestation_count, v->attestation);
+    ee_codec_raw(k, v->evidence_root, sizeof(v->evidence_root));
+}
+
+static void allow_change(struct ee_codec *k, struct ee_allow_change *v)
+{
+    v->add = ee_codec_range(k, v->add, 0, 1);
+    v->role = ee_codec_range(k, v->role, 1, 3); /* enum ee_role */
+    ee_codec_raw(k, v->measurement, sizeof(v->measurement));
+    ee_codec_text(k, v->label, sizeof(v->label), 0);
+    v->number = ee_codec_u64(k, v->number);
+    ee_codec_raw(k, v->signature, sizeof(v->signature));
+}
+
+static void placement_row(struct ee_codec *k, struct ee_placement_row *v)
+{
+    ee_codec_name(k, v->node);
+    v->price_nanos = ee_codec_i64_least(k, v->price_nanos, 0);
+    v->free_vcpus = ee_codec_u32(k, v->free_vcpus);
+    v->reason =
+        (enum ee_placement_reason)ee_codec_range(k, v->reason, EE_PLACE_CHOSEN, EE_PLACE_TIE);
+}
+
+static void reserve_result(struct ee_codec *k, struct ee_reserve_result *v)
+{
+    ee_codec_raw(k, v->lease, sizeof(v->lease));
+    ee_codec_name_or_empty(k, v->node); /* empty: refused */
+    v->price_nanos = ee_codec_i64_least(k, v->price_nanos, 0);
+    v->lock = ee_codec_money(k, v->lock, 0);
+    ee_codec_raw(k, v->deployment_hash, sizeof(v->deployment_hash));
+    v->row_count = ee_codec_u32(k, v->row_count);
+    for (uint32_t i = 0; i < v->row_count && i < EE_EXPLAIN_MAX; i++)
+        placement_row(k, &v->rows[i]);
+}
+
+static void settle_result(struct ee_codec *k, struct ee_settle_result *v)
+{
+    ee_codec_name(k, v->launcher);
+    ee_codec_name(k, v->operator_name);
+    ee_codec_name(k, v->node);
+    ee_codec_name(k, v->app);
+    v->starts_us = ee_codec_u64(k, v->starts_us);
+    v->ends_us = ee_codec_u64(k, v->ends_us);
+    v->verdict =
+        (enum ee_verdict_kind)ee_codec_range(k, v->verdict, EE_VERDICT_NONE, EE_VERDICT_VOID);
+    v->reason = (enum ee_fail_reason)ee_codec_range(k, v->reason, EE_FAIL_NONE, EE_FAIL_INELIGIBLE);
+    v->locked = ee_codec_money(k, v->locked, 0);
+    v->paid = ee_codec_money(k, v->paid, 0);
+    v->refunded = ee_codec_money(k, v->refunded, 0);
+    struct ee_money sum = {0};
+    if (ee_money_add(v->paid, v->refunded, &sum) != EE_OK || sum.micros != v->locked.micros)
+        ee_codec_fail(k, EE_RANGE);
+}
+
+static void balance_result(struct ee_codec *k, struct ee_balance_result *v)
+{
+    ee_codec_name(k, v->account);
+    v->available = ee_codec_money(k, v->available, 0);
+    v->locked = ee_codec_money(k, v->locked, 0);
+}
+
+/* Both directions of each; a document starts with the label "ee-NAME", version 1. */
+#define EE_ROW(name)                                                                               \
+    enum ee_err ee_##name##_encode(const struct ee_##name *in, struct ee_writer *out)              \
+    {                                                                                              \
+        struct ee_##name copy = *in;                                                               \
+        struct ee_codec k = ee_codec_writer(out);                                                  \
+        ee_codec_label(&k, "ee-" #name, 1);                                                        \
+        name(&k, &copy);                                                                           \
+        return ee_codec_end(&k);                                                                   \
+    }                                                                                              \
+    enum ee_err ee_##name##_decode(struct ee_bytes bytes, struct ee_##name *out)                   \
+    {                                                                                              \
+        struct ee_##name value;                                                                    \
+        memset(&value, 0, sizeof(value));                                                          \
+        struct ee_codec k = ee_codec_reader(bytes);                                                \
+        ee_codec_label(&k, "ee-" #name, 1);                                                        \
+        name(&k, &value);                                                                          \
+        EE_TRY(ee_codec_end(&k));                                                                  \
+        *out = value;                                                                              \
+        return EE_OK;                                                                              \
+    }
+EE_PAYLOADS(EE_ROW)
+EE_RESULTS(EE_ROW)
+#undef EE_ROW

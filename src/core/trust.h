@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a holder of the genesis document accepts as evidence: its roots, its allow-list, and the
+ * later changes of that list which the founding key signed. Clients, agents and the control plane
+ * decide by the same rules. */
+#ifndef EE_CORE_TRUST_H
+#define EE_CORE_TRUST_H
+
+#include "attest/evidence.h"
+#include "core/command.h"
+#include "core/genesis.h"
+
+struct ee_trust {
+    struct ee_genesis genesis;
+    uint8_t network_id[32];
+    uint8_t roots[EE_GENESIS_ROOTS_MAX][EE_P256_POINT_SIZE];
+    size_t allowed_count;
+    struct ee_measurement_allowed allowed[EE_ALLOW_MAX];
+    uint64_t last_change; /* number of the newest change applied; 0: none */
+};
+
+/* From canonical genesis bytes. Errors of ee_genesis_decode. */
+EE_MUST_USE enum ee_err ee_trust_init(const struct ee_crypto *crypto, struct ee_bytes genesis,
+                                      struct ee_trust *out);
+
+/* Adds or retires a measurement. EE_SIGNATURE: not by the founding key over this network; EE_STATE:
+ * not the number after the last one; EE_FULL. A change of a number already applied is EE_OK and
+ * does nothing. */
+EE_MUST_USE enum ee_err ee_trust_change(const struct ee_crypto *crypto, struct ee_trust *trust,
+                                        const struct ee_allow_change *change);
+
+/* A policy for evidence of `role` at `time_s`; roots and list are borrowed from `trust`. Statuses:
+ * UpToDate only. The caller sets nonce, key hash, identity and collateral. */
+void ee_trust_policy(const struct ee_trust *trust, enum ee_role role, int64_t time_s,
+                     struct ee_evidence_policy *out);
+
+#endif

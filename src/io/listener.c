@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/listener.h"
+
+#include <errno.h>
+#include <uv.h>
+
+#include "base/alloc.h"
+#include "io/address.h"
+#include "io/conn_internal.h"
+
+#include "base/banned.h"
+
+enum { BACKLOG = 511 };
+
+struct ee_listener {
+    uv_tcp_t tcp;
+    struct ee_loop *loop;
+    struct ee_listener_options options;
+    char address[EE_ADDRESS_TEXT_SIZE];
+    uint16_t port;
+    size_t connections;
+    uint64_t refused;
+    bool gone; /* the socket is closed; the memory stays for the connections' counter */
+};
+
+static void free_if_unused(struct ee_listener *listener)
+{
+    if (listener->gone && listener->connections == 0)
+        ee_free(&ee_allocator_system, listener);
+}
+
+static void connection_released(void *context)
+{
+    struct ee_listener *listener = context;
+    listener->connections--;
+    free_if_unused(listener);
+}
+
+static void connection_came(uv_stream_t *server, int status)
+{
+    struct ee_listener *listener = server->data;
+    struct ee_conn *conn = NULL;
+    if (status < 0)
+        return; /* it went away before we took it */
+    bool full = listener->connections >= listener->options.max_connections;
+    if (ee_conn_accept(listener->loop, server, full ? NULL : listener->options.tls,
+                       connection_released, listener, &conn) != EE_OK)
+        return;
+    listener->connections++;
+    if (full) {
+        listener->refused++;
+        ee_conn_abort(conn, EE_FULL);
+        return;
+    }
+    listener->options.accepted(listener->options.context, conn);
+}
+
+static enum ee_err bind_and_listen(struct ee_listener *listener, const struct ee_address *address)
+{
+    struct ee_address bound = {0};
+    int size = (int)sizeof(bound.storage);
+    int status = uv_tcp_bind(&listener->tcp, (const struct sockaddr *)&address->storage, 0);
+    if (status == 0)
+        status = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, connection_came);
+    if (status == 0)
+        status = uv_tcp_getsockname(&listener->tcp, (struct sockaddr *)&bound.storage, &size);
+    if (status != 0) {
+        errno = -status;
+        return EE_IO;
+    }
+    ee_address_format(&bound, listener->address);
+    listener->port = ee_address_port(&bound);
+    return EE_OK;
+}
+
+enum ee_err ee_listener_new(struct ee_loop *loop, const struct ee_listener_options *options,
+                            struct ee_listener **out)
+{
+    struct ee_address address;
+    EE_TRY(ee_address_parse(options->address, &address));
+    if (!options->tls && !ee_address_is_loopback(&address))
+        return EE_PLAINTEXT;
+    struct ee_listener *listener = ee_alloc(&ee_allocator_system, 1, sizeof(*listener));
+    if (!listener)
+        return EE_NO_MEMORY;
+    listener->loop = loop;
+    listener->options = *options;
+    listener->options.address = NULL; /* was only borrowed */
+    if (listener->options.max_connections == 0)
+        listener->options.max_connections = EE_LISTENER_CONNECTIONS_DEFAULT;
+    uv_tcp_init(ee_loop_uv(loop), &listener->tcp);
+    listener->tcp.data = listener;
+    enum ee_err err = bind_and_listen(listener, &address);
+    if (err != EE_OK) {
+        int kept = errno;
+        ee_listener_free(listener);
+        errno = kept;
+        return err;
+    }
+    *out = listener;
+    return EE_OK;
+}
+
+static void socket_closed(uv_handle_t *handle)
+{
+    struct ee_listener *listener = handle->data;
+    listener->gone = true;
+    free_if_unused(listener);
+}
+
+void ee_listener_free(struct ee_listener *listener)
+{
+    if (listener)
+        uv_close((uv_handle_t *)&listener->tcp, socket_closed);
+}
+
+const char *ee_listener_address(const struct ee_listener *listener)
+{
+    return listener->address;
+}
+
+uint16_t ee_listener_port(const struct ee_listener *listener)
+{
+    return listener->port;
+}
+
+size_t ee_listener_connections(const struct ee_listener *listener)
+{
+    return listener->connections;
+}
+
+uint64_t ee_listener_refused(const struct ee_listener *listener)
+{
+    return listener->refused;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The next message: control frames, CONTROL messages, ends, then data by deficit round robin. */
+#include "tunnel/internal.h"
+
+#include <string.h>
+
+#include "base/banned.h"
+
+enum {
+    QUANTUM = EE_TUNNEL_DATA_MAX, /* bytes of data per stream and turn */
+    CRUMB = 1024,                 /* no DATA frame below that only because a message is full */
+};
+
+struct message {
+    struct ee_writer w; /* capacity EE_TUNNEL_OUTPUT_MAX */
+    bool full;          /* what comes next did not fit into EE_TUNNEL_MESSAGE_MAX */
+};
+
+static size_t room(const struct message *m)
+{
+    return m->w.size < EE_TUNNEL_MESSAGE_MAX ? EE_TUNNEL_MESSAGE_MAX - m->w.size : 0;
+}
+
+/* Moves whole frames from the front of a buffer. A frame above EE_TUNNEL_MESSAGE_MAX (only CONTROL
+ * may be) goes alone. */
+static void frames_move(struct ee_tunnel *t, struct ee_tunnel_buffer *from, struct message *m)
+{
+    size_t size;
+    while (!m->full && (size = ee_tunnel_buffer_frame(from)) != 0) {
+        if (size > room(m) && m->w.size) {
+            m->full = true;
+            return;
+        }
+        ee_writer_bytes(&m->w, ee_tunnel_buffer_view(from).data, size);
+        ee_tunnel_buffer_drop(t->allocator, from, size);
+        m->full = m->w.size >= EE_TUNNEL_MESSAGE_MAX;
+    }
+}
+
+/* A CONTROL frame that needs a message for itself would never go while other control frames keep
+ * coming, so it goes first once it has waited. */
+static void controls_move(struct ee_tunnel *t, struct message *m)
+{
+    const size_t waiting = t->messages.size;
+    if (t->messages_first)
+        frames_move(t, &t->messages, m);
+    frames_move(t, &t->urgent, m);
+    frames_move(t, &t->messages, m);
+    t->messages_first = waiting && t->messages.size == waiting;
+}
+
+static void end_sent(struct ee_tunnel *t, struct ee_tunnel_stream *s)
+{
+    s->end_sent = true;
+    ee_tunnel_link_out(&s->turn);
+    ee_tunnel_stream_settle(t, s);
+}
+
+static void data_header(struct message *m, const struct ee_tunnel_stream *s, uint32_t size,
+                        bool end)
+{
+    const struct ee_tunnel_header header = {EE_TUNNEL_DATA, end ? EE_TUNNEL_FLAG_END : 0, s->id,
+                                            size};
+    ee_tunnel_header_encode(&m->w, &header);
+}
+
+/* Streams that have nothing but their end to send need no window. */
+static void ends_move(struct ee_tunnel *t, struct message *m)
+{
+    struct ee_tunnel_stream *s;
+    while (!m->full && (s = ee_tunnel_turn_first(&t->end_turns)) != NULL) {
+        const bool trailers = s->trailers.size != 0;
+        const size_t size = trailers ? s->trailers.size : EE_TUNNEL_FRAME_HEADER;
+        if (size > room(m)) {
+            m->full = true;
+            return;
+        }
+        if (trailers)
+            frames_move(t, &s->trailers, m);
+        else
+            data_header(m, s, 0, true);
+        end_sent(t, s);
+    }
+}
+
+static uint32_t smaller(size_t a, size_t b)
+{
+    return (uint32_t)(a < b ? a : b);
+}
+
+/* What the windows, the turn and the buffer allow. */
+static uint32_t data_allowed(const struct ee_tunnel *t, const struct ee_tunnel_stream *s)
+{
+    const uint32_t windows = smaller(t->send_window, s->send_window);
+    return smaller(smaller(windows, s->deficit), smaller(s->out.size, EE_TUNNEL_DATA_MAX));
+}
+
+/* Its application may send again once half of the buffer is free. */
+static void drained(struct ee_tunnel *t, struct ee_tunnel_stream *s)
+{
+    if (!s->starved || s->out.size > t->config.stream_buffer / 2)
+        return;
+    if (t->buffered < t->config.total_buffer)
+        ee_tunnel_link_last(&t->wakes, &s->wait);
+    else
+        t->total_starved = true;
+}
+
+static void turn_over(struct ee_tunnel *t, struct ee_tunnel_stream *s)
+{
+    if (s->out.size == 0 || s->send_window == 0) {
+        s->deficit = 0;
+        ee_tunnel_link_out(&s->turn);
+        ee_tunnel_stream_schedule(t, s);
+    } else if (s->deficit == 0) {
+        ee_tunnel_link_last(&t->data_turns, &s->turn);
+    }
+}
+
+static void data_move(struct ee_tunnel *t, struct ee_tunnel_stream *s, struct message *m,
+                      uint32_t size)
+{
+    const bool end = s->end_wanted && size == s->out.size && s->trailers.size == 0;
+    data_header(m, s, size, end);
+    ee_writer_bytes(&m->w, ee_tunnel_buffer_view(&s->out).data, size);
+    ee_tunnel_buffer_drop(t->allocator, &s->out, size);
+    t->buffered -= size;
+    t->sent += size;
+    t->send_window -= size;
+    s->send_window -= size;
+    s->deficit -= size;
+    if (end)
+        end_sent(t, s);
+    drained(t, s);
+    turn_over(t, s);
+}
+
+static void datas_move(struct ee_tunnel *t, struct message *m)
+{
+    struct ee_tunnel_stream *s;
+    while (!m->full && t->send_window && (s = ee_tunnel_turn_first(&t->data_turns)) != NULL) {
+        if (s->deficit == 0)
+            s->deficit = QUANTUM;
+        const uint32_t wanted = data_allowed(t, s);
+        const size_t space =
+            room(m) > EE_TUNNEL_FRAME_HEADER ? room(m) - EE_TUNNEL_FRAME_HEADER : 0;
+        const uint32_t size = smaller(wanted, space);
+        if (size < wanted && size < CRUMB) {
+            m->full = true;
+            return;
+        }
+        data_move(t, s, m, size);
+    }
+}
+
+/* Streams that found the buffer of the whole session full. */
+static void total_wake(struct ee_tunnel *t)
+{
+    struct ee_tunnel_stream *s;
+    if (!t->total_starved || t->buffered > t->config.total_buffer / 2)
+        return;
+    t->total_starved = false;
+    while ((s = ee_tunnel_wait_first(&t->starved)) != NULL)
+        ee_tunnel_link_last(&t->wakes, &s->wait);
+}
+
+static size_t final_output(struct ee_tunnel *t, struct message *m)
+{
+    frames_move(t, &t->messages, m);
+    if (t->messages.size == 0 && t->last_words_size && t->last_words_size <= room(m)) {
+        ee_writer_bytes(&m->w, t->last_words, t->last_words_size);
+        t->last_words_size = 0;
+    }
+    return m->w.size;
+}
+
+size_t ee_tunnel_output(struct ee_tunnel *tunnel, uint8_t *out)
+{
+    struct message m = {.full = false};
+    ee_writer_init(&m.w, out, EE_TUNNEL_OUTPUT_MAX);
+    if (!tunnel->closed && tunnel->doom != EE_OK)
+        ee_tunnel_settle(tunnel);
+    if (tunnel->closed)
+        return final_output(tunnel, &m);
+    controls_move(tunnel, &m);
+    ends_move(tunnel, &m);
+    datas_move(tunnel, &m);
+    total_wake(tunnel);
+    ee_tunnel_settle(tunnel);
+    return m.w.size;
+}
+
+bool ee_tunnel_has_output(const struct ee_tunnel *tunnel)
+{
+    const struct ee_tunnel *t = tunnel;
+    if (t->closed)
+        return t->messages.size || t->last_words_size;
+    return t->doom != EE_OK || t->urgent.size || t->messages.size ||
+           !ee_tunnel_link_alone(&t->end_turns) || !ee_tunnel_link_alone(&t->wakes) ||
+           !ee_tunnel_link_alone(&t->finished) ||
+           (t->send_window && !ee_tunnel_link_alone(&t->data_turns));
+}
