@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ee-agent: in the TD. `init` makes its keys and prints what its operator enrols; `run` serves until a signal. */
+/* ee-agent: in the TD. `init` makes its keys and prints what its operator enrols; `run` serves
+ * until a signal. */
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,12 +23,14 @@ static const char usage[] =
     "Example: ee-agent run --state DIR --node node-1 --control 127.0.0.1:8443 --genesis FILE \\\n"
     "           --collateral FILE --sim-platform FILE\n"
     "\n"
-    "  ee-agent init --state DIR --node NAME --sim-platform FILE   make keys, print the enrolment as JSON\n"
+    "  ee-agent init --state DIR --node NAME --sim-platform FILE   make keys, print the enrolment "
+    "as JSON\n"
     "  ee-agent run  --state DIR --node NAME --control ADDR:PORT --genesis FILE --collateral FILE\n"
     "                --sim-platform FILE [--workload-uid UID]      serve until SIGTERM\n"
     "  ee-agent version\n"
     "\n"
-    "--sim-platform: the software TDX of a development network (SIMULATED). As root, workloads run as\n"
+    "--sim-platform: the software TDX of a development network (SIMULATED). As root, workloads run "
+    "as\n"
     "--workload-uid (default 61000), never as root.\n";
 
 enum { WORKLOAD_UID_DEFAULT = 61000, WORKLOAD_UID_MIN = 1000 };
@@ -39,11 +42,14 @@ struct settings {
 
 static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
 {
-    static const struct option options[] = {
-        {"state", required_argument, NULL, 's'},        {"node", required_argument, NULL, 'n'},
-        {"control", required_argument, NULL, 'c'},      {"genesis", required_argument, NULL, 'g'},
-        {"collateral", required_argument, NULL, 'l'},   {"sim-platform", required_argument, NULL, 'p'},
-        {"workload-uid", required_argument, NULL, 'u'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"state", required_argument, NULL, 's'},
+                                            {"node", required_argument, NULL, 'n'},
+                                            {"control", required_argument, NULL, 'c'},
+                                            {"genesis", required_argument, NULL, 'g'},
+                                            {"collateral", required_argument, NULL, 'l'},
+                                            {"sim-platform", required_argument, NULL, 'p'},
+                                            {"workload-uid", required_argument, NULL, 'u'},
+                                            {NULL, 0, NULL, 0}};
     int option;
     out->workload_uid = WORKLOAD_UID_DEFAULT;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -96,14 +102,13 @@ static int init_print(const struct settings *settings, const struct ee_agent_ide
     ee_tdx_device_platform_id(device, ppid);
     ee_tdx_device_measurement(device, &measurement);
     ee_measurement_digest(&ee_crypto_openssl, &measurement, digest);
-    json_t *answer =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:b}", "node", settings->node, "agent_key",
-                  ee_hex_encode(identity->public_key, 32, agent_key), "platform_id",
-                  ee_hex_encode(ppid, 16, platform_id), "measurement",
-                  ee_hex_encode(digest, 32, measurement_text), "tls_key_hash",
-                  ee_hex_encode(identity->tls_key_hash, 32, tls_key), "vcpus",
-                  (json_int_t)ee_tdx_device_vcpus(device), "simulated",
-                  (int)ee_tdx_device_simulated(device));
+    json_t *answer = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:b}", "node", settings->node,
+                               "agent_key", ee_hex_encode(identity->public_key, 32, agent_key),
+                               "platform_id", ee_hex_encode(ppid, 16, platform_id), "measurement",
+                               ee_hex_encode(digest, 32, measurement_text), "tls_key_hash",
+                               ee_hex_encode(identity->tls_key_hash, 32, tls_key), "vcpus",
+                               (json_int_t)ee_tdx_device_vcpus(device), "simulated",
+                               (int)ee_tdx_device_simulated(device));
     bool ok = answer && json_dumpf(answer, stdout, JSON_COMPACT) == 0 && puts("") >= 0;
     json_decref(answer);
     return ok ? 0 : 1;
@@ -125,7 +130,8 @@ static enum ee_err genesis_read(const char *path, uint8_t *canonical, size_t *si
 }
 
 static enum ee_err serve(struct ee_loop *loop, const struct ee_agent_options *options,
-                         const struct ee_agent_identity *identity, const struct ee_tdx_device *device)
+                         const struct ee_agent_identity *identity,
+                         const struct ee_tdx_device *device)
 {
     struct ee_agent *agent;
     EE_TRY(ee_agent_new(loop, &ee_crypto_openssl, options, identity, device, &agent));
@@ -173,17 +179,19 @@ static int with_identity(const char *verb, const struct settings *settings)
     struct ee_tdx_device *device;
     int lock = -1;
     char path[4096];
-    enum ee_err err = ee_tdx_device_open(settings->platform, "ee-agent", &ee_crypto_openssl, &device);
+    enum ee_err err =
+        ee_tdx_device_open(settings->platform, "ee-agent", &ee_crypto_openssl, &device);
     if (err != EE_OK)
         return failed(err, settings->platform);
     err = ee_agent_identity_load(settings->state, &ee_crypto_openssl, &identity);
-    if (err == EE_OK && snprintf(path, sizeof(path), "%s/lock", settings->state) >= (int)sizeof(path))
+    if (err == EE_OK &&
+        snprintf(path, sizeof(path), "%s/lock", settings->state) >= (int)sizeof(path))
         err = EE_TOO_LARGE;
     if (err == EE_OK)
         err = ee_file_lock(path, &lock);
-    int code = err != EE_OK                   ? failed(err, settings->state)
+    int code = err != EE_OK                ? failed(err, settings->state)
                : strcmp(verb, "init") == 0 ? init_print(settings, &identity, device)
-                                              : run(settings, &identity, device);
+                                           : run(settings, &identity, device);
     ee_file_unlock(lock);
     ee_agent_identity_wipe(&identity);
     ee_tdx_device_free(device);
@@ -198,7 +206,8 @@ int main(int argc, char **argv)
         return fputs(usage, stdout) < 0;
     if (strcmp(verb, "version") == 0)
         return puts("ee-agent " EE_SOFTWARE_VERSION) < 0;
-    /* No core image: it would hold keys and secrets; also keeps workloads of another uid from tracing us. */
+    /* No core image: it would hold keys and secrets; also keeps workloads of another uid from
+     * tracing us. */
     (void)prctl(PR_SET_DUMPABLE, 0);
     if ((strcmp(verb, "init") != 0 && strcmp(verb, "run") != 0) ||
         settings_parse(argc - 1, argv + 1, &settings) != EE_OK) {

@@ -241,6 +241,14 @@ enum ee_err ee_agent_checkpoint_take(struct ee_agent *agent, const char *note)
     return EE_OK;
 }
 
+void ee_agent_on_checkpoint(struct ee_agent *agent, const json_t *message)
+{
+    const char *note = json_string_value(json_object_get(message, "note"));
+    enum ee_err err = note ? ee_agent_checkpoint_take(agent, note) : EE_SYNTAX;
+    if (err != EE_OK)
+        ee_agent_session_fail(agent, err, "the control plane's checkpoint is refused");
+}
+
 void ee_agent_on_admitted(struct ee_agent *agent, const json_t *message)
 {
     struct ee_tlog_checkpoint found;
@@ -262,6 +270,7 @@ void ee_agent_on_admitted(struct ee_agent *agent, const json_t *message)
     agent->admitted_at_us = ee_loop_now_us(agent->loop);
     agent->refused = false;
     ee_timer_stop(agent->admission_timer);
+    (void)!ee_tunnel_hello_send(ee_tunnel_link_tunnel(agent->link)); /* streams may come now */
     EE_LOG(EE_LOG_INFO, "admission", "admitted", ee_log_text("node", agent->options.node),
            ee_log_unsigned("epoch", agent->epoch));
     ee_agent_leases_report(agent);

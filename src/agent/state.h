@@ -96,7 +96,13 @@ EE_MUST_USE enum ee_err ee_agent_checkpoint_take(struct ee_agent *agent, const c
 void ee_agent_on_check(struct ee_agent *agent, const json_t *message);
 void ee_agent_on_attest(struct ee_agent *agent, const json_t *message);
 
+/* A checkpoint on its own; an older or other history ends the session. */
+void ee_agent_on_checkpoint(struct ee_agent *agent, const json_t *message);
+
 /* session.c */
+EE_MUST_USE enum ee_err ee_agent_session_init(struct ee_agent *agent);
+/* Ends the session and waits for it; frees what init made. */
+void ee_agent_session_end(struct ee_agent *agent);
 /* Sends the object as one CONTROL message and releases it. Without a session it is dropped. */
 void ee_agent_send(struct ee_agent *agent, json_t *message);
 /* Ends the present session; it is dialled again after the back-off. */

@@ -82,7 +82,7 @@ enum ee_err ee_claims_decode(struct ee_bytes bytes, struct ee_claims *out)
     claims.vcpus = ee_cursor_u32(&c);
     EE_TRY(ee_cursor_end(&c));
     if (!ee_role_valid(role))
-        return EE_RANGE;
+        return EE_UNSUPPORTED;
     claims.role = (enum ee_role)role;
     EE_TRY(check(&claims));
     *out = claims;

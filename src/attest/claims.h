@@ -30,7 +30,8 @@ struct ee_claims {
 
 /* EE_RANGE: a field that the role does not have is set or one that it has is empty (node_name and
  * sealing_key of an agent, checkpoint_key of a control plane), or vcpus is 0; EE_NAME: node_name;
- * EE_TOO_LARGE: capacity below EE_CLAIMS_SIZE_MAX may not do. */
+ * EE_SYNTAX: a text with unprintable bytes; EE_TOO_LARGE: capacity (EE_CLAIMS_SIZE_MAX always
+ * does), or a text without its end. */
 EE_MUST_USE enum ee_err ee_claims_encode(const struct ee_claims *claims, uint8_t *out,
                                          size_t capacity, size_t *size_out);
 /* Refuses everything ee_claims_encode would not have written: also EE_SYNTAX, EE_UNSUPPORTED,

@@ -66,7 +66,7 @@ void ee_measurement_allowed_read(struct ee_cursor *c, struct ee_measurement_allo
 {
     unsigned role = ee_cursor_u8(c);
     if (c->err == EE_OK && !ee_role_valid(role))
-        c->err = EE_RANGE;
+        c->err = EE_UNSUPPORTED;
     out->role = (enum ee_role)role;
     ee_cursor_copy(c, out->digest, sizeof(out->digest));
     ee_cursor_text(c, out->label, sizeof(out->label));

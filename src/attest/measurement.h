@@ -45,7 +45,7 @@ bool ee_measurement_equal(const struct ee_measurement *a, const struct ee_measur
 void ee_measurement_digest(const struct ee_crypto *crypto, const struct ee_measurement *measurement,
                            uint8_t out[EE_SHA256_SIZE]);
 
-/* Role u8, digest, label text. The reader's errors are sticky: EE_RANGE for another role. */
+/* Role u8, digest, label text. The reader's errors are sticky: EE_UNSUPPORTED for another role. */
 void ee_measurement_allowed_write(struct ee_writer *w,
                                   const struct ee_measurement_allowed *allowed);
 void ee_measurement_allowed_read(struct ee_cursor *c, struct ee_measurement_allowed *out);

@@ -4,32 +4,17 @@
 #include <assert.h>
 #include <string.h>
 
+#include "control/sequencer_batch.h"
 #include "control/sequencer_queue.h"
 #include "control/sequencer_replay.h"
-#include "core/receipt.h"
 #include "io/journal_writer.h"
 #include "io/log.h"
 
 #include "base/banned.h"
 
 enum {
-    BATCHES = 3, /* one collects, one is written, the answers of one are delivered */
-    FIRST_BODY_CAPACITY = 64 * 1024,
+    BATCHES = 3,       /* one collects, one is written, the answers of one are delivered */
     RANDOM_AHEAD = 64, /* commands' worth drawn at once */
-};
-
-struct batch {
-    uint64_t number; /* of this run, from 1; the writer's order */
-    uint64_t last_seq;
-    uint8_t *body;
-    size_t size;
-    size_t capacity;
-    struct ee_effect *effects;
-    size_t effects_count;
-    size_t effects_capacity;
-    uint32_t count;
-    struct ee_tlog_checkpoint head; /* to be signed */
-    struct ee_journal_job job;
 };
 
 struct ee_sequencer {
@@ -44,9 +29,9 @@ struct ee_sequencer {
     struct ee_replay state; /* core, tree, newest note */
     struct ee_deferred write_soon;
     struct ee_deferred deliver_soon;
-    struct batch batches[BATCHES];
-    struct batch *collecting;
-    struct batch *writing; /* NULL: the writer is idle */
+    struct ee_sequencer_batch batches[BATCHES];
+    struct ee_sequencer_batch *collecting;
+    struct ee_sequencer_batch *writing; /* NULL: the writer is idle */
     uint64_t durable_batch;
     uint64_t durable_seq;
     size_t repeats_waiting;
@@ -58,48 +43,12 @@ struct ee_sequencer {
     bool lost;
 };
 
-/* ---- the batch that collects ---- */
-
-static enum ee_err body_reserve(struct ee_sequencer *sequencer, struct batch *batch, size_t more)
-{
-    size_t needed = batch->size + more;
-    if (needed > EE_SEQUENCER_BODY_MAX || batch->count >= EE_SEQUENCER_COMMANDS_MAX)
-        return EE_FULL;
-    if (needed <= batch->capacity)
-        return EE_OK;
-    size_t capacity = batch->capacity == 0 ? FIRST_BODY_CAPACITY : batch->capacity;
-    while (capacity < needed)
-        capacity *= 2;
-    uint8_t *grown = ee_realloc(sequencer->allocator, batch->body, capacity, 1);
-    if (grown == NULL)
-        return EE_NO_MEMORY;
-    batch->body = grown;
-    batch->capacity = capacity;
-    return EE_OK;
-}
-
-static enum ee_err effects_reserve(struct ee_sequencer *sequencer, struct batch *batch)
-{
-    size_t needed = batch->effects_count + EE_EFFECTS_MAX;
-    if (needed <= batch->effects_capacity)
-        return EE_OK;
-    size_t capacity = needed * 2;
-    struct ee_effect *grown =
-        ee_realloc(sequencer->allocator, batch->effects, capacity, sizeof(*grown));
-    if (grown == NULL)
-        return EE_NO_MEMORY;
-    batch->effects = grown;
-    batch->effects_capacity = capacity;
-    return EE_OK;
-}
+/* ---- taking commands ---- */
 
 /* Everything a command may need, so that after apply nothing can fail. */
 static enum ee_err room_reserve(struct ee_sequencer *sequencer, size_t payload_size)
 {
-    struct batch *batch = sequencer->collecting;
-    size_t overhead = EE_COMMAND_SIZE_MAX - EE_COMMAND_PAYLOAD_MAX;
-    EE_TRY(body_reserve(sequencer, batch, 8 + overhead + payload_size + EE_RECEIPT_RESULT_MAX));
-    EE_TRY(effects_reserve(sequencer, batch));
+    EE_TRY(ee_sequencer_batch_reserve(sequencer->collecting, sequencer->allocator, payload_size));
     EE_TRY(ee_sequencer_queue_reserve(&sequencer->queue));
     return ee_tlog_reserve(&sequencer->state.tlog, 1);
 }
@@ -114,49 +63,14 @@ static void random_take(struct ee_sequencer *sequencer, uint8_t out[32])
     memcpy(out, sequencer->random[--sequencer->random_left], 32);
 }
 
-/* A u32 length that is filled in once the block after it is written. */
-static size_t block_begin(struct ee_writer *w)
+/* Puts an applied command into the batch and the tree; room was made before. */
+static void record(struct ee_sequencer *sequencer, uint64_t seq, const struct ee_result *result)
 {
-    ee_writer_u32(w, 0);
-    return w->size;
-}
-
-static struct ee_bytes block_end(struct ee_writer *w, size_t start)
-{
-    struct ee_writer length;
-    ee_writer_init(&length, w->data + start - 4, 4);
-    ee_writer_u32(&length, (uint32_t)(w->size - start));
-    return ee_bytes_of(w->data + start, w->size - start);
-}
-
-/* Puts an applied command into the batch and its leaf into the tree. Room was made before, and what
- * was applied can be encoded: a failure here is a bug. */
-static void record(struct ee_sequencer *sequencer, const struct ee_command *command,
-                   const struct ee_result *result)
-{
-    struct batch *batch = sequencer->collecting;
     struct ee_tlog_hash leaf;
-    struct ee_writer w;
-    ee_writer_init(&w, batch->body, batch->capacity);
-    w.size = batch->size;
-    size_t start = block_begin(&w);
-    enum ee_err err = ee_command_encode(command, &w);
+    ee_sequencer_batch_commit(sequencer->collecting, sequencer->crypto, seq, result, &leaf);
+    enum ee_err err = ee_tlog_append(&sequencer->state.tlog, &leaf);
     assert(err == EE_OK);
-    struct ee_bytes command_bytes = block_end(&w, start);
-    start = block_begin(&w);
-    err = ee_result_encode(result, &w);
-    assert(err == EE_OK);
-    struct ee_bytes result_bytes = block_end(&w, start);
-    ee_receipt_leaf_hash(sequencer->crypto, command_bytes, result_bytes, &leaf);
-    err = ee_tlog_append(&sequencer->state.tlog, &leaf);
-    assert(err == EE_OK && w.err == EE_OK);
     (void)err;
-    memcpy(batch->effects + batch->effects_count, result->effects,
-           result->effect_count * sizeof(result->effects[0]));
-    batch->effects_count += result->effect_count;
-    batch->size = w.size;
-    batch->last_seq = command->seq;
-    batch->count++;
 }
 
 /* The batch whose durability means that of everything applied so far. */
@@ -201,7 +115,7 @@ static enum ee_err repeat_wait(struct ee_sequencer *sequencer, const struct ee_r
 static void answer_wait(struct ee_sequencer *sequencer, const struct ee_result *result,
                         uint64_t seq, ee_answer_fn fn, void *context)
 {
-    const struct batch *batch = sequencer->collecting;
+    const struct ee_sequencer_batch *batch = sequencer->collecting;
     struct ee_sequencer_waiter waiter = {
         .batch = batch->number,
         .answer = fn,
@@ -240,11 +154,12 @@ static enum ee_err command_take(struct ee_sequencer *sequencer,
     if (request->id != NULL)
         memcpy(command.id, request->id, sizeof(command.id));
     random_take(sequencer, command.random);
+    EE_TRY(ee_sequencer_batch_stage(sequencer->collecting, &command));
     EE_TRY(ee_core_apply(sequencer->state.core, &command, result));
     if (result->repeated)
         return repeat_wait(sequencer, result, fn, context);
     ee_sequencer_clock_stamp(&sequencer->clock, command.time_us);
-    record(sequencer, &command, result);
+    record(sequencer, command.seq, result);
     answer_wait(sequencer, result, command.seq, fn, context);
     return EE_OK;
 }
@@ -254,23 +169,16 @@ static enum ee_err command_take(struct ee_sequencer *sequencer,
 static enum ee_err batch_sign(void *context, struct ee_journal_job *job)
 {
     struct ee_sequencer *sequencer = context;
-    const struct batch *batch = sequencer->writing; /* set before the job was handed over */
+    const struct ee_sequencer_batch *batch =
+        sequencer->writing; /* set before the job was handed over */
     return ee_tlog_checkpoint_sign(sequencer->crypto, &batch->head, sequencer->seed,
                                    (char *)job->note, sizeof(job->note), &job->note_size);
-}
-
-static void batch_clear(struct batch *batch, uint64_t number)
-{
-    batch->number = number;
-    batch->size = 0;
-    batch->count = 0;
-    batch->effects_count = 0;
 }
 
 /* The collecting batch becomes the one to be written, the free one collects. */
 static void batch_turn(struct ee_sequencer *sequencer)
 {
-    struct batch *batch = sequencer->collecting;
+    struct ee_sequencer_batch *batch = sequencer->collecting;
     size_t index = (size_t)(batch - sequencer->batches);
     batch->head.size = sequencer->state.tlog.size;
     memcpy(batch->head.network_id, ee_core_network_id(sequencer->state.core), 32);
@@ -283,7 +191,7 @@ static void batch_turn(struct ee_sequencer *sequencer)
     batch->job.body = ee_bytes_of(batch->body, batch->size);
     sequencer->writing = batch;
     sequencer->collecting = &sequencer->batches[(index + 1) % BATCHES];
-    batch_clear(sequencer->collecting, batch->number + 1);
+    ee_sequencer_batch_clear(sequencer->collecting, batch->number + 1);
 }
 
 static void batch_write(void *context)
@@ -297,7 +205,8 @@ static void batch_write(void *context)
 
 /* ---- delivering ---- */
 
-static const struct batch *batch_of(const struct ee_sequencer *sequencer, uint64_t number)
+static const struct ee_sequencer_batch *batch_of(const struct ee_sequencer *sequencer,
+                                                 uint64_t number)
 {
     for (size_t i = 0; i < BATCHES; i++)
         if (sequencer->batches[i].number == number)
@@ -307,13 +216,15 @@ static const struct batch *batch_of(const struct ee_sequencer *sequencer, uint64
 
 static void waiter_call(struct ee_sequencer *sequencer, const struct ee_sequencer_waiter *waiter)
 {
-    const struct batch *batch = batch_of(sequencer, waiter->batch);
+    const struct ee_sequencer_batch *batch = batch_of(sequencer, waiter->batch);
     struct ee_answer answer = {
         .err = waiter->err,
         .repeated = waiter->repeated,
         .seq = waiter->seq,
         .checkpoint = ee_sequencer_checkpoint(sequencer),
     };
+    assert(batch != NULL || waiter->copy != NULL ||
+           (waiter->answer == NULL && waiter->effects_count == 0));
     if (waiter->effects_count > 0 && sequencer->events.effects != NULL)
         sequencer->events.effects(sequencer->events.context, waiter->seq,
                                   batch->effects + waiter->effects_first, waiter->effects_count);
@@ -356,7 +267,7 @@ static void lose(struct ee_sequencer *sequencer, enum ee_err err, const char *wh
 
 static void batch_durable(struct ee_sequencer *sequencer)
 {
-    const struct batch *batch = sequencer->writing;
+    const struct ee_sequencer_batch *batch = sequencer->writing;
     sequencer->writing = NULL;
     sequencer->durable_batch = batch->number;
     sequencer->durable_seq = batch->last_seq;
@@ -371,8 +282,9 @@ static void batch_done(void *context, struct ee_journal_job *job)
 {
     struct ee_sequencer *sequencer = context;
     if (job->err != EE_OK) {
-        lose(sequencer, EE_JOURNAL,
-             "a batch could not be made durable: the process must stop; nothing of it was answered");
+        lose(
+            sequencer, EE_JOURNAL,
+            "a batch could not be made durable: the process must stop; nothing of it was answered");
         return;
     }
     batch_durable(sequencer);
@@ -388,7 +300,7 @@ static enum ee_err genesis_check(const struct ee_sequencer_options *options)
     uint8_t network_id[32];
     ee_genesis_network_id(options->crypto, options->genesis, network_id);
     return memcmp(network_id, ee_journal_network_id(options->journal), 32) == 0 ? EE_OK
-                                                                                 : EE_WRONG_NETWORK;
+                                                                                : EE_WRONG_NETWORK;
 }
 
 static enum ee_err system_take(struct ee_sequencer *sequencer, enum ee_command_kind kind,
@@ -453,8 +365,7 @@ static enum ee_err sequencer_open(struct ee_sequencer *sequencer,
     EE_TRY(genesis_check(options));
     if (!options->crypto->ed25519_public(sequencer->seed, sequencer->public_key))
         return EE_CRYPTO;
-    EE_TRY(
-        ee_replay_init(&sequencer->state, options->allocator, options->crypto, options->limits));
+    EE_TRY(ee_replay_init(&sequencer->state, options->allocator, options->crypto, options->limits));
     EE_TRY(ee_replay_run(&sequencer->state, options->journal));
     EE_TRY(first_batch(sequencer, options));
     return ee_journal_writer_new(options->loop, options->journal, &events, &sequencer->writer);
@@ -474,7 +385,7 @@ enum ee_err ee_sequencer_start(const struct ee_sequencer_options *options,
     sequencer->write_soon = (struct ee_deferred){.fn = batch_write, .context = sequencer};
     sequencer->deliver_soon = (struct ee_deferred){.fn = deliver, .context = sequencer};
     sequencer->collecting = &sequencer->batches[0];
-    batch_clear(sequencer->collecting, 1);
+    ee_sequencer_batch_clear(sequencer->collecting, 1);
     ee_sequencer_queue_init(&sequencer->queue, options->allocator);
     memcpy(sequencer->seed, options->checkpoint_seed, sizeof(sequencer->seed));
     enum ee_err err = sequencer_open(sequencer, options);
@@ -496,10 +407,8 @@ void ee_sequencer_free(struct ee_sequencer *sequencer)
     ee_loop_defer_cancel(&sequencer->write_soon);
     ee_loop_defer_cancel(&sequencer->deliver_soon);
     ee_sequencer_queue_close(&sequencer->queue);
-    for (size_t i = 0; i < BATCHES; i++) {
-        ee_free(sequencer->allocator, sequencer->batches[i].body);
-        ee_free(sequencer->allocator, sequencer->batches[i].effects);
-    }
+    for (size_t i = 0; i < BATCHES; i++)
+        ee_sequencer_batch_free(&sequencer->batches[i], sequencer->allocator);
     ee_replay_close(&sequencer->state);
     ee_wipe(sequencer->seed, sizeof(sequencer->seed));
     ee_free(sequencer->allocator, sequencer);

@@ -91,6 +91,8 @@ static enum ee_err note_check(struct ee_replay *replay, struct ee_bytes note)
     char root_text[EE_BASE64_SIZE(EE_TLOG_HASH_SIZE)];
     char text[EE_TLOG_CHECKPOINT_SIZE_MAX];
     struct ee_tlog_hash root;
+    if (ee_core_genesis(replay->core) == NULL)
+        return differs(replay, 1, "it does not start with a genesis");
     EE_TRY(ee_tlog_root(&replay->tlog, replay->tlog.size, &root));
     ee_hex_encode(ee_core_network_id(replay->core), 32, network);
     ee_base64_encode(root.bytes, EE_TLOG_HASH_SIZE, root_text);

@@ -19,8 +19,10 @@ enum { EE_RESULT_BODY_MAX = 8192, EE_EFFECTS_MAX = 64 };
 
 struct ee_core;
 
-struct ee_core_limits { /* 0: the compiled default */
-    uint32_t accounts, keys, nodes, apps, leases, periods, ids, mints;
+/* 0: the compiled default. A command of a user or operator that would pass a limit is refused with
+ * EE_FULL; TICK may go as far again beyond it, so that what runs is settled. */
+struct ee_core_limits {
+    uint32_t accounts, keys, nodes, apps, leases, periods, ids, mints, transfers;
 };
 
 /* NULL without memory. `crypto` and `allocator` are borrowed for the core's life. */
@@ -79,7 +81,7 @@ const uint8_t *ee_core_network_id(const struct ee_core *core);
 const struct ee_params *ee_core_params(const struct ee_core *core);
 /* Merkle root (RFC 9162 hashing) over the canonical records sorted by kind and key. */
 void ee_core_state_hash(const struct ee_core *core, uint8_t out[32]);
-/* All invariants (docs/spec/commands.md): EE_OK, or EE_STATE with the broken rule in *rule_out. */
+/* All invariants (docs/spec/money.md): EE_OK, or EE_STATE with the broken rule in *rule_out. */
 EE_MUST_USE enum ee_err ee_core_check(const struct ee_core *core, const char **rule_out);
 
 /* ---- records; borrowed, valid until the next apply ---- */
@@ -190,6 +192,14 @@ const struct ee_app *ee_core_app(const struct ee_core *core, const char *name);
 const struct ee_lease *ee_core_lease(const struct ee_core *core, const uint8_t id[EE_ID_SIZE]);
 const struct ee_period *ee_core_period(const struct ee_core *core, const uint8_t lease[EE_ID_SIZE],
                                        uint32_t index);
+
+/* Whether SLOT_MISSED recorded this slot; the record of checks has to say so too, or its receipt
+ * does not show why the period failed. */
+bool ee_core_slot_missed(const struct ee_core *core, const uint8_t lease[EE_ID_SIZE],
+                         uint32_t period, enum ee_check_kind kind, uint32_t slot);
+/* Slots of a period that has ended: what CHECKS must have. */
+uint32_t ee_core_health_slots(const struct ee_core *core, const struct ee_period *period);
+uint32_t ee_core_attestation_slots(const struct ee_core *core, const struct ee_period *period);
 
 /* Lists in order of creation; index from 0; NULL past the end. */
 const struct ee_account *ee_core_account_at(const struct ee_core *core, size_t index);

@@ -195,8 +195,8 @@ enum ee_err ee_receipt_verify(const struct ee_crypto *crypto, const struct ee_re
     struct ee_command command;
     if (memcmp(receipt->network_id, network_id, 32) != 0)
         return EE_WRONG_NETWORK;
-    EE_TRY(ee_tlog_checkpoint_verify(crypto, receipt->note, network_id, checkpoint_key,
-                                     &checkpoint));
+    EE_TRY(
+        ee_tlog_checkpoint_verify(crypto, receipt->note, network_id, checkpoint_key, &checkpoint));
     ee_receipt_leaf_hash(crypto, receipt->command, receipt->result, &leaf);
     EE_TRY(ee_tlog_inclusion_verify(crypto, &leaf, receipt->leaf_index, checkpoint.size,
                                     receipt->path.hashes, receipt->path.count, &checkpoint.root));

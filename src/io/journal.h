@@ -103,6 +103,11 @@ struct ee_journal_batch {
 };
 typedef enum ee_err (*ee_journal_fn)(void *context, const struct ee_journal_batch *batch);
 
+/* The network a store is bound to, before it is opened as a journal: for tools that read any
+ * journal. EE_NOT_FOUND: not bound yet; EE_JOURNAL_CORRUPT, EE_IO. */
+EE_MUST_USE enum ee_err ee_journal_store_network(const struct ee_journal_store *store,
+                                                 uint8_t network_id_out[32]);
+
 struct ee_journal;
 
 /* Takes the store over: it is closed with the journal, or here on failure. The first opening binds

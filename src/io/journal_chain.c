@@ -83,20 +83,28 @@ static struct ee_bytes associated_data(const struct ee_journal *journal, uint64_
 
 /* ---- opening ---- */
 
-static enum ee_err network_bind(struct ee_journal *journal)
+enum ee_err ee_journal_store_network(const struct ee_journal_store *store,
+                                     uint8_t network_id_out[32])
 {
     uint8_t stored[32];
     size_t size = 0;
-    enum ee_err err =
-        journal->store.meta_get(journal->store.context, network_key, stored, sizeof(stored), &size);
+    enum ee_err err = store->meta_get(store->context, network_key, stored, sizeof(stored), &size);
+    if (err == EE_TOO_LARGE || (err == EE_OK && size != sizeof(stored)))
+        return EE_JOURNAL_CORRUPT;
+    EE_TRY(err);
+    memcpy(network_id_out, stored, sizeof(stored));
+    return EE_OK;
+}
+
+static enum ee_err network_bind(struct ee_journal *journal)
+{
+    uint8_t stored[32];
+    enum ee_err err = ee_journal_store_network(&journal->store, stored);
     if (err == EE_NOT_FOUND)
         return journal->store.meta_put(journal->store.context, network_key,
                                        ee_bytes_of(journal->network_id, 32));
-    if (err != EE_OK)
-        return err;
-    if (size != 32 || memcmp(stored, journal->network_id, 32) != 0)
-        return EE_WRONG_NETWORK;
-    return EE_OK;
+    EE_TRY(err);
+    return memcmp(stored, journal->network_id, 32) == 0 ? EE_OK : EE_WRONG_NETWORK;
 }
 
 enum ee_err ee_journal_open(const struct ee_journal_options *options, struct ee_journal_store store,

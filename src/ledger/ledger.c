@@ -91,6 +91,16 @@ const struct ee_ledger_entry *ee_ledger_entry_at(const struct ee_ledger *ledger,
     return ee_table_at(&ledger->entries, index);
 }
 
+uint32_t ee_ledger_accounts(const struct ee_ledger *ledger)
+{
+    return ledger->accounts.count;
+}
+
+uint32_t ee_ledger_entries(const struct ee_ledger *ledger)
+{
+    return ledger->entries.count;
+}
+
 static enum ee_ledger_result account_exists(const struct ee_ledger_account *account,
                                             const struct ee_ledger_account *found)
 {

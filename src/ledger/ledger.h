@@ -161,6 +161,9 @@ const struct ee_ledger_entry *ee_ledger_entry_find(const struct ee_ledger *ledge
                                                    const struct ee_ledger_id *id);
 const struct ee_ledger_entry *ee_ledger_entry_at(const struct ee_ledger *ledger, size_t index);
 
+uint32_t ee_ledger_accounts(const struct ee_ledger *ledger); /* how many */
+uint32_t ee_ledger_entries(const struct ee_ledger *ledger);
+
 /* Debits equal credits, posted and pending apart, and no limited account is beyond its limit. */
 bool ee_ledger_balanced(const struct ee_ledger *ledger);
 

@@ -84,7 +84,7 @@ enum ee_err ee_secrets_decode(struct ee_bytes bytes, struct ee_secrets *out)
     if (c.err != EE_OK)
         return c.err;
     if (count > EE_SECRETS_MAX)
-        return EE_LIMIT;
+        return EE_TOO_LARGE;
     const char *previous = "";
     out->count = 0;
     for (size_t i = 0; i < count; i++) {

@@ -36,7 +36,7 @@ bool ee_secret_name_valid(const char *name);
 EE_MUST_USE enum ee_err ee_secrets_encode(const struct ee_secrets *secrets, void *out,
                                           size_t capacity, size_t *size_out);
 /* Values borrow from `bytes`. Refuses what ee_secrets_encode would not have written: EE_SYNTAX,
- * EE_UNSUPPORTED, EE_TRUNCATED, EE_TRAILING, EE_TOO_LARGE, EE_LIMIT, EE_NAME, EE_DUPLICATE_FIELD.
+ * EE_UNSUPPORTED, EE_TRUNCATED, EE_TRAILING, EE_TOO_LARGE, EE_NAME, EE_DUPLICATE_FIELD.
  */
 EE_MUST_USE enum ee_err ee_secrets_decode(struct ee_bytes bytes, struct ee_secrets *out);
 

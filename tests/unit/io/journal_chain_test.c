@@ -262,7 +262,7 @@ static enum ee_err test_seal(void *context, struct ee_bytes associated, struct e
                              uint8_t *out, size_t capacity, size_t *size_out)
 {
     uint64_t *count = context;
-    uint8_t nonce[EE_AEAD_NONCE_SIZE] = {(uint8_t)++*count};
+    uint8_t nonce[EE_AEAD_NONCE_SIZE] = {(uint8_t)++ * count};
     if (capacity < plain.size + sizeof(nonce) + EE_AEAD_TAG_SIZE)
         return EE_TOO_LARGE;
     memcpy(out, nonce, sizeof(nonce));

@@ -94,7 +94,7 @@ static void secrets_encoded_out_of_order_twice_or_cut(void)
         CHECK(ee_secrets_decode(ee_bytes_of(buffer, i), &out) == EE_TRUNCATED);
     CHECK(ee_secrets_decode(ee_bytes_of(buffer, size + 1), &out) == EE_TRAILING);
     buffer[13] = EE_SECRETS_MAX + 1;
-    CHECK(ee_secrets_decode(ee_bytes_of(buffer, size), &out) == EE_LIMIT);
+    CHECK(ee_secrets_decode(ee_bytes_of(buffer, size), &out) == EE_TOO_LARGE);
 }
 
 static void job_output_comes_back_equal(void)

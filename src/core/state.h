@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the core is made of, and what its files do for each other; private to src/core.
+ *
+ * Every command is handled in the same order: decode, check all rules (a refusal changes nothing),
+ * reserve memory, then change. After the first change nothing can fail. */
+#ifndef EE_CORE_STATE_H
+#define EE_CORE_STATE_H
+
+#include "core/core.h"
+#include "ledger/ledger.h"
+#include "ledger/table.h"
+#include "market/placement.h"
+
+enum { EE_MICROS_PER_SECOND = 1000000 };
+/* Steps of one TICK, and the effects one step may have. */
+enum { EE_TICK_STEPS_MAX = 64, EE_STEP_EFFECTS_MAX = 3 };
+/* Rows that a command other than TICK, GENESIS and BOOT adds to any one table, at most. */
+enum { EE_COMMAND_ROWS_MAX = 8 };
+#define EE_NEVER UINT64_MAX
+
+enum ee_timer_kind { EE_TIMER_LEASE = 1, EE_TIMER_NODE, EE_TIMER_APP, EE_TIMER_PERIOD };
+struct ee_timer {
+    uint64_t due_us;
+    enum ee_timer_kind kind;
+    uint32_t row; /* in the table of that kind */
+};
+
+/* `timer` in a row: its place in the heap + 1; 0: not set. `..._row`: row number + 1; 0: none. */
+
+struct ee_account_row {
+    struct ee_account account;
+    struct ee_ledger_id ledger_id;
+    int64_t held_micros; /* locks of this launcher that are DUE */
+};
+
+struct ee_node_row {
+    struct ee_node node;
+    uint32_t first_lease_row; /* live leases in order of creation */
+    uint32_t timer;           /* its leases end */
+};
+
+struct ee_app_row {
+    struct ee_app app;
+    int64_t max_price_nanos;
+    char asked_node[EE_NAME_MAX + 1];
+    char failed_node[EE_NAME_MAX + 1]; /* not chosen until failed_until_us */
+    uint64_t failed_until_us;
+    uint64_t retry_us; /* EE_NEVER: not waiting for a node */
+    uint8_t *deployment;
+    uint32_t lease_row; /* the live lease */
+    uint32_t timer;
+};
+
+struct ee_lease_row {
+    struct ee_lease lease;
+    uint8_t sealed_hash[32];
+    uint64_t starting_us;
+    bool moved;       /* placed by the network, not by its launcher */
+    bool lock_tried;  /* no credits when the next lock was due; tried once more at the end */
+    uint32_t present; /* index of the period that runs */
+    uint32_t next_on_node_row;
+    uint32_t timer;
+};
+
+struct ee_period_row {
+    struct ee_period period; /* lease and index are the key */
+    uint8_t evidence_root[32];
+    uint64_t due_us;                                    /* when it became DUE */
+    uint8_t missed_health[EE_CHECK_SLOTS_MAX / 8];      /* a bit per slot, from SLOT_MISSED */
+    uint8_t missed_attestation[EE_CHECK_SLOTS_MAX / 8]; /* the same */
+    uint32_t timer;                                     /* held too long */
+};
+
+struct ee_id_row {
+    uint8_t key[32];       /* SHA-256 of actor and id */
+    uint8_t body_hash[32]; /* of kind and payload */
+    uint64_t seq;
+    enum ee_err err;
+    uint32_t body_size;
+    uint8_t *body;
+};
+
+struct ee_mint_row {
+    char reference[EE_REFERENCE_MAX + 1];
+    char account[EE_NAME_MAX + 1];
+    int64_t amount_micros;
+    uint64_t seq;
+};
+
+struct ee_allow_row {
+    uint8_t key[33]; /* role, measurement */
+    char label[EE_NAME_MAX + 1];
+    bool active;
+};
+
+struct ee_core {
+    const struct ee_allocator *allocator;
+    const struct ee_crypto *crypto;
+    struct ee_core_limits limits;
+    bool founded;
+    struct ee_genesis genesis;
+    uint8_t network_id[32];
+    const struct ee_params *params;
+    uint64_t seq, time_us, epoch;
+    uint64_t mint_day; /* days since 1970 */
+    int64_t minted_today_micros;
+    uint64_t transfer_count; /* TRANSFERs booked */
+    struct ee_ledger_id cash;
+    struct ee_ledger *ledger;
+    struct ee_table accounts, keys, nodes, apps, leases, periods, ids, mints, allow, allow_changes;
+    struct ee_timer *timers; /* binary heap by (due, kind, row) */
+    uint32_t timer_count, timer_capacity;
+    uint32_t *order; /* scratch of the state hash: a place for every row of the largest table */
+    uint32_t order_capacity;
+    struct ee_market_candidate *candidates; /* scratch of placement: one per node */
+    enum ee_market_reason *reasons;
+    uint32_t candidate_capacity;
+};
+
+/* One command under way. */
+struct ee_change {
+    struct ee_core *core;
+    const struct ee_command *command;
+    struct ee_result *result;
+    uint64_t now_us;
+    uint32_t leases_made; /* makes lease ids differ within a TICK */
+};
+
+/* Refuses: the command takes its place, its result is `err`, nothing else changes. Gives EE_OK. */
+enum ee_err ee_change_refuse(struct ee_change *c, enum ee_err err);
+void ee_change_effect(struct ee_change *c, enum ee_effect_kind kind, const struct ee_lease *lease,
+                      uint32_t period);
+/* A writer over the result's body, and its end; the body always fits: asserted. */
+struct ee_writer ee_change_body(struct ee_change *c);
+void ee_change_body_end(struct ee_change *c, const struct ee_writer *w, enum ee_err err);
+
+/* Handlers, one per kind; EE_OK also for a refusal. */
+typedef enum ee_err ee_handler(struct ee_change *c);
+ee_handler ee_core_on_genesis, ee_core_on_boot, ee_core_on_tick, ee_core_on_account_create,
+    ee_core_on_key_create, ee_core_on_key_revoke, ee_core_on_mint, ee_core_on_transfer,
+    ee_core_on_node_enrol, ee_core_on_node_price, ee_core_on_node_admit, ee_core_on_node_lost,
+    ee_core_on_lease_reserve, ee_core_on_lease_start, ee_core_on_lease_running,
+    ee_core_on_lease_end, ee_core_on_lease_stop, ee_core_on_slot_missed, ee_core_on_checks,
+    ee_core_on_allow;
+
+/* ---- lookups (core_read.c); NULL: none ---- */
+struct ee_account_row *ee_core_account_row(const struct ee_core *core, const char *name);
+struct ee_node_row *ee_core_node_row(const struct ee_core *core, const char *name);
+struct ee_app_row *ee_core_app_row(const struct ee_core *core, const char *name);
+struct ee_lease_row *ee_core_lease_row(const struct ee_core *core, const uint8_t id[EE_ID_SIZE]);
+struct ee_period_row *ee_core_period_row(const struct ee_core *core,
+                                         const uint8_t lease[EE_ID_SIZE], uint32_t index);
+/* Number of a row found before. */
+uint32_t ee_core_row_index(const struct ee_table *table, const void *row);
+/* What its TD measures minus the agent's reserve, at most what is offered, minus what is leased. */
+uint32_t ee_core_node_free(const struct ee_core *core, const struct ee_node *node);
+
+/* ---- timers (core_timers.c) ---- */
+EE_MUST_USE enum ee_err ee_core_timers_reserve(struct ee_core *core, uint32_t extra);
+/* Sets or moves the timer of a row; EE_NEVER clears it. */
+void ee_core_timer_set(struct ee_core *core, enum ee_timer_kind kind, const void *row,
+                       uint64_t due_us);
+/* Earliest; NULL: none. */
+const struct ee_timer *ee_core_timer_first(const struct ee_core *core);
+uint32_t *ee_core_timer_place(const struct ee_core *core, enum ee_timer_kind kind, uint32_t row);
+
+/* ---- money (core_money.c) ---- */
+void ee_core_ledger_id(const struct ee_core *core, const char *kind, const char *name,
+                       struct ee_ledger_id *out);
+struct ee_money ee_core_available(const struct ee_core *core, const struct ee_account_row *account);
+/* Writes the account's balance as the result's body. */
+void ee_core_balance_body(struct ee_change *c, const struct ee_account_row *account);
+/* Whether period `index` of the lease could be locked now: EE_INSUFFICIENT_CREDITS, EE_OVERFLOW. */
+EE_MUST_USE enum ee_err ee_core_lock_check(const struct ee_core *core, const struct ee_lease *lease,
+                                           uint32_t index, struct ee_money amount);
+/* Takes the checked lock and opens the period's record; room was reserved. */
+struct ee_period_row *ee_core_lock_take(struct ee_change *c, struct ee_lease_row *lease,
+                                        struct ee_money amount);
+/* The reservation of a period in the book. */
+const struct ee_ledger_entry *ee_core_lock_entry(const struct ee_core *core,
+                                                 const struct ee_period *period);
+/* Asserts that the lock may move there, moves it, and keeps the launcher's held sum. */
+void ee_core_lock_move(struct ee_core *core, struct ee_period_row *period, enum ee_lock_state next);
+/* Final moves of a lock (its verdict is set): `paid` of it to the operator, the rest returns. */
+void ee_core_lock_settle(struct ee_change *c, struct ee_period_row *period, struct ee_money paid);
+
+/* ---- placement (core_placement.c) ---- */
+EE_MUST_USE enum ee_err ee_core_candidates_reserve(struct ee_core *core, uint32_t nodes);
+/* Chooses for the app (its vcpus, limits and launcher). Reasons go to `explain` unless NULL. */
+EE_MUST_USE enum ee_err ee_core_place(struct ee_core *core, const struct ee_app_row *app,
+                                      uint64_t now_us, struct ee_reserve_result *explain,
+                                      struct ee_node_row **node_out);
+
+/* ---- leases (core_leases.c, core_reserve.c) ---- */
+/* A lease of the app on the node with its first lock, all checked and reserved. */
+struct ee_lease_row *ee_core_lease_create(struct ee_change *c, struct ee_app_row *app,
+                                          struct ee_node_row *node, struct ee_money lock,
+                                          bool moved);
+EE_MUST_USE enum ee_err ee_core_lease_lock(const struct ee_core *core, const struct ee_lease *lease,
+                                           struct ee_money *out);
+void ee_core_lease_finish(struct ee_change *c, struct ee_lease_row *lease,
+                          enum ee_end_reason reason);
+/* The lease as it would be made; for checks. */
+void ee_core_lease_draft(const struct ee_change *c, const struct ee_app_row *app,
+                         const struct ee_node_row *node, struct ee_lease *out);
+
+/* ---- periods (core_periods.c) ---- */
+void ee_core_period_start(struct ee_change *c, struct ee_lease_row *lease, uint64_t starts_us);
+/* The lease's present period (and one that ended unnoticed before) becomes DUE; a lock ahead is
+ * refunded. */
+void ee_core_periods_close(struct ee_change *c, struct ee_lease_row *lease);
+/* One step of a running lease whose timer is due. */
+void ee_core_period_step(struct ee_change *c, struct ee_lease_row *lease);
+/* A lock held too long. */
+void ee_core_period_expire(struct ee_change *c, struct ee_period_row *period);
+/* Verdict and settlement of a DUE period. */
+void ee_core_period_settle(struct ee_change *c, struct ee_period_row *period,
+                           enum ee_verdict_kind verdict, enum ee_fail_reason reason);
+
+#endif
