@@ -410,10 +410,9 @@ static void bytes_behind_an_answer(void)
 
 static void answer_cut_short(void)
 {
-    static const char *const answers[] = {"", "HTTP/1.1 200 OK\r\nContent-Le",
-                                          "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nx",
-                                          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                                          "1\r\nx\r\n"};
+    static const char *const answers[] = {
+        "", "HTTP/1.1 200 OK\r\nContent-Le", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nx",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"};
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         answered(answers[i], true);
         CHECK(wait_for_it() && got.closed == 1 && got.err == EE_CLOSED && got.ends == 0);
