@@ -132,14 +132,12 @@ static void label_text(const struct ee_component_label *label, char out[48])
 static void short_component(struct ee_verdict *verdict, enum ee_reason reason, size_t index,
                             const struct ee_component_label *label, uint32_t have, uint32_t need)
 {
-    char text[48];
-    size_t before = verdict->finding_count;
-    if (have >= need)
+    if (have >= need || verdict->finding_count == EE_VERDICT_FINDINGS_MAX)
         return;
-    label_text(label, text);
-    ee_attest_verdict_add(verdict, reason, text, have, need);
-    if (verdict->finding_count > before)
-        verdict->findings[before].index = (uint32_t)index + 1;
+    struct ee_finding *finding = &verdict->findings[verdict->finding_count++];
+    *finding = (struct ee_finding){
+        .reason = reason, .index = (uint32_t)index + 1, .have = have, .need = need};
+    label_text(label, finding->label);
 }
 
 static void platform_advise(const struct ee_tcb_info *info, struct ee_verdict *verdict)
@@ -174,10 +172,12 @@ void ee_attest_judge_advise(const struct ee_trust *trust, struct ee_verdict *ver
 {
     const uint8_t *svn = verdict->td.tee_tcb_svn;
     const struct ee_module_identity *module = ee_attest_tcb_info_module(&trust->tcb_info, svn[1]);
+    bool relaunch = verdict->status == EE_TCB_TD_RELAUNCH_ADVISED ||
+                    verdict->status == EE_TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED;
     uint16_t need;
     if (verdict->platform_status != EE_TCB_UP_TO_DATE)
         platform_advise(&trust->tcb_info, verdict);
-    if (svn[1] > 0 && module && verdict->module_status != EE_TCB_UP_TO_DATE) {
+    if (svn[1] > 0 && module && !relaunch && verdict->module_status != EE_TCB_UP_TO_DATE) {
         need = ee_attest_svn_levels_needed(&module->levels);
         if (svn[0] < need)
             ee_attest_verdict_add(verdict, EE_REASON_SHORT_MODULE, "", svn[0], need);
@@ -191,7 +191,6 @@ void ee_attest_judge_advise(const struct ee_trust *trust, struct ee_verdict *ver
         ee_attest_verdict_add(verdict, EE_REASON_CONFIGURATION, "", 0, 0);
     if (needs_hardening(verdict->platform_status))
         ee_attest_verdict_add(verdict, EE_REASON_HARDENING, "", 0, 0);
-    if (verdict->status == EE_TCB_TD_RELAUNCH_ADVISED ||
-        verdict->status == EE_TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED)
+    if (relaunch)
         ee_attest_verdict_add(verdict, EE_REASON_RELAUNCH, "", 0, 0);
 }

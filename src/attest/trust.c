@@ -12,6 +12,12 @@ static const uint8_t root_production_sha256[EE_SHA256_SIZE] = {
     0x44, 0xa0, 0x19, 0x6b, 0x2b, 0x99, 0xf8, 0x89, 0xb8, 0xe1, 0x49, 0xe9, 0x5b, 0x80, 0x7a, 0x35,
     0x0e, 0x74, 0x24, 0x96, 0x43, 0x99, 0xe8, 0x85, 0xa7, 0xcb, 0xb8, 0xcc, 0xfa, 0xb6, 0x74, 0xd3};
 
+static bool same_finding(const struct ee_finding *a, const struct ee_finding *b)
+{
+    return a->reason == b->reason && a->have == b->have && a->need == b->need &&
+           strcmp(a->label, b->label) == 0;
+}
+
 void ee_attest_verdict_add(struct ee_verdict *verdict, enum ee_reason reason, const char *label,
                            uint32_t have, uint32_t need)
 {
@@ -20,11 +26,13 @@ void ee_attest_verdict_add(struct ee_verdict *verdict, enum ee_reason reason, co
         verdict->err = err;
         verdict->reason = reason;
     }
-    if (verdict->finding_count == EE_VERDICT_FINDINGS_MAX)
-        return;
-    struct ee_finding *finding = &verdict->findings[verdict->finding_count++];
-    *finding = (struct ee_finding){.reason = reason, .have = have, .need = need};
-    (void)snprintf(finding->label, sizeof(finding->label), "%s", label);
+    struct ee_finding finding = {.reason = reason, .have = have, .need = need};
+    (void)snprintf(finding.label, sizeof(finding.label), "%s", label);
+    for (size_t i = 0; i < verdict->finding_count; i++)
+        if (same_finding(&verdict->findings[i], &finding))
+            return;
+    if (verdict->finding_count < EE_VERDICT_FINDINGS_MAX)
+        verdict->findings[verdict->finding_count++] = finding;
 }
 
 void ee_attest_verdict_expiry(struct ee_verdict *verdict, int64_t time_s)

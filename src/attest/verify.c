@@ -114,9 +114,11 @@ static bool chain_find(struct work *w)
         if (w->chain.count == 0)
             ee_attest_verdict_add(w->verdict, EE_REASON_QUOTE_NO_PCK, "", type, 0);
     }
-    if (type == EE_CERT_DATA_PCK_LEAF && w->chain.count == 1 && c->pck_crl_chain.count) {
+    if (type == EE_CERT_DATA_PCK_LEAF) { /* one certificate; its issuer is in the collateral */
+        bool complete = w->chain.count == 1 && c->pck_crl_chain.count;
         w->chain.der[1] = c->pck_crl_chain.der[0];
         w->chain.count = 2;
+        return complete || held(w, EE_REASON_CHAIN_LENGTH, "PCK");
     }
     if (w->chain.count == 2 || w->chain.count == 3)
         return true;

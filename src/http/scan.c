@@ -20,7 +20,7 @@ static size_t line_room(const struct ee_http_scanner *s, enum ee_http_rule *rule
     }
     const size_t limit = s->trailer ? EE_HTTP_TRAILER_MAX : EE_HTTP_HEADER_MAX;
     *rule_out = s->trailer ? EE_HTTP_RULE_TRAILER_TOO_LARGE : EE_HTTP_RULE_HEADER_TOO_LARGE;
-    return limit + 2 - (s->size - s->fields_at); /* 2: the empty line */
+    return limit - (s->size - s->fields_at);
 }
 
 static bool is_plain(uint8_t c)
