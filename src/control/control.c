@@ -23,7 +23,7 @@
 
 #include "base/banned.h"
 
-enum { PATH_SIZE = 1024, TLS_CHAIN_MAX = 64 * 1024, FIRST_EVIDENCE_MS = 10000, DETAIL_SIZE = 256 };
+enum { PATH_SIZE = 1024, TLS_CHAIN_MAX = 64 * 1024, FIRST_EVIDENCE_MS = 10000 };
 
 /* ---- helpers of all parts ---- */
 
@@ -372,7 +372,7 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
 }
 
 enum ee_err ee_control_start(const struct ee_control_options *options, struct ee_control **out,
-                             char *detail_out)
+                             char detail_out[EE_CONTROL_DETAIL_SIZE])
 {
     struct ee_journal_fault fault = {0};
     const char *step = "the loop";
@@ -389,7 +389,7 @@ enum ee_err ee_control_start(const struct ee_control_options *options, struct ee
     if (err == EE_OK)
         err = start(control, options, &step, &fault);
     if (err != EE_OK) {
-        snprintf(detail_out, DETAIL_SIZE, "%s%s%s", step, fault.what != NULL ? ": " : "",
+        snprintf(detail_out, EE_CONTROL_DETAIL_SIZE, "%s%s%s", step, fault.what != NULL ? ": " : "",
                  fault.what != NULL ? fault.what : "");
         ee_control_free(control);
         return err;
