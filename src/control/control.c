@@ -23,7 +23,7 @@
 
 #include "base/banned.h"
 
-enum { PATH_SIZE = 1024, TLS_CHAIN_MAX = 64 * 1024, FIRST_EVIDENCE_MS = 10000 };
+enum { PATH_SIZE = 1024, TLS_CHAIN_MAX = 64 * 1024, FIRST_EVIDENCE_MS = 10000, GOODBYE_MS = 1000 };
 
 /* ---- helpers of all parts ---- */
 
@@ -409,14 +409,6 @@ enum ee_err ee_control_run(struct ee_control *control)
     return control->fatal ? control->fatal_err : EE_OK;
 }
 
-/* Turns the loop until the closed sessions have said goodbye. */
-static void let_sessions_go(struct ee_control *control)
-{
-    bool gone = false;
-    for (int i = 0; i < 50 && control->sessions != NULL; i++)
-        (void)ee_loop_run_until(control->loop, &gone, 20);
-}
-
 void ee_control_free(struct ee_control *control)
 {
     if (control == NULL)
@@ -425,7 +417,7 @@ void ee_control_free(struct ee_control *control)
     if (control->sequencer != NULL) {
         ee_session_close_all(control);
         if (!control->fatal)
-            let_sessions_go(control);
+            ee_session_wait_gone(control, GOODBYE_MS);
         ee_session_abort_all(control);
     }
     ee_gateway_free(control->gateway);
