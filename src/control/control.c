@@ -23,7 +23,7 @@
 
 #include "base/banned.h"
 
-enum { PATH_SIZE = 1024, TLS_CHAIN_MAX = 64 * 1024, FIRST_EVIDENCE_MS = 10000, DETAIL_SIZE = 256 };
+enum { PATH_SIZE = 1024, TLS_CHAIN_MAX = 64 * 1024, FIRST_EVIDENCE_MS = 10000, GOODBYE_MS = 1000 };
 
 /* ---- helpers of all parts ---- */
 
@@ -372,7 +372,7 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
 }
 
 enum ee_err ee_control_start(const struct ee_control_options *options, struct ee_control **out,
-                             char *detail_out)
+                             char detail_out[EE_CONTROL_DETAIL_SIZE])
 {
     struct ee_journal_fault fault = {0};
     const char *step = "the loop";
@@ -389,7 +389,7 @@ enum ee_err ee_control_start(const struct ee_control_options *options, struct ee
     if (err == EE_OK)
         err = start(control, options, &step, &fault);
     if (err != EE_OK) {
-        snprintf(detail_out, DETAIL_SIZE, "%s%s%s", step, fault.what != NULL ? ": " : "",
+        snprintf(detail_out, EE_CONTROL_DETAIL_SIZE, "%s%s%s", step, fault.what != NULL ? ": " : "",
                  fault.what != NULL ? fault.what : "");
         ee_control_free(control);
         return err;
@@ -409,14 +409,6 @@ enum ee_err ee_control_run(struct ee_control *control)
     return control->fatal ? control->fatal_err : EE_OK;
 }
 
-/* Turns the loop until the closed sessions have said goodbye. */
-static void let_sessions_go(struct ee_control *control)
-{
-    bool gone = false;
-    for (int i = 0; i < 50 && control->sessions != NULL; i++)
-        (void)ee_loop_run_until(control->loop, &gone, 20);
-}
-
 void ee_control_free(struct ee_control *control)
 {
     if (control == NULL)
@@ -425,7 +417,7 @@ void ee_control_free(struct ee_control *control)
     if (control->sequencer != NULL) {
         ee_session_close_all(control);
         if (!control->fatal)
-            let_sessions_go(control);
+            ee_session_wait_gone(control, GOODBYE_MS);
         ee_session_abort_all(control);
     }
     ee_gateway_free(control->gateway);

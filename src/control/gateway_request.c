@@ -143,8 +143,9 @@ void ee_gateway_reset(struct ee_gateway_request *request, enum ee_tunnel_code co
     if (link == NULL)
         return;
     request->link = NULL;
-    (void)ee_tunnel_reset(ee_tunnel_link_tunnel(link), request->stream, code, text);
-    ee_tunnel_link_flush(link);
+    enum ee_err err = ee_tunnel_reset(ee_tunnel_link_tunnel(link), request->stream, code, text);
+    if (err == EE_OK) /* else it is gone already */
+        ee_tunnel_link_flush(link);
 }
 
 /* ---- the client's side ---- */
@@ -174,8 +175,9 @@ void ee_gateway_consumed(struct ee_gateway_request *request, size_t size, bool w
         return;
     size = request->unreported;
     request->unreported = 0;
-    (void)ee_tunnel_consumed(ee_tunnel_link_tunnel(link), request->stream, size);
-    ee_tunnel_link_flush(link);
+    enum ee_err err = ee_tunnel_consumed(ee_tunnel_link_tunnel(link), request->stream, size);
+    if (err == EE_OK) /* else it is gone already */
+        ee_tunnel_link_flush(link);
 }
 
 static void on_writable(void *context, struct ee_http_exchange *exchange)
@@ -255,7 +257,9 @@ static void on_head(struct ee_gateway_request *request, const struct ee_tunnel_e
         request->status = status;
         ee_gateway_upgrade(request, head);
     } else if (status < 200) {
-        (void)ee_http_exchange_interim(request->exchange, head);
+        enum ee_err err = ee_http_exchange_interim(request->exchange, head);
+        if (err != EE_OK && err != EE_CLOSED)
+            bad_backend(request, "the app's interim answer is malformed");
     } else {
         request->status = status;
         start_answer(request, head);
@@ -360,7 +364,8 @@ void ee_gateway_on_stream(const struct ee_tunnel_event *event)
 
 void ee_gateway_refuse_stream(struct ee_tunnel_link *link, const struct ee_tunnel_event *event)
 {
-    (void)ee_tunnel_reset(ee_tunnel_link_tunnel(link), event->stream, EE_TUNNEL_REFUSED,
-                          "the control plane takes no streams");
-    ee_tunnel_link_flush(link);
+    enum ee_err err = ee_tunnel_reset(ee_tunnel_link_tunnel(link), event->stream,
+                                      EE_TUNNEL_REFUSED, "the control plane takes no streams");
+    if (err == EE_OK)
+        ee_tunnel_link_flush(link);
 }

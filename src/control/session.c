@@ -15,7 +15,7 @@
 
 #include "base/banned.h"
 
-enum { ASK_LOOK_MS = 50, ABORT_TURNS = 100 };
+enum { ASK_LOOK_MS = 50, ABORT_MS = 1000, WAIT_STEP_MS = 10 };
 
 struct ee_session *ee_session_of_node(struct ee_control *control, const char *node)
 {
@@ -329,20 +329,31 @@ void ee_session_goaway_all(struct ee_control *control)
     for (struct ee_session *s = control->sessions; s != NULL; s = s->next) {
         if (s->link == NULL || s->state != EE_SESSION_ADMITTED)
             continue;
-        (void)ee_tunnel_goaway(ee_tunnel_link_tunnel(s->link), EE_TUNNEL_GOING_AWAY,
-                               EE_CONTROL_DRAIN_MS, "the control plane stops");
+        enum ee_err err =
+            ee_tunnel_goaway(ee_tunnel_link_tunnel(s->link), EE_TUNNEL_GOING_AWAY,
+                             EE_CONTROL_DRAIN_MS, "the control plane stops");
+        if (err != EE_OK) /* it is closing already */
+            continue;
         ee_tunnel_link_flush(s->link);
     }
 }
 
-void ee_session_abort_all(struct ee_control *control)
+void ee_session_wait_gone(struct ee_control *control, uint64_t timeout_ms)
 {
     bool never = false;
+    uint64_t end_us = ee_loop_now_us(control->loop) + timeout_ms * 1000;
+    enum ee_err err = EE_TIMEOUT;
+    while (err == EE_TIMEOUT && control->sessions != NULL &&
+           ee_loop_now_us(control->loop) < end_us)
+        err = ee_loop_run_until(control->loop, &never, WAIT_STEP_MS);
+}
+
+void ee_session_abort_all(struct ee_control *control)
+{
     for (struct ee_session *s = control->sessions; s != NULL; s = s->next)
         if (s->link != NULL)
             ee_tunnel_link_abort(s->link, EE_CLOSED);
-    for (int i = 0; i < ABORT_TURNS && control->sessions != NULL; i++)
-        (void)ee_loop_run_until(control->loop, &never, 10);
+    ee_session_wait_gone(control, ABORT_MS);
 }
 
 void ee_session_close_all(struct ee_control *control)
