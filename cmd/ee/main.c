@@ -15,6 +15,9 @@
     "       [--memory MIB] [--node NODE] [--timeout S] [--allow-plain]"
 
 static const struct ee_verb verbs[] = {
+    {"dev", NULL, ee_cmd_dev,
+     "dev [--state DIR] [--json] [--expose NAME=127.0.0.1:PORT] [--http ADDR]",
+     "a whole network on this machine, until Ctrl-C"},
     {"whoami", ee_cmd_whoami, NULL, "whoami", "account, kind, network, what was attested"},
     {"balance", ee_cmd_balance, NULL, "balance", "available, locked, held, runway"},
     {"mint", ee_cmd_mint, NULL, "mint --to ACCOUNT --amount '$20' --ref REF",
