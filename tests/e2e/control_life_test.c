@@ -3,6 +3,7 @@
  * control_life_test EE_CONTROL EE_AGENT HTTP_HELLO. */
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "control_rig.h"
 #include "tap.h"
@@ -11,6 +12,13 @@
 
 static struct rig rig;
 static const char *hello_program;
+
+/* Without it nothing else can be true, and every wait would be long. */
+static bool control_lives(void)
+{
+    return rig.control_pid > 0 && kill(rig.control_pid, 0) == 0 &&
+           rig_call(&rig, NULL, "GET", "/healthz", NULL, NULL) == 200;
+}
 
 static long period_count(const char *lease, const char *member, const char *value)
 {
@@ -47,6 +55,7 @@ static void accounts_and_a_mint_that_counts_once(void)
 {
     char available[64];
     json_t *answer = NULL;
+    REQUIRE(control_lives());
     REQUIRE(rig_accounts(&rig, "20"));
     CHECK(rig_mint(&rig, "first", "20") == 200);
     CHECK(rig_call(&rig, rig.user_key, "GET", "/v1/credits", NULL, &answer) == 200);
@@ -63,6 +72,7 @@ static void accounts_and_a_mint_that_counts_once(void)
 
 static void agents_are_admitted(void)
 {
+    REQUIRE(control_lives());
     REQUIRE(rig_agent_start(&rig, 0, "0.010", "ee-agent"));
     CHECK(rig_wait(&rig, "/v1/nodes?limit=1", "state", "connected"));
     REQUIRE(rig_agent_start(&rig, 1, "0.012", "ee-agent"));
@@ -73,6 +83,7 @@ static void agent_of_other_code_is_refused(void)
 {
     json_t *answer = NULL;
     char state[32];
+    REQUIRE(control_lives());
     REQUIRE(rig_agent_start(&rig, 2, "0.001", "ee-other"));
     const struct timespec second = {1, 0};
     nanosleep(&second, NULL);
@@ -86,6 +97,7 @@ static void agent_of_other_code_is_refused(void)
 static void job_runs_and_is_paid_for_whole_seconds(void)
 {
     char lease[33], target[128], output[256];
+    REQUIRE(control_lives());
     REQUIRE(rig_launch(&rig, "job", "hash", "echo private output; exit 3", 0, lease));
     snprintf(target, sizeof target, "/v1/leases/%s", lease);
     REQUIRE(rig_wait(&rig, target, "state", "ended"));
@@ -106,6 +118,7 @@ static void settlement_has_a_receipt_for_its_parties_only(void)
 {
     json_t *answer = NULL;
     char seq[32], target[64];
+    REQUIRE(control_lives());
     CHECK(rig_call(&rig, rig.operator_key, "GET", "/v1/periods?limit=1", NULL, &answer) == 200);
     rig_text(json_array_get(json_object_get(answer, "items"), 0), "settle_seq", seq, sizeof seq);
     json_decref(answer);
@@ -123,6 +136,7 @@ static char app_lease[33];
 static void app_answers_through_the_gateway(void)
 {
     char command[512], body[256], target[128];
+    REQUIRE(control_lives());
     snprintf(command, sizeof command, "exec %s 18471 rig", hello_program);
     CHECK(rig_http_get(&rig, "/apps/web/", body, sizeof body) == 404);
     REQUIRE(rig_launch(&rig, "app", "web", command, 18471, app_lease));
@@ -159,6 +173,7 @@ static void killed_agent_fails_the_period_and_the_app_moves(void)
 {
     char body[256];
     bool up = false;
+    REQUIRE(control_lives());
     rig_kill(&rig.agents[0].pid, SIGKILL);
     for (int i = 0; i < 150 && !up; i++) {
         const struct timespec pause = {0, 100000000};
@@ -177,6 +192,7 @@ static void killed_agent_fails_the_period_and_the_app_moves(void)
 
 static void stopped_app_is_settled(void)
 {
+    REQUIRE(control_lives());
     CHECK(rig_call(&rig, rig.user_key, "DELETE", "/v1/apps/web", NULL, NULL) == 200);
     CHECK(rig_wait(&rig, "/v1/periods?cursor=1&limit=1", "verdict", "pass") ||
           true); /* its periods are looked at below */
