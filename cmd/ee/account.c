@@ -95,8 +95,13 @@ enum ee_err ee_cmd_balance(struct ee_cli *cli, int argc, char **argv)
 
 /* ---- mint, transfer ---- */
 
+struct money_move {
+    const char *kind, *to, *reference; /* reference: of mints, else empty */
+    struct ee_money amount;
+};
+
 /* Remembers what can be proved later. What was done is done: a failure here is only said. */
-static void remember(struct ee_cli *cli, const char *kind, const char *to, const char *amount,
+static void remember(struct ee_cli *cli, const struct money_move *move, const char *amount,
                      const json_t *answer)
 {
     const char *account;
@@ -105,25 +110,25 @@ static void remember(struct ee_cli *cli, const char *kind, const char *to, const
     if (err == EE_OK)
         err = ee_client_history_add(&cli->problem,
                                     ee_client_session_trust(cli->session)->network_id, account,
-                                    json_pack("{s:s, s:s, s:s, s:s}", "seq", seq, "kind", kind,
-                                              "account", to, "amount", amount));
+                                    json_pack("{s:s, s:s, s:s, s:s, s:s}", "seq", seq, "kind",
+                                              move->kind, "account", move->to, "amount", amount,
+                                              "reference", move->reference));
     if (err == EE_OK)
         return;
     ee_cli_say(cli, "ee: not noted for `ee receipts`: %s", cli->problem.detail);
     ee_client_problem_clear(&cli->problem);
 }
 
-static enum ee_err money_done(struct ee_cli *cli, const char *kind, const char *to,
-                              struct ee_money amount, json_t *answer)
+static enum ee_err money_done(struct ee_cli *cli, const struct money_move *move, json_t *answer)
 {
     char decimal[EE_MONEY_TEXT_SIZE], shown[EE_MONEY_TEXT_SIZE];
-    remember(cli, kind, to, ee_money_format(amount, decimal), answer);
+    remember(cli, move, ee_money_format(move->amount, decimal), answer);
     if (cli->json) {
         ee_cli_json(answer);
         return EE_OK;
     }
-    (void)printf("%s %s to %s, sequence number %s\n", kind, ee_money_show(amount, shown), to,
-                 ee_client_json_text(answer, "seq"));
+    (void)printf("%s %s to %s, sequence number %s\n", move->kind,
+                 ee_money_show(move->amount, shown), move->to, ee_client_json_text(answer, "seq"));
     ee_cli_hint(cli, "next: ee receipt %s -o FILE keeps the proof",
                 ee_client_json_text(answer, "seq"));
     json_decref(answer);
@@ -186,7 +191,8 @@ enum ee_err ee_cmd_mint(struct ee_cli *cli, int argc, char **argv)
     enum ee_err err = ee_client_send(cli->session, "POST", "/v1/mints", body, &answer);
     json_decref(body);
     EE_TRY(err);
-    return money_done(cli, "mint", to, mint.amount, answer);
+    const struct money_move move = {"mint", to, reference, mint.amount};
+    return money_done(cli, &move, answer);
 }
 
 enum ee_err ee_cmd_transfer(struct ee_cli *cli, int argc, char **argv)
@@ -214,5 +220,6 @@ enum ee_err ee_cmd_transfer(struct ee_cli *cli, int argc, char **argv)
                            : ee_client_fail(&cli->problem, EE_USAGE, "--memo is not UTF-8");
     json_decref(body);
     EE_TRY(err);
-    return money_done(cli, "transfer", to, amount, answer);
+    const struct money_move move = {"transfer", to, "", amount};
+    return money_done(cli, &move, answer);
 }

@@ -111,6 +111,16 @@ static bool allow_summary(const struct ee_command *command, char out[EE_CLI_SUMM
     return true;
 }
 
+static bool stop_summary(const struct ee_command *command, char out[EE_CLI_SUMMARY_SIZE])
+{
+    struct ee_lease_stop stop;
+    if (command->kind != EE_COMMAND_LEASE_STOP ||
+        ee_lease_stop_decode(command->payload, &stop) != EE_OK)
+        return false;
+    (void)snprintf(out, EE_CLI_SUMMARY_SIZE, "%s stopped by %s", stop.name, command->actor);
+    return true;
+}
+
 char *ee_cli_receipt_summary(const struct ee_receipt_checked *checked,
                              char out[EE_CLI_SUMMARY_SIZE])
 {
@@ -122,7 +132,8 @@ char *ee_cli_receipt_summary(const struct ee_receipt_checked *checked,
         return out;
     }
     if (!mint_summary(command, text) && !transfer_summary(command, text) &&
-        !reserve_summary(fact, text) && !allow_summary(command, text))
+        !reserve_summary(fact, text) && !stop_summary(command, text) &&
+        !allow_summary(command, text))
         (void)snprintf(text, sizeof(text), "%s", ee_command_kind_name(command->kind));
     bool refused = fact->result.err != EE_OK;
     (void)snprintf(out, EE_CLI_SUMMARY_SIZE, "%.*s%s%s", 440, text, refused ? "; refused: " : "",

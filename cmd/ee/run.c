@@ -49,9 +49,7 @@ static void placement_say(const struct launching *l)
     const json_t *row;
     json_array_foreach(json_object_get(l->launch.reserved, "placement"), index, row)
     {
-        const char *node = ee_client_json_text(row, "node");
-        ee_cli_say(l->cli, "          %s %s at $%s/vCPU-h: %s",
-                   strcmp(node, l->launch.node) == 0 ? "chosen" : "not   ", node,
+        ee_cli_say(l->cli, "          %s at $%s/vCPU-h: %s", ee_client_json_text(row, "node"),
                    ee_client_json_text(row, "price"), ee_client_json_text(row, "text"));
     }
 }
