@@ -111,8 +111,10 @@ static void do_work(struct random_run *r)
         (void)network_end(&r->network, lease, reasons[below(r, 3)]);
         return;
     default:
-        (void)network_stop(&r->network, random_accounts[below(r, 2)], apps[below(r, 3)]);
+        break;
     }
+    const char *launcher = random_accounts[below(r, 2)];
+    (void)network_stop(&r->network, launcher, apps[below(r, 3)]);
 }
 
 static void do_node(struct random_run *r)
@@ -159,8 +161,8 @@ static void do_checks(struct random_run *r)
     const struct ee_lease *found = ee_core_lease(r->network.core, lease);
     uint32_t count = found ? found->period_count : 1, index = below(r, count + 1);
     if (below(r, 5) == 0) {
-        (void)network_miss(&r->network, lease, index,
-                           below(r, 2) ? EE_CHECK_HEALTH : EE_CHECK_ATTESTATION, below(r, 12));
+        enum ee_check_kind kind = below(r, 2) ? EE_CHECK_HEALTH : EE_CHECK_ATTESTATION;
+        (void)network_miss(&r->network, lease, index, kind, below(r, 12));
         return;
     }
     if (below(r, 4))
@@ -179,8 +181,8 @@ static void do_garbage(struct random_run *r)
     uint8_t bytes[64];
     for (size_t i = 0; i < sizeof(bytes); i++)
         bytes[i] = (uint8_t)random_draw(&r->state);
-    (void)network_submit(&r->network, EE_ACTOR_ACCOUNT, "alice",
-                         (enum ee_command_kind)(1 + below(r, 45)),
+    enum ee_command_kind kind = (enum ee_command_kind)(1 + below(r, 45));
+    (void)network_submit(&r->network, EE_ACTOR_ACCOUNT, "alice", kind,
                          ee_bytes_of(bytes, below(r, sizeof(bytes))));
 }
 
