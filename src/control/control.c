@@ -252,19 +252,14 @@ static enum ee_err make_tls(struct ee_control *control, const char *path, bool g
 
 static enum ee_err listen_all(struct ee_control *control, const struct ee_control_options *options)
 {
-    struct ee_tls *tls = NULL;
-    EE_TRY(make_tls(control, options->tls_chain_path, false, &tls));
-    enum ee_err err = ee_api_server_new(control, options->listen, tls, &control->api);
-    ee_tls_free(tls);
-    EE_TRY(err);
-    EE_TRY(make_tls(control, options->tls_chain_path, true, &tls));
+    EE_TRY(make_tls(control, options->tls_chain_path, false, &control->api_tls));
+    EE_TRY(ee_api_server_new(control, options->listen, control->api_tls, &control->api));
+    EE_TRY(make_tls(control, options->tls_chain_path, true, &control->gateway_tls));
     struct ee_gateway_options gateway = {.address = options->gateway,
-                                         .tls = tls,
+                                         .tls = control->gateway_tls,
                                          .http_address = options->http,
                                          .domain = options->domain};
-    err = ee_gateway_new(control, &gateway, &control->gateway);
-    ee_tls_free(tls);
-    return err;
+    return ee_gateway_new(control, &gateway, &control->gateway);
 }
 
 static enum ee_err write_ready(const struct ee_control *control, const char *path)
@@ -421,6 +416,8 @@ void ee_control_free(struct ee_control *control)
     ee_gateway_free(control->gateway);
     ee_api_shutdown(control);
     ee_api_server_free(control->api);
+    ee_tls_free(control->api_tls);
+    ee_tls_free(control->gateway_tls);
     ee_scheduler_free(control->scheduler);
     control->scheduler = NULL;
     ee_quoter_free(control->quoter);

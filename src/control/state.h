@@ -59,6 +59,7 @@ struct ee_control {
     struct ee_receipt_store *evidence;
     struct ee_blobs *outputs;
     struct ee_quoter *quoter;
+    struct ee_tls *api_tls, *gateway_tls;
     struct ee_api_server *api;
     struct ee_scheduler *scheduler;
     struct ee_gateway *gateway;
