@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/state.h"
 #include "io/crypto_openssl.h"
 #include "io/file.h"
 #include "io/random.h"
