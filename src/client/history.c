@@ -70,8 +70,7 @@ static bool is_known(const json_t *items, const json_t *entry)
     return false;
 }
 
-static enum ee_err history_write(struct ee_client_problem *problem, const char *path,
-                                 json_t *items)
+static enum ee_err history_write(struct ee_client_problem *problem, const char *path, json_t *items)
 {
     while (json_array_size(items) > EE_CLIENT_HISTORY_MAX)
         (void)json_array_remove(items, 0);
