@@ -25,8 +25,9 @@ static void hash_of(const char *key, uint8_t out[32])
 static enum ee_err apply(enum ee_command_kind kind, enum ee_actor_kind actor_kind,
                          const char *actor, struct ee_bytes payload)
 {
+    next_seq++;
     struct ee_command command = {.core_version = EE_CORE_VERSION,
-                                 .seq = ++next_seq,
+                                 .seq = next_seq,
                                  .time_us = now_s * 1000000 + next_seq,
                                  .actor_kind = actor_kind,
                                  .kind = kind,
