@@ -184,8 +184,8 @@ static enum ee_err open_stores(struct ee_control *control)
     struct ee_receipt_store_options options = {.crypto = control->crypto, .folder = path};
     EE_TRY(ee_receipt_store_new(&options, &control->evidence));
     EE_TRY(join(control->state_folder, "outputs", path));
-    return ee_blobs_new(control->crypto, path, EE_CONTROL_OUTPUT_SIZE_MAX,
-                        EE_CONTROL_OUTPUTS_MAX, &control->outputs);
+    return ee_blobs_new(control->crypto, path, EE_CONTROL_OUTPUT_SIZE_MAX, EE_CONTROL_OUTPUTS_MAX,
+                        &control->outputs);
 }
 
 static enum ee_err quoter_claims(void *context, uint8_t *out, size_t capacity, size_t *size_out)
@@ -269,8 +269,7 @@ static enum ee_err write_ready(const struct ee_control *control, const char *pat
         return EE_OK;
     int length = snprintf(text, sizeof text,
                           "{\"api\":\"%s\",\"gateway\":\"%s\",\"http\":\"%s\",\"pid\":%ld}\n",
-                          ee_api_server_address(control->api),
-                          ee_gateway_address(control->gateway),
+                          ee_api_server_address(control->api), ee_gateway_address(control->gateway),
                           ee_gateway_http_address(control->gateway), (long)getpid());
     if (length < 0 || (size_t)length >= sizeof text)
         return EE_TOO_LARGE;
@@ -297,8 +296,7 @@ static void on_terminate(void *context)
         return;
     EE_LOG(EE_LOG_INFO, "control", "stopping", ee_log_unsigned("calls", control->call_count));
     control->stopping = true;
-    control->drain_until_us =
-        ee_loop_now_us(control->loop) + (uint64_t)EE_CONTROL_DRAIN_MS * 1000;
+    control->drain_until_us = ee_loop_now_us(control->loop) + (uint64_t)EE_CONTROL_DRAIN_MS * 1000;
     ee_api_server_drain(control->api);
     ee_gateway_drain(control->gateway);
     ee_session_goaway_all(control);
