@@ -23,12 +23,24 @@ static bool node_party(const struct ee_core *core, const char *name, const char 
     return node != NULL && strcmp(node->operator_name, account) == 0;
 }
 
-/* Payloads that begin with a lease id. */
+/* Payloads whose first field, behind the label, is a lease id. */
 static bool by_lease(enum ee_command_kind kind)
 {
     return kind == EE_COMMAND_LEASE_START || kind == EE_COMMAND_LEASE_RUNNING ||
            kind == EE_COMMAND_LEASE_END || kind == EE_COMMAND_SLOT_MISSED ||
            kind == EE_COMMAND_CHECKS;
+}
+
+static bool first_lease_party(const struct ee_core *core, struct ee_bytes payload,
+                              const char *account)
+{
+    struct ee_cursor cursor;
+    char label[64];
+    ee_cursor_init(&cursor, payload);
+    ee_cursor_text(&cursor, label, sizeof label);
+    (void)ee_cursor_u16(&cursor);
+    const uint8_t *id = ee_cursor_take(&cursor, EE_ID_SIZE);
+    return id != NULL && lease_party(core, id, account);
 }
 
 static bool by_node(const struct ee_core *core, const struct ee_command *command,
@@ -76,8 +88,7 @@ static bool is_party(const struct ee_core *core, const struct ee_history *histor
     if (command->actor_kind == EE_ACTOR_ACCOUNT && strcmp(command->actor, account) == 0)
         return true;
     if (by_lease(command->kind))
-        return command->payload.size >= EE_ID_SIZE &&
-               lease_party(core, command->payload.data, account);
+        return first_lease_party(core, command->payload, account);
     return by_node(core, command, account) || other_party(command, account) ||
            lease_of_result(core, history, account);
 }
