@@ -40,8 +40,8 @@ static void whoami_print(const json_t *who_value)
     const json_t *scope;
     ee_cli_fields(who_value, account, EE_CLI_COUNT(account));
     (void)printf("scopes ");
-    json_array_foreach(json_object_get(who_value, "scopes"), index, scope)
-        (void) printf(" %s", json_string_value(scope) ? json_string_value(scope) : "?");
+    json_array_foreach(json_object_get(who_value, "scopes"), index, scope)(void)
+        printf(" %s", json_string_value(scope) ? json_string_value(scope) : "?");
     (void)printf("\n\nthe control plane, as attested on this connection\n");
     ee_cli_fields(json_object_get(who_value, "attested"), attested, EE_CLI_COUNT(attested));
 }
@@ -108,11 +108,10 @@ static void remember(struct ee_cli *cli, const struct money_move *move, const ch
     const char *seq = ee_client_json_text(answer, "seq");
     enum ee_err err = ee_client_session_account(cli->session, &account);
     if (err == EE_OK)
-        err = ee_client_history_add(&cli->problem,
-                                    ee_client_session_trust(cli->session)->network_id, account,
-                                    json_pack("{s:s, s:s, s:s, s:s, s:s}", "seq", seq, "kind",
-                                              move->kind, "account", move->to, "amount", amount,
-                                              "reference", move->reference));
+        err = ee_client_history_add(
+            &cli->problem, ee_client_session_trust(cli->session)->network_id, account,
+            json_pack("{s:s, s:s, s:s, s:s, s:s}", "seq", seq, "kind", move->kind, "account",
+                      move->to, "amount", amount, "reference", move->reference));
     if (err == EE_OK)
         return;
     ee_cli_say(cli, "ee: not noted for `ee receipts`: %s", cli->problem.detail);
@@ -184,10 +183,10 @@ enum ee_err ee_cmd_mint(struct ee_cli *cli, int argc, char **argv)
     EE_TRY(mint_fill(cli, to, reference, &mint));
     EE_TRY(ee_cli_connect(cli));
     EE_TRY(mint_sign(cli, &mint));
-    json_t *body = json_pack("{s:s, s:s, s:s, s:o}", "account", to, "amount",
-                             ee_money_format(mint.amount, amount), "reference", reference,
-                             "signature",
-                             ee_client_json_hex_new(mint.signature, sizeof(mint.signature)));
+    json_t *body =
+        json_pack("{s:s, s:s, s:s, s:o}", "account", to, "amount",
+                  ee_money_format(mint.amount, amount), "reference", reference, "signature",
+                  ee_client_json_hex_new(mint.signature, sizeof(mint.signature)));
     enum ee_err err = ee_client_send(cli->session, "POST", "/v1/mints", body, &answer);
     json_decref(body);
     EE_TRY(err);
@@ -208,8 +207,8 @@ enum ee_err ee_cmd_transfer(struct ee_cli *cli, int argc, char **argv)
     if (!ee_name_valid(to))
         return ee_client_fail(&cli->problem, EE_USAGE, "'%s' is no account name", to);
     if (ee_money_parse(arguments.items[1], &amount) != EE_OK || amount.micros <= 0)
-        return ee_client_fail(&cli->problem, EE_USAGE,
-                              "'%s' is no amount such as 2, '$2' or 0.5", arguments.items[1]);
+        return ee_client_fail(&cli->problem, EE_USAGE, "'%s' is no amount such as 2, '$2' or 0.5",
+                              arguments.items[1]);
     if (strlen(memo) > EE_MEMO_MAX)
         return ee_client_fail(&cli->problem, EE_USAGE, "--memo has at most %d characters",
                               EE_MEMO_MAX);

@@ -112,9 +112,9 @@ static enum ee_err complete(struct ee_bytes text, struct ee_bytes donor, uint8_t
     evidence.collateral = other.collateral;
     size_t capacity = ee_evidence_text_size(&evidence);
     char *whole = malloc(capacity);
-    enum ee_err err = whole ? ee_evidence_encode(&ee_crypto_openssl, &evidence, whole, capacity,
-                                                 &size)
-                            : EE_NO_MEMORY;
+    enum ee_err err =
+        whole ? ee_evidence_encode(&ee_crypto_openssl, &evidence, whole, capacity, &size)
+              : EE_NO_MEMORY;
     if (err == EE_OK)
         err = ee_buffer_append(out, ee_bytes_of(whole, size));
     free(whole);

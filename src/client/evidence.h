@@ -34,9 +34,9 @@ EE_MUST_USE enum ee_err ee_client_evidence_judge(struct ee_client_problem *probl
                                                  struct ee_evidence_policy *policy,
                                                  struct ee_client_judged *out);
 
-/* A document without collateral gets that of `donor`, a document that has some: collateral is public
- * and signed under the roots, not part of what the quote binds. One that has its own is copied as
- * it is. `out` is the caller's to close. Errors of the codec; EE_NO_MEMORY. */
+/* A document without collateral gets that of `donor`, a document that has some: collateral is
+ * public and signed under the roots, not part of what the quote binds. One that has its own is
+ * copied as it is. `out` is the caller's to close. Errors of the codec; EE_NO_MEMORY. */
 EE_MUST_USE enum ee_err ee_client_evidence_complete(struct ee_client_problem *problem,
                                                     struct ee_bytes text, struct ee_bytes donor,
                                                     struct ee_buffer *out);
