@@ -18,7 +18,7 @@
 
 enum {
     RETRY_PAUSE_MS = 200,
-    JSON_MAX = 2 * 1024 * 1024,
+    JSON_MAX = 16 * 1024 * 1024, /* receipts of allow-list changes bring evidence */
     EVIDENCE_TIMEOUT_MS = 15000,
 };
 
