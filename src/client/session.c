@@ -201,7 +201,6 @@ enum ee_err ee_client_session_allow_changes(struct ee_client_session *session)
 /* A measurement that is not in the genesis may be in a logged change the founding key signed. */
 static enum ee_err verify(struct ee_client_session *s)
 {
-    s->verified = false;
     enum ee_err err = verify_once(s);
     if (err == EE_MEASUREMENT) {
         uint64_t before = s->trust.last_change;
@@ -216,7 +215,6 @@ static enum ee_err verify(struct ee_client_session *s)
         if (err == EE_OK)
             err = verify_once(s);
     }
-    s->verified = err == EE_OK;
     return err;
 }
 

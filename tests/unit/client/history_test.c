@@ -12,8 +12,8 @@ static struct ee_client_problem problem;
 
 static enum ee_err add(const char *seq, const char *reference)
 {
-    return ee_client_history_add(
-        &problem, network, "dev", json_pack("{s:s, s:s}", "seq", seq, "reference", reference));
+    return ee_client_history_add(&problem, network, "dev",
+                                 json_pack("{s:s, s:s}", "seq", seq, "reference", reference));
 }
 
 static size_t count(const char *account)

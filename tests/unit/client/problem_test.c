@@ -32,10 +32,17 @@ static void exit_codes_are_those_of_the_table(void)
     static const struct {
         enum ee_err err;
         int code;
-    } rows[] = {{EE_USAGE, 2},          {EE_NOT_FOUND, 3},           {EE_UNAUTHENTICATED, 4},
-                {EE_ALREADY_RUNNING, 5}, {EE_MEASUREMENT, 7},        {EE_CHECKPOINT, 7},
-                {EE_INSUFFICIENT_CREDITS, 8}, {EE_TIMEOUT, 9},       {EE_NO_ELIGIBLE_NODE, 10},
-                {EE_CONNECT, 75},       {EE_TLS, 1}};
+    } rows[] = {{EE_USAGE, 2},
+                {EE_NOT_FOUND, 3},
+                {EE_UNAUTHENTICATED, 4},
+                {EE_ALREADY_RUNNING, 5},
+                {EE_MEASUREMENT, 7},
+                {EE_CHECKPOINT, 7},
+                {EE_INSUFFICIENT_CREDITS, 8},
+                {EE_TIMEOUT, 9},
+                {EE_NO_ELIGIBLE_NODE, 10},
+                {EE_CONNECT, 75},
+                {EE_TLS, 1}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         (void)ee_client_fail(&problem, rows[i].err, "%s", "");
         CHECK(ee_client_problem_exit_code(&problem) == rows[i].code);
@@ -91,11 +98,11 @@ static void bytes_that_are_no_text_survive_in_json(void)
         const char *bytes;
         size_t size;
         bool text;
-    } rows[] = {{"plain", 5, true},          {"a\0b", 3, true},
-                {"\xc3\xa9", 2, true},       {"\xf0\x9f\x98\x80", 4, true},
-                {"\xff", 1, false},          {"\xc0\xaf", 2, false},
-                {"\xed\xa0\x80", 3, false},  {"\xf4\x90\x80\x80", 4, false},
-                {"\xe2\x82", 2, false},      {"", 0, true}};
+    } rows[] = {{"plain", 5, true},         {"a\0b", 3, true},
+                {"\xc3\xa9", 2, true},      {"\xf0\x9f\x98\x80", 4, true},
+                {"\xff", 1, false},         {"\xc0\xaf", 2, false},
+                {"\xed\xa0\x80", 3, false}, {"\xf4\x90\x80\x80", 4, false},
+                {"\xe2\x82", 2, false},     {"", 0, true}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         json_t *out = json_object();
         ee_client_json_set_bytes(out, "x", ee_bytes_of(rows[i].bytes, rows[i].size));

@@ -90,9 +90,9 @@ static void endpoints(void)
     CHECK(strcmp(endpoint.address, "[::1]:1") == 0 && strcmp(endpoint.host, "::1") == 0);
     CHECK(ee_client_endpoint_parse(&problem, "api", "https://127.0.0.1", &endpoint) == EE_OK);
     CHECK(strcmp(endpoint.address, "127.0.0.1:443") == 0);
-    static const char *const bad[] = {"http://127.0.0.1:1", "127.0.0.1:1", "https://", "https://:1",
-                                      "https://h:", "https://h:1x", "https://h:123456",
-                                      "https://h:1/path", "https://[::1"};
+    static const char *const bad[] = {"http://127.0.0.1:1", "127.0.0.1:1",      "https://",
+                                      "https://:1",         "https://h:",       "https://h:1x",
+                                      "https://h:123456",   "https://h:1/path", "https://[::1"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         CHECK(ee_client_endpoint_parse(&problem, "api", bad[i], &endpoint) == EE_SYNTAX);
     ee_client_problem_clear(&problem);

@@ -50,7 +50,8 @@ static void the_deployment_is_what_was_asked_for(void)
     REQUIRE(make(&options) == EE_OK);
     CHECK(deployment.arg_count == 2 && ee_bytes_equal(deployment.args[1], ee_bytes_str("hi")));
     CHECK(deployment.env_count == 3); /* sorted, PATH added */
-    CHECK(env_is(0, "AB", "x=y") && env_is(1, "PATH", EE_CLIENT_DEFAULT_PATH) && env_is(2, "ZED", ""));
+    CHECK(env_is(0, "AB", "x=y") && env_is(1, "PATH", EE_CLIENT_DEFAULT_PATH) &&
+          env_is(2, "ZED", ""));
     CHECK(deployment.memory_mib == 64 && deployment.port == 0);
     CHECK(memcmp(deployment.output_key, workload.output_key.public_key, 32) == 0);
     ee_client_workload_free(&workload);
