@@ -25,6 +25,28 @@ struct ee_session *ee_session_of_node(struct ee_control *control, const char *no
     return NULL;
 }
 
+/* The core counts a node as connected from NODE_ADMIT on, before the agent hears of it. Whose
+ * admission it was shows the evidence: it answers one connection only. */
+bool ee_session_counts(const struct ee_session *session)
+{
+    if (session->state == EE_SESSION_ADMITTED)
+        return true;
+    const struct ee_node *node =
+        session->state == EE_SESSION_ADMITTING
+            ? ee_core_node(ee_control_core(session->control), session->node)
+            : NULL;
+    return node != NULL && node->connected && node->epoch == session->epoch &&
+           memcmp(node->evidence_hash, session->evidence_hash, sizeof node->evidence_hash) == 0;
+}
+
+bool ee_session_exists(const struct ee_control *control, const char *node)
+{
+    for (const struct ee_session *s = control->sessions; s != NULL; s = s->next)
+        if (strcmp(s->node, node) == 0 && ee_session_counts(s))
+            return true;
+    return false;
+}
+
 static void session_unlink(struct ee_session *session)
 {
     struct ee_control *control = session->control;
@@ -211,7 +233,7 @@ static void report_lost(struct ee_session *session)
     struct ee_node_lost lost = {.epoch = session->epoch};
     uint8_t memory[128];
     struct ee_writer writer;
-    if (session->lost_reported || session->state != EE_SESSION_ADMITTED || control->stopping)
+    if (session->lost_reported || !ee_session_counts(session) || control->stopping)
         return;
     session->lost_reported = true;
     memcpy(lost.node, session->node, sizeof lost.node);
@@ -219,9 +241,11 @@ static void report_lost(struct ee_session *session)
     enum ee_err err = ee_node_lost_encode(&lost, &writer);
     if (err == EE_OK)
         err = ee_control_submit(control, EE_COMMAND_NODE_LOST, ee_writer_done(&writer), NULL, NULL);
-    if (err != EE_OK)
-        EE_LOG(EE_LOG_ERROR, "session", "the loss of a node could not be recorded",
-               ee_log_text("node", session->node), ee_log_err(err));
+    if (err == EE_OK)
+        return;
+    EE_LOG(EE_LOG_ERROR, "session", "the loss of a node was not recorded; it is tried again",
+           ee_log_text("node", session->node), ee_log_err(err));
+    ee_scheduler_look_for_absent(control);
 }
 
 static void session_end(struct ee_session *session)

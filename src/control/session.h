@@ -63,6 +63,11 @@ EE_MUST_USE enum ee_err ee_session_accept(struct ee_control *control,
 /* The admitted session of a node; NULL when it is not connected. */
 struct ee_session *ee_session_of_node(struct ee_control *control, const char *node);
 
+/* Does the core count its node as connected because of this session? Admitted, or about to be. */
+bool ee_session_counts(const struct ee_session *session);
+/* Is there such a session of the node? */
+bool ee_session_exists(const struct ee_control *control, const char *node);
+
 /* Sends one message and releases it. Without a connection it is dropped. */
 void ee_session_send(struct ee_session *session, json_t *message);
 /* Sends a message with a fresh id; `fn` is called once with the answer of that `type`, or an error;
