@@ -96,8 +96,8 @@ static void on_ask_timer(void *context)
             ask_end(&session->asks[i], EE_TIMEOUT, NULL);
 }
 
-enum ee_err ee_session_ask(struct ee_session *session, json_t *message, const char *type,
-                           uint64_t timeout_ms, ee_session_fn fn, void *context)
+static enum ee_err ask_take(struct ee_session *session, const struct ee_session_ask *given,
+                            uint64_t timeout_ms, json_t *message)
 {
     struct ee_session_ask *ask = NULL;
     for (size_t i = 0; i < EE_SESSION_ASKS_MAX && ask == NULL; i++)
@@ -107,14 +107,33 @@ enum ee_err ee_session_ask(struct ee_session *session, json_t *message, const ch
         json_decref(message);
         return ask == NULL ? EE_FULL : EE_CLOSED;
     }
-    *ask = (struct ee_session_ask){.id = ++session->next_ask,
-                                   .deadline_us = ee_clock_monotonic_us() + timeout_ms * 1000,
-                                   .type = type,
-                                   .fn = fn,
-                                   .context = context};
+    *ask = *given;
+    ask->id = ++session->next_ask;
+    ask->deadline_us = ee_clock_monotonic_us() + timeout_ms * 1000;
     json_object_set_new(message, "id", ee_json_u64(ask->id));
     ee_session_send(session, message);
     return EE_OK;
+}
+
+enum ee_err ee_session_ask(struct ee_session *session, json_t *message, const char *type,
+                           uint64_t timeout_ms, ee_session_fn fn, void *context)
+{
+    const struct ee_session_ask ask = {.type = type, .fn = fn, .context = context};
+    return ask_take(session, &ask, timeout_ms, message);
+}
+
+enum ee_err ee_session_ask_for_client(struct ee_session *session, json_t *message, const char *type,
+                                      ee_session_fn fn, void *context)
+{
+    const struct ee_session_ask ask = {
+        .type = type, .for_client = true, .fn = fn, .context = context};
+    size_t open = 0;
+    for (size_t i = 0; i < EE_SESSION_ASKS_MAX; i++)
+        open += session->asks[i].id != 0 && session->asks[i].for_client;
+    if (open < EE_SESSION_CLIENT_ASKS_MAX)
+        return ask_take(session, &ask, EE_SESSION_ASK_MS, message);
+    json_decref(message);
+    return EE_FULL;
 }
 
 void ee_session_forget(struct ee_control *control, const void *context)

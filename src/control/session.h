@@ -11,6 +11,7 @@
 
 enum {
     EE_SESSION_ASKS_MAX = 256,       /* questions without an answer, per agent */
+    EE_SESSION_CLIENT_ASKS_MAX = 32, /* of these for API clients; the others are for checks */
     EE_SESSION_LEASES_MAX = 1024,    /* leases an agent may report */
     EE_SESSION_ADMISSION_MS = 10000, /* from the connection to admitted */
     EE_SESSION_ASK_MS = 10000,       /* for questions of API clients */
@@ -32,6 +33,7 @@ struct ee_session_ask {
     uint64_t id; /* 0: free */
     uint64_t deadline_us;
     const char *type; /* of the answer; a literal */
+    bool for_client;
     ee_session_fn fn;
     void *context;
 };
@@ -75,6 +77,10 @@ void ee_session_send(struct ee_session *session, json_t *message);
 EE_MUST_USE enum ee_err ee_session_ask(struct ee_session *session, json_t *message,
                                        const char *type, uint64_t timeout_ms, ee_session_fn fn,
                                        void *context);
+/* The same for a client of the API: few at once, so that nobody keeps an agent from its checks. */
+EE_MUST_USE enum ee_err ee_session_ask_for_client(struct ee_session *session, json_t *message,
+                                                  const char *type, ee_session_fn fn,
+                                                  void *context);
 /* Nobody is called for `context` any more. */
 void ee_session_forget(struct ee_control *control, const void *context);
 

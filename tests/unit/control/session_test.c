@@ -63,6 +63,29 @@ static void node_without_a_session_is_reported_lost(void)
     parts_close(&p);
 }
 
+static void answered(void *context, enum ee_err err, const json_t *message)
+{
+    (void)context;
+    (void)err;
+    (void)message;
+}
+
+/* Else a launcher could flood its own agent with questions, so that its periods fail. */
+static void questions_of_clients_leave_room_for_checks(void)
+{
+    struct parts p;
+    parts_init(&p);
+    struct ee_session *session = parts_session(&p, EE_SESSION_ADMITTED, 1);
+    for (uint64_t i = 0; i < EE_SESSION_CLIENT_ASKS_MAX; i++)
+        session->asks[i] = (struct ee_session_ask){.id = i + 1, .for_client = true};
+    CHECK(ee_session_ask_for_client(session, json_object(), "logs", answered, NULL) == EE_FULL);
+    CHECK(ee_session_ask(session, json_object(), "checked", 1000, answered, NULL) ==
+          EE_CLOSED); /* there was room, though no connection */
+    session->asks[3].id = 0;
+    CHECK(ee_session_ask_for_client(session, json_object(), "logs", answered, NULL) == EE_CLOSED);
+    parts_close(&p);
+}
+
 int main(void)
 {
     const struct tap_test tests[] = {
@@ -70,6 +93,7 @@ int main(void)
         TEST(refused_admission_with_a_used_epoch_leaves_the_present_session),
         TEST(node_that_comes_back_at_the_end_of_its_grace_is_not_lost),
         TEST(node_without_a_session_is_reported_lost),
+        TEST(questions_of_clients_leave_room_for_checks),
     };
     return tap_run(tests, sizeof tests / sizeof tests[0]);
 }
