@@ -89,10 +89,11 @@ void ee_api_lease_evidence(struct ee_api_call *call)
     struct ee_session *session = ee_session_of_node(call->control, lease->node);
     enum ee_err err = EE_UNAVAILABLE;
     if (session != NULL)
-        err = ee_session_ask(session,
-                             json_pack("{s:s, s:s, s:b}", "type", "attest", "challenge",
-                                       ee_hex_encode(nonce, sizeof nonce, text), "key_bound", true),
-                             "attested", EE_SESSION_ASK_MS, lease_evidence_done, call);
+        err = ee_session_ask_for_client(session,
+                                        json_pack("{s:s, s:s, s:b}", "type", "attest", "challenge",
+                                                  ee_hex_encode(nonce, sizeof nonce, text),
+                                                  "key_bound", true),
+                                        "attested", lease_evidence_done, call);
     if (err != EE_OK)
-        ee_api_fail(call, err, "the agent is not connected");
+        ee_api_fail(call, err, err == EE_FULL ? NULL : "the agent is not connected");
 }
