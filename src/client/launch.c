@@ -6,6 +6,7 @@
 
 #include "client/json.h"
 #include "io/clock.h"
+#include "io/crypto_openssl.h"
 #include "io/random.h"
 
 #include "base/banned.h"
@@ -101,7 +102,7 @@ static enum ee_err agent_judge(struct ee_client_session *session, struct ee_byte
     ee_trust_policy(ee_client_session_trust(session), EE_ROLE_AGENT,
                     (int64_t)(ee_clock_wall_us() / 1000000), &policy);
     policy.nonce_kind = EE_NONCE_CALLER;
-    memcpy(policy.nonce.bytes, nonce, sizeof(policy.nonce.bytes));
+    ee_freshness_caller_nonce(&ee_crypto_openssl, nonce, &policy.nonce);
     return ee_client_evidence_judge(ee_client_session_problem(session), text, &policy, out);
 }
 

@@ -81,7 +81,7 @@ static void submit_missed(struct ee_scheduler *s, const struct ee_miss *miss)
            ee_log_text("node", miss->node), ee_log_unsigned("period", miss->period),
            ee_log_unsigned("slot", miss->slot),
            ee_log_text("kind", miss->kind == EE_CHECK_HEALTH ? "health" : "attestation"),
-           ee_log_text("why", ee_err_name(miss->why)), ee_log_err(err));
+           ee_log_text("why", ee_err_name(miss->why)), ee_log_bool("recorded", err == EE_OK));
 }
 
 /* Nodes that run something, each once; `operators_out` counts theirs. */
@@ -308,21 +308,20 @@ static void submit_tick(struct ee_scheduler *s, uint64_t now_us)
         s->tick_retry_us = now_us + RETRY_US / 10;
 }
 
-/* The core thinks a node is connected, but after our restart its agent did not come back. */
+/* The core thinks a node is connected, but it has no session: its loss could not be recorded. */
 static void report_absent(struct ee_scheduler *s, uint64_t now_us)
 {
     struct ee_control *control = s->control;
     const struct ee_core *core = ee_control_core(control);
     const struct ee_node *node;
-    if (s->absent_reported ||
-        now_us < control->started_us + (uint64_t)control->params->reconnect_grace_ms * 1000)
+    if (now_us < s->absent_us)
         return;
-    s->absent_reported = true;
+    s->absent_us = UINT64_MAX;
     for (size_t i = 0; (node = ee_core_node_at(core, i)) != NULL; i++) {
         struct ee_node_lost lost = {.epoch = node->epoch};
         uint8_t memory[128];
         struct ee_writer writer;
-        if (!node->connected || ee_session_of_node(control, node->name) != NULL)
+        if (!node->connected || ee_session_exists(control, node->name))
             continue;
         memcpy(lost.node, node->name, sizeof lost.node);
         ee_writer_init(&writer, memory, sizeof memory);
@@ -331,7 +330,7 @@ static void report_absent(struct ee_scheduler *s, uint64_t now_us)
             err = ee_control_submit(control, EE_COMMAND_NODE_LOST, ee_writer_done(&writer), NULL,
                                     NULL);
         if (err != EE_OK)
-            s->absent_reported = false; /* again at the next look */
+            s->absent_us = now_us + RETRY_US;
     }
 }
 
@@ -366,10 +365,8 @@ static uint64_t earliest(const struct ee_scheduler *s, uint64_t now_us)
             next = at;
     }
     uint64_t mass = ee_mass_next_us(&s->mass, s->control->params);
-    uint64_t grace =
-        s->control->started_us + (uint64_t)s->control->params->reconnect_grace_ms * 1000;
-    if (!s->absent_reported && grace < next)
-        next = grace;
+    if (s->absent_us < next)
+        next = s->absent_us;
     return mass < next ? mass : next;
 }
 
@@ -413,6 +410,14 @@ void ee_scheduler_kick(struct ee_control *control)
         ee_loop_defer(control->loop, &control->scheduler->deferred);
 }
 
+void ee_scheduler_look_for_absent(struct ee_control *control)
+{
+    if (control->scheduler == NULL)
+        return;
+    control->scheduler->absent_us = 0;
+    ee_scheduler_kick(control);
+}
+
 void ee_scheduler_lease_runs(struct ee_control *control, const uint8_t lease[EE_ID_SIZE])
 {
     (void)lease;
@@ -447,6 +452,7 @@ enum ee_err ee_scheduler_new(struct ee_control *control, struct ee_scheduler **o
         return EE_NO_MEMORY;
     s->control = control;
     s->deferred = (struct ee_deferred){.fn = look, .context = s};
+    s->absent_us = control->started_us + (uint64_t)control->params->reconnect_grace_ms * 1000;
     enum ee_err err = ee_timer_new(control->loop, look, s, &s->timer);
     if (err != EE_OK) {
         free(s);

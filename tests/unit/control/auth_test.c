@@ -55,8 +55,7 @@ static bool genesis(void)
     g.roots[0].simulated = 1;
     ee_writer_init(&writer, memory, sizeof memory);
     return crypto->ed25519_public(seed, g.founding_key) &&
-           crypto->ed25519_public(seed, g.issuer_key) &&
-           ee_genesis_encode(&g, &writer) == EE_OK &&
+           crypto->ed25519_public(seed, g.issuer_key) && ee_genesis_encode(&g, &writer) == EE_OK &&
            apply(EE_COMMAND_GENESIS, EE_ACTOR_SYSTEM, "", ee_writer_done(&writer)) == EE_OK;
 }
 

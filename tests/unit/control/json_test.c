@@ -18,12 +18,9 @@ static uint64_t number;
 static struct ee_json_blob blob;
 
 static const struct ee_json_field fields[] = {
-    {"name", EE_JSON_NAME, name, 0, true},
-    {"memo", EE_JSON_TEXT, memo, sizeof memo, true},
-    {"amount", EE_JSON_MONEY, &amount, 0, true},
-    {"key", EE_JSON_HEX, key, sizeof key, true},
-    {"vcpus", EE_JSON_U32, &vcpus, 0, true},
-    {"number", EE_JSON_U64, &number, 0, true},
+    {"name", EE_JSON_NAME, name, 0, true},       {"memo", EE_JSON_TEXT, memo, sizeof memo, true},
+    {"amount", EE_JSON_MONEY, &amount, 0, true}, {"key", EE_JSON_HEX, key, sizeof key, true},
+    {"vcpus", EE_JSON_U32, &vcpus, 0, true},     {"number", EE_JSON_U64, &number, 0, true},
     {"blob", EE_JSON_BLOB, &blob, 4, true},
 };
 
@@ -31,9 +28,10 @@ static enum ee_err read(const char *text, enum ee_json_members members)
 {
     char detail[EE_JSON_DETAIL_SIZE] = "";
     json_t *object = ee_json_parse(ee_bytes_str(text));
-    enum ee_err err = object != NULL ? ee_json_read(object, fields, sizeof fields / sizeof fields[0],
-                                                    members, detail)
-                                     : EE_UNSUPPORTED;
+    enum ee_err err =
+        object != NULL
+            ? ee_json_read(object, fields, sizeof fields / sizeof fields[0], members, detail)
+            : EE_UNSUPPORTED;
     CHECK(err == EE_OK || object == NULL || detail[0] != '\0');
     json_decref(object);
     return err;

@@ -20,12 +20,19 @@ static void path_with_a_value_matches(void)
 
 static void other_paths_do_not_match(void)
 {
-    static const char *const others[] = {"/v1/leases",        "/v1/leases/",
-                                         "/v1/leases/a/",     "/v1/leases/a/stop",
-                                         "/v1/leases/a/start/", "/v1/leases//start",
-                                         "v1/leases/a/start", "/v1/leases/a/start/b",
-                                         "/v1/leases/a%0a/start", "/v1/leases/%zz/start",
-                                         "/v1/leases/%/start", "", "/"};
+    static const char *const others[] = {"/v1/leases",
+                                         "/v1/leases/",
+                                         "/v1/leases/a/",
+                                         "/v1/leases/a/stop",
+                                         "/v1/leases/a/start/",
+                                         "/v1/leases//start",
+                                         "v1/leases/a/start",
+                                         "/v1/leases/a/start/b",
+                                         "/v1/leases/a%0a/start",
+                                         "/v1/leases/%zz/start",
+                                         "/v1/leases/%/start",
+                                         "",
+                                         "/"};
     struct ee_route_values values;
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         CHECK(!match("/v1/leases/{lease}/start", others[i], &values));
