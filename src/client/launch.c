@@ -133,7 +133,8 @@ enum ee_err ee_client_agent_verify(struct ee_client_session *session, const char
     struct ee_client_problem *problem = ee_client_session_problem(session);
     ee_random_bytes(nonce, sizeof(nonce));
     EE_TRY(agent_ask(session, lease, nonce, &document));
-    /* Changes of the list count before secrets go anywhere: also those that retire a measurement. */
+    /* Changes of the list count before secrets go anywhere: also those that retire a measurement.
+     */
     enum ee_err err = ee_client_session_allow_changes(session);
     if (err == EE_OK)
         err = agent_judge(session, ee_buffer_bytes(&document), nonce, out);

@@ -209,7 +209,8 @@ static size_t receipt_make(struct network *n)
 static void answer_changes(struct network *n, struct ee_http_exchange *exchange)
 {
     char *text = NULL;
-    if (n->lie == OTHER_CODE_ALLOWED_LATER || n->lie == OTHER_CODE_CHANGE_FORGED) {
+    if (n->lie == OTHER_CODE_ALLOWED_LATER || n->lie == OTHER_CODE_CHANGE_FORGED ||
+        n->lie == RETIRED_LATER) {
         size_t size = receipt_make(n);
         json_t *document =
             json_pack("{s:[{s:s, s:s%}]}", "items", "seq", "1", "receipt", n->receipt, size);

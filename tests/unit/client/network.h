@@ -15,6 +15,7 @@ enum lie {
     OTHER_CODE,               /* a genuine TD with measurements nobody allowed */
     OTHER_CODE_ALLOWED_LATER, /* the same, with a logged change that allows it */
     OTHER_CODE_CHANGE_FORGED, /* the same, signed by another key */
+    RETIRED_LATER,            /* allowed by the genesis, retired by a logged change */
     RELAYED,                  /* evidence for another connection */
     OTHER_TLS_KEY,            /* evidence that binds another key */
     OTHER_NETWORK,

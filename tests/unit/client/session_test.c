@@ -108,6 +108,17 @@ static void a_measurement_allowed_by_a_logged_change(void)
     network_stop(network);
 }
 
+/* Asked before anything is sealed. */
+static void a_measurement_retired_by_a_logged_change(void)
+{
+    struct network *network = network_start(RETIRED_LATER, &profile);
+    REQUIRE(open_session() == EE_OK);
+    CHECK(ee_client_session_allow_changes(session) == EE_MEASUREMENT);
+    CHECK(ee_client_problem_exit_code(&problem) == 7 && strstr(problem.detail, "retired"));
+    close_session();
+    network_stop(network);
+}
+
 static void a_genesis_of_another_network_than_the_profile_names(void)
 {
     struct network *network = network_start(HONEST, &profile);
@@ -189,6 +200,7 @@ TESTS(TEST(an_honest_control_plane_is_believed), TEST(a_genuine_td_with_other_me
       TEST(evidence_of_another_network), TEST(an_agent_that_plays_the_control_plane),
       TEST(a_forged_quote), TEST(a_quote_of_another_root), TEST(an_answer_that_is_no_evidence),
       TEST(a_change_of_the_list_by_another_key), TEST(a_measurement_allowed_by_a_logged_change),
+      TEST(a_measurement_retired_by_a_logged_change),
       TEST(a_genesis_of_another_network_than_the_profile_names),
       TEST(a_network_that_was_rolled_back), TEST(a_network_with_two_histories),
       TEST(a_head_signed_by_another_key), TEST(a_checkpoint_in_an_answer_counts_too),
