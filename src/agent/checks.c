@@ -8,7 +8,7 @@
 
 #include "base/banned.h"
 
-void ee_agent_on_check(struct ee_agent *agent, const json_t *message)
+void ee_agent_on_check(struct ee_agent *agent, json_t *message)
 {
     const json_t *id = json_object_get(message, "id"), *nonce = json_object_get(message, "nonce");
     ee_agent_send(agent,
@@ -17,7 +17,7 @@ void ee_agent_on_check(struct ee_agent *agent, const json_t *message)
                             ee_agent_leases_states(agent, json_object_get(message, "leases"))));
 }
 
-void ee_agent_on_attest(struct ee_agent *agent, const json_t *message)
+void ee_agent_on_attest(struct ee_agent *agent, json_t *message)
 {
     struct ee_nonce nonce;
     uint8_t challenge[32];
