@@ -210,7 +210,7 @@ static void text_print(const struct ee_verdict *v, enum ee_err err,
         if (strcmp(group, row->group) != 0)
             (void)printf("%s\n", row->group);
         group = row->group;
-        (void)printf("  %-16s %s\n  %-16s   (%s; by %s)\n", row->name, value, "", row->meaning,
+        (void)printf("  %-16s %s\n  %-16s   (%s; anchor: %s)\n", row->name, value, "", row->meaning,
                      row->anchor);
     }
     (void)printf("checks\n");

@@ -30,6 +30,7 @@ struct stream {
     bool request_end;              /* our side towards the workload is complete */
     bool answered;                 /* the whole answer was handed to the tunnel */
     bool peer_ended;               /* the workload sends no more */
+    bool gone;             /* its connection is over: what still comes for it is discarded */
     size_t owed;           /* bytes written to the workload and not yet reported as consumed */
     struct buffer pending; /* for the workload, until the connection is open */
     struct buffer input;   /* from the workload, not parsed yet */
@@ -114,7 +115,7 @@ static bool request_bytes(struct stream *stream, struct ee_bytes bytes)
 static void consumed(struct stream *stream, size_t size)
 {
     stream->owed += size;
-    if (stream->owed && stream->conn && ee_conn_writable(stream->conn)) {
+    if (stream->owed && (stream->gone || (stream->conn && ee_conn_writable(stream->conn)))) {
         (void)!ee_tunnel_consumed(stream->tunnel, stream->id, stream->owed);
         stream->owed = 0;
     }
@@ -149,6 +150,11 @@ static void on_data_event(struct stream *stream, const struct ee_tunnel_event *e
 {
     if (stream->request_end)
         return;
+    if (stream->gone) { /* answered without reading the rest of the request */
+        stream->request_end = event->end;
+        consumed(stream, event->data.size);
+        return;
+    }
     if (!request_data(stream, event->data) || (event->end && !request_finish(stream, NULL))) {
         stream_fail(stream, EE_TUNNEL_BACKEND_CLOSED, "the app takes no more of the request");
         return;
@@ -344,7 +350,11 @@ static void on_closed(void *context, struct ee_conn *conn, enum ee_err err)
     struct stream *stream = context;
     (void)conn;
     stream->conn = NULL;
-    if (!stream->tunnel || stream->answered)
+    stream->gone = true;
+    if (!stream->tunnel)
+        return;
+    consumed(stream, 0);
+    if (stream->answered)
         return; /* freed at FINISHED or RESET */
     if (err == EE_CONNECT || err == EE_TIMEOUT) {
         stream_fail(stream, EE_TUNNEL_BACKEND_REFUSED, "the app does not accept connections");

@@ -171,6 +171,10 @@ struct ee_bytes ee_attest_json_string(struct ee_json *j)
     while (j->at < j->size && j->data[j->at] != '"') {
         const uint8_t *data = j->data + j->at;
         size_t left = j->size - j->at;
+        if (*data >= 0x20 && *data < 0x80 && *data != '\\') { /* nearly always */
+            j->at++;
+            continue;
+        }
         size_t size = *data == '\\' ? escape_size(data, left) : utf8_size(data, left);
         if (size == 0 || *data < 0x20) {
             fail(j, EE_REASON_JSON_SYNTAX);
@@ -360,14 +364,19 @@ bool ee_attest_json_unescape(struct ee_bytes raw, uint8_t *out, size_t capacity,
 {
     size_t at = 0, written = 0;
     while (at < raw.size) {
-        uint8_t bytes[4] = {raw.data[at]};
-        size_t taken = 1, size = 1;
-        if (raw.data[at] == '\\') {
-            uint32_t value = escape_value(raw.data + at, raw.size - at, &taken);
-            if (value == UINT32_MAX || taken == 0)
-                return false;
-            size = utf8_write(value, bytes);
-        }
+        const uint8_t *escape = memchr(raw.data + at, '\\', raw.size - at);
+        size_t plain = escape ? (size_t)(escape - raw.data) - at : raw.size - at;
+        if (plain > capacity - written)
+            return false;
+        memcpy(out + written, raw.data + at, plain);
+        written += plain;
+        at += plain;
+        if (!escape)
+            break;
+        uint8_t bytes[4];
+        size_t taken = 0;
+        uint32_t value = escape_value(raw.data + at, raw.size - at, &taken);
+        size_t size = value == UINT32_MAX || taken == 0 ? SIZE_MAX : utf8_write(value, bytes);
         if (size > capacity - written)
             return false;
         memcpy(out + written, bytes, size);

@@ -197,7 +197,8 @@ static void process_left_by_a_killed_agent_is_ended_and_only_that(void)
         (void)snprintf(path, sizeof(path), "%s/left", folder);
         REQUIRE(ee_file_make_folder(path) == EE_OK);
         (void)snprintf(path, sizeof(path), "%s/left/process", folder);
-        int size = snprintf(text, sizeof(text), "%d %llu\n", (int)child, start_ticks + (unsigned)wrong);
+        int size =
+            snprintf(text, sizeof(text), "%d %llu\n", (int)child, start_ticks + (unsigned)wrong);
         REQUIRE(ee_file_write(path, ee_bytes_of(text, (size_t)size), 0600) == EE_OK);
         ee_workload_sweep(folder);
         CHECK(!ee_file_exists(path));

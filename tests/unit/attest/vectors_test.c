@@ -14,6 +14,19 @@
 
 enum { FILE_MAX = 256 * 1024 };
 
+/* Under a sanitizer every byte would take a minute: a prime stride there, every byte elsewhere. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { FLIP_STRIDE = 13 };
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+enum { FLIP_STRIDE = 13 };
+#else
+enum { FLIP_STRIDE = 1 };
+#endif
+#else
+enum { FLIP_STRIDE = 1 };
+#endif
+
 struct test_case {
     uint8_t quote[16 * 1024];
     size_t quote_size;
@@ -197,7 +210,7 @@ static void every_flipped_byte_of_a_good_quote(void)
     for (size_t i = 0; i + 5 < size; i++)
         if (memcmp(one.quote + i, "BEGIN", 5) == 0)
             root_at = i;
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i += FLIP_STRIDE) {
         one.quote[i] ^= 0x01;
         if (case_verify(&one, one.root) == EE_OK) {
             accepted++;
@@ -214,7 +227,7 @@ static void every_flipped_byte_of_good_collateral_is_refused(void)
     if (!getenv("EE_TDX_VECTORS"))
         SKIP("set EE_TDX_VECTORS");
     REQUIRE(case_load(&one, good_name) && case_verify(&one, one.root) == EE_OK);
-    for (size_t i = 0; i < one.file_size; i++) {
+    for (size_t i = 0; i < one.file_size; i += FLIP_STRIDE) {
         one.file[i] ^= 0x01;
         if (collateral_decode(&one) == EE_REASON_NONE && case_verify(&one, one.root) == EE_OK) {
             /* Only the case of a hex digit, or an optional member's name, may not matter. */
