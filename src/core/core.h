@@ -193,6 +193,14 @@ const struct ee_lease *ee_core_lease(const struct ee_core *core, const uint8_t i
 const struct ee_period *ee_core_period(const struct ee_core *core, const uint8_t lease[EE_ID_SIZE],
                                        uint32_t index);
 
+/* Whether SLOT_MISSED recorded this slot; the record of checks has to say so too, or its receipt
+ * does not show why the period failed. */
+bool ee_core_slot_missed(const struct ee_core *core, const uint8_t lease[EE_ID_SIZE],
+                         uint32_t period, enum ee_check_kind kind, uint32_t slot);
+/* Slots of a period that has ended: what CHECKS must have. */
+uint32_t ee_core_health_slots(const struct ee_core *core, const struct ee_period *period);
+uint32_t ee_core_attestation_slots(const struct ee_core *core, const struct ee_period *period);
+
 /* Lists in order of creation; index from 0; NULL past the end. */
 const struct ee_account *ee_core_account_at(const struct ee_core *core, size_t index);
 const struct ee_api_key *ee_core_key_at(const struct ee_core *core, size_t index);

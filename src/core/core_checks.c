@@ -6,10 +6,10 @@
 
 #include "base/banned.h"
 
-static uint64_t slots_in(uint64_t span_us, uint64_t slot_us)
+static uint32_t slots_in(uint64_t span_us, uint64_t slot_us)
 {
     uint64_t slots = span_us / slot_us + (span_us % slot_us != 0);
-    return slots ? slots : 1;
+    return slots == 0 ? 1 : slots > UINT32_MAX ? UINT32_MAX : (uint32_t)slots;
 }
 
 static uint64_t slot_us(const struct ee_core *core, enum ee_check_kind kind)
@@ -18,12 +18,12 @@ static uint64_t slot_us(const struct ee_core *core, enum ee_check_kind kind)
                                    : (uint64_t)core->params->attestation_s * EE_MICROS_PER_SECOND;
 }
 
-uint64_t ee_core_health_slots(const struct ee_core *core, const struct ee_period *period)
+uint32_t ee_core_health_slots(const struct ee_core *core, const struct ee_period *period)
 {
     return slots_in(period->ends_us - period->starts_us, slot_us(core, EE_CHECK_HEALTH));
 }
 
-uint64_t ee_core_attestation_slots(const struct ee_core *core, const struct ee_period *period)
+uint32_t ee_core_attestation_slots(const struct ee_core *core, const struct ee_period *period)
 {
     return slots_in(period->ends_us - period->starts_us, slot_us(core, EE_CHECK_ATTESTATION));
 }
@@ -38,6 +38,15 @@ static bool bit_get(const uint8_t *bits, uint32_t index)
 static void bit_set(uint8_t *bits, uint32_t index)
 {
     bits[index / 8] = (uint8_t)(bits[index / 8] | 1u << index % 8);
+}
+
+bool ee_core_slot_missed(const struct ee_core *core, const uint8_t lease[EE_ID_SIZE],
+                         uint32_t period, enum ee_check_kind kind, uint32_t slot)
+{
+    const struct ee_period_row *row = ee_core_period_row(core, lease, period);
+    if (!row || slot >= EE_CHECK_SLOTS_MAX)
+        return false;
+    return bit_get(kind == EE_CHECK_HEALTH ? row->missed_health : row->missed_attestation, slot);
 }
 
 /* The slot lies in the period and has begun. */

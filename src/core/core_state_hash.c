@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/state.h"
+#include "tlog/merkle.h"
 
 #include "base/banned.h"
 
@@ -30,38 +31,31 @@ enum kind {
 struct tree {
     const struct ee_crypto *crypto;
     uint64_t count;
-    uint8_t roots[64][32]; /* of the complete subtrees, largest first */
+    struct ee_tlog_hash roots[64]; /* of the complete subtrees, largest first */
     unsigned depth;
 };
 
 static void join(struct tree *t)
 {
-    static const uint8_t prefix = 1;
-    uint8_t *left = t->roots[t->depth - 2];
-    const struct ee_bytes parts[] = {ee_bytes_of(&prefix, 1), ee_bytes_of(left, 32),
-                                     ee_bytes_of(t->roots[t->depth - 1], 32)};
-    uint8_t out[32];
-    t->crypto->sha256(parts, 3, out);
-    memcpy(left, out, sizeof(out));
+    struct ee_tlog_hash *left = &t->roots[t->depth - 2];
+    ee_tlog_node_hash(t->crypto, left, &t->roots[t->depth - 1], left);
     t->depth--;
 }
 
+/* Leaf i closes as many complete subtrees as i has trailing one bits. */
 static void tree_add(struct tree *t, struct ee_bytes leaf)
 {
-    static const uint8_t prefix = 0;
-    const struct ee_bytes parts[] = {ee_bytes_of(&prefix, 1), leaf};
-    t->crypto->sha256(parts, 2, t->roots[t->depth++]);
+    ee_tlog_leaf_hash(t->crypto, leaf, &t->roots[t->depth++]);
     for (uint64_t i = t->count++; i & 1; i >>= 1)
         join(t);
 }
 
+/* There is a leaf: the network's. */
 static void tree_root(struct tree *t, uint8_t out[32])
 {
-    if (t->depth == 0)
-        t->crypto->sha256(NULL, 0, t->roots[t->depth++]);
     while (t->depth > 1)
         join(t);
-    memcpy(out, t->roots[0], 32);
+    memcpy(out, t->roots[0].bytes, 32);
 }
 
 /* ---- rows ---- */

@@ -65,13 +65,23 @@ EE_MUST_USE enum ee_err ee_receipt_verify(const struct ee_crypto *crypto,
                                           const uint8_t checkpoint_key[EE_ED25519_KEY_SIZE],
                                           struct ee_receipt_fact *out);
 
-/* Whether the settlement in a CHECKS command's result follows from the checks in its payload by the
- * rules of verdicts (docs/spec/receipt.md, "Settlement"). EE_UNSUPPORTED: not CHECKS; EE_STATE: the
- * command was refused, nothing was settled; EE_RECEIPT: it does not follow. `checks_out` and
- * `settle_out` are written on EE_OK and may be NULL. */
-EE_MUST_USE enum ee_err ee_receipt_settlement_consistent(const struct ee_command *command,
+/* A settlement with the checks it rests on. */
+struct ee_receipt_settlement {
+    struct ee_checks checks;
+    struct ee_settle_result settle;
+    /* The failure is not in these checks: it rests on a miss that an earlier SLOT_MISSED command
+     * recorded, which no later record takes back; its own receipt shows it. */
+    bool earlier_miss;
+};
+
+/* Whether the settlement in the result of a CHECKS command follows from the checks in its payload
+ * by the rules of verdicts (docs/spec/receipt.md, "Settlement"): slot counts of a period of that
+ * length, verdict and reason, and every micro-dollar of the lock paid or returned. EE_UNSUPPORTED:
+ * not CHECKS; EE_STATE: the command was refused, nothing was settled; EE_RECEIPT: it does not
+ * follow; errors of the two decoders. */
+EE_MUST_USE enum ee_err ee_receipt_settlement_consistent(const struct ee_params *params,
+                                                         const struct ee_command *command,
                                                          const struct ee_result *result,
-                                                         struct ee_checks *checks_out,
-                                                         struct ee_settle_result *settle_out);
+                                                         struct ee_receipt_settlement *out);
 
 #endif

@@ -216,8 +216,5 @@ void ee_core_period_expire(struct ee_change *c, struct ee_period_row *period);
 /* Verdict and settlement of a DUE period. */
 void ee_core_period_settle(struct ee_change *c, struct ee_period_row *period,
                            enum ee_verdict_kind verdict, enum ee_fail_reason reason);
-/* Slots of a period of this length: at least 1. */
-uint64_t ee_core_health_slots(const struct ee_core *core, const struct ee_period *period);
-uint64_t ee_core_attestation_slots(const struct ee_core *core, const struct ee_period *period);
 
 #endif

@@ -76,6 +76,7 @@ EE_MUST_USE enum ee_err ee_conn_write(struct ee_conn *conn, struct ee_bytes byte
  * wait for `drained`. */
 bool ee_conn_writable(const struct ee_conn *conn);
 size_t ee_conn_queued(const struct ee_conn *conn); /* bytes not yet with the kernel */
+size_t ee_conn_room(const struct ee_conn *conn);   /* what ee_conn_write() would take now */
 /* For tests and special owners; low <= high <= limit. */
 void ee_conn_set_water(struct ee_conn *conn, size_t low, size_t high, size_t limit);
 

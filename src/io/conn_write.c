@@ -26,12 +26,17 @@ void ee_conn_set_water(struct ee_conn *conn, size_t low, size_t high, size_t lim
     conn->limit = limit;
 }
 
+size_t ee_conn_room(const struct ee_conn *conn)
+{
+    size_t queued = ee_conn_queued(conn);
+    return takes_bytes(conn) && queued < conn->limit ? conn->limit - queued : 0;
+}
+
 enum ee_err ee_conn_write(struct ee_conn *conn, struct ee_bytes bytes)
 {
     if (!takes_bytes(conn))
         return EE_STATE;
-    size_t queued = ee_conn_queued(conn);
-    if (queued > conn->limit || bytes.size > conn->limit - queued)
+    if (bytes.size > ee_conn_room(conn))
         return EE_FULL;
     EE_TRY(ee_buffer_append(&conn->queue, bytes));
     if (ee_conn_queued(conn) > conn->high)

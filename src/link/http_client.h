@@ -50,6 +50,7 @@ void ee_http_client_free(struct ee_http_client *client);
 /* Open, and no request in progress? */
 bool ee_http_client_ready(const struct ee_http_client *client);
 struct ee_conn *ee_http_client_conn(const struct ee_http_client *client); /* exporter, peer key */
+const char *ee_http_client_host(const struct ee_http_client *client);     /* as for Host */
 const char *ee_http_client_reason(const struct ee_http_client *client);
 
 /* A whole request. The head's framing fields are set by the call; a missing Host is the name the

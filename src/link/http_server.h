@@ -43,7 +43,8 @@ struct ee_http_server_options {
 struct ee_http_exchange_events {
     /* Streamed: a piece of the body, borrowed for the call. */
     void (*body)(void *context, struct ee_http_exchange *exchange, struct ee_bytes bytes);
-    /* The request is complete. `body` is the collected one (valid until `gone`), else empty. */
+    /* The request is complete; trailers it had are dropped. `body` is the collected one (valid
+     * until `gone`), else empty. */
     void (*complete)(void *context, struct ee_http_exchange *exchange, struct ee_bytes body);
     /* There was more queued than the connection's high water mark; now there is room. */
     void (*writable)(void *context, struct ee_http_exchange *exchange);

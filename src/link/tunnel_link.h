@@ -20,12 +20,12 @@ struct ee_tunnel_link;
 #define EE_TUNNEL_LINK_PROTOCOL "ee-tunnel-1" /* Sec-WebSocket-Protocol */
 
 struct ee_tunnel_link_events {
-    /* Dialled: the WebSocket is there; what was sent before goes out now. May be NULL. */
+    /* Dialled: the WebSocket is there, and with it engine and connection. May be NULL. */
     void (*open)(void *context, struct ee_tunnel_link *link);
     /* Of the engine, with its rules (tunnel/tunnel.h); all functions of ee_tunnel that a callback
      * may use may be used. */
     void (*event)(void *context, struct ee_tunnel_link *link, const struct ee_tunnel_event *event);
-    /* The last callback, after the engine's CLOSED; link and tunnel are freed afterwards. The
+    /* The last callback, after the engine's CLOSED if there was one; the link is freed then. The
      * engine's error if it ended the session, else that of the connection or handshake:
      * EE_CONNECT, EE_TLS, EE_TIMEOUT, EE_REFUSED (the server did not answer 101, see
      * ee_tunnel_link_status()), EE_HTTP, EE_PROTOCOL, EE_CLOSED; EE_OK: closed by us. */
@@ -48,10 +48,14 @@ EE_MUST_USE enum ee_err ee_tunnel_link_dial(struct ee_loop *loop,
                                             const struct ee_tunnel_link_events *events,
                                             void *context, struct ee_tunnel_link **out);
 
-/* The engine. After using it outside `event`, call ee_tunnel_link_flush(). */
+/* The engine; NULL before `open` of a dialled link. After using it outside `event`, call
+ * ee_tunnel_link_flush(). */
 struct ee_tunnel *ee_tunnel_link_tunnel(const struct ee_tunnel_link *link);
 /* Sends at the end of this iteration what the engine has; cheap, may be called often. */
 void ee_tunnel_link_flush(struct ee_tunnel_link *link);
+/* ee_tunnel_control_send() and flush. EE_STATE before `open`. */
+EE_MUST_USE enum ee_err ee_tunnel_link_control(struct ee_tunnel_link *link,
+                                               struct ee_bytes message);
 /* NULL before `open` of a dialled link. For exporter, peer key and address only. */
 struct ee_conn *ee_tunnel_link_conn(const struct ee_tunnel_link *link);
 void *ee_tunnel_link_context(const struct ee_tunnel_link *link);

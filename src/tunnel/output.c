@@ -185,6 +185,7 @@ size_t ee_tunnel_output(struct ee_tunnel *tunnel, uint8_t *out)
     controls_move(tunnel, &m);
     ends_move(tunnel, &m);
     datas_move(tunnel, &m);
+    ends_move(tunnel, &m); /* of streams whose data has just gone */
     total_wake(tunnel);
     ee_tunnel_settle(tunnel);
     return m.w.size;

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "link/http_server_internal.h"
+
+#include <assert.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "io/clock.h"
+
+#include "base/banned.h"
+
+const struct ee_http_head *ee_http_exchange_request(const struct ee_http_exchange *x)
+{
+    return x->request;
+}
+
+struct ee_conn *ee_http_exchange_conn(const struct ee_http_exchange *x)
+{
+    return x->connection->conn;
+}
+
+void *ee_http_exchange_context(const struct ee_http_exchange *x)
+{
+    return x->context;
+}
+
+bool ee_http_exchange_wants_upgrade(const struct ee_http_exchange *x)
+{
+    return x->wants_upgrade;
+}
+
+bool ee_http_exchange_length(const struct ee_http_exchange *x, uint64_t *length_out)
+{
+    if (x->has_length)
+        *length_out = x->length;
+    return x->has_length;
+}
+
+bool ee_http_exchange_has_body(const struct ee_http_exchange *x)
+{
+    return x->chunked || (x->has_length && x->length > 0);
+}
+
+static void take(struct ee_http_exchange *x, const struct ee_http_exchange_events *events,
+                 void *context)
+{
+    assert(!x->events && events && events->gone);
+    x->events = events;
+    x->context = context;
+}
+
+void ee_http_exchange_collect(struct ee_http_exchange *x, size_t limit,
+                              const struct ee_http_exchange_events *events, void *context)
+{
+    take(x, events, context);
+    x->collect = true;
+    x->limit = limit;
+    x->too_large = x->has_length && x->length > limit;
+}
+
+void ee_http_exchange_stream(struct ee_http_exchange *x,
+                             const struct ee_http_exchange_events *events, void *context)
+{
+    take(x, events, context);
+}
+
+void ee_http_exchange_pause(struct ee_http_exchange *x)
+{
+    x->paused = true;
+}
+
+void ee_http_exchange_resume(struct ee_http_exchange *x)
+{
+    x->paused = false;
+    ee_http_connection_later(x->connection);
+}
+
+struct ee_http_head *ee_http_exchange_head(const struct ee_http_exchange *x)
+{
+    ee_http_head_clear(x->connection->server->head);
+    return x->connection->server->head;
+}
+
+/* RFC 9110 section 6.6.1; the C locale has the names it wants. */
+static enum ee_err date_add(struct ee_http_head *head)
+{
+    struct ee_bytes given;
+    char text[40];
+    struct tm parts;
+    time_t now = (time_t)(ee_clock_wall_us() / 1000000u);
+    if (ee_http_head_find(head, "Date", &given))
+        return EE_OK;
+    size_t size = gmtime_r(&now, &parts)
+                      ? strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts)
+                      : 0;
+    return size > 0 ? ee_http_head_add_text(head, "Date", text) : EE_OK;
+}
+
+/* Whether the connection can carry another exchange is decided when the answer begins. */
+static enum ee_err connection_field_set(struct ee_http_exchange *x, struct ee_http_head *head)
+{
+    bool until_close = !x->framing.chunked && !x->framing.has_length && !x->without_body;
+    x->close_after = !x->keep_alive || !x->complete || until_close || x->connection->ended ||
+                     x->connection->server->draining;
+    ee_http_head_remove(head, "Connection");
+    if (x->close_after)
+        return ee_http_head_add_text(head, "Connection", "close");
+    if (x->request->minor == 0)
+        return ee_http_head_add_text(head, "Connection", "keep-alive");
+    return EE_OK;
+}
+
+/* RFC 9110 section 6.4.1: no body after HEAD, 204, 304; RFC 9112 section 6.1: and no framing in
+ * 204. */
+static enum ee_err begin(struct ee_http_exchange *x, struct ee_http_head *head, bool has_length,
+                         uint64_t length, size_t more)
+{
+    if (x->started || head->status < 200)
+        return EE_STATE;
+    bool no_content = head->status == 204 || head->status == 304;
+    x->without_body = x->is_head || no_content;
+    x->framing.has_length = has_length && !no_content;
+    x->framing.chunked = !has_length && !no_content && x->request->minor > 0;
+    x->framing.left = length;
+    EE_TRY(ee_http_framing_set(head, &x->framing));
+    EE_TRY(connection_field_set(x, head));
+    EE_TRY(date_add(head));
+    EE_TRY(ee_http_head_queue(x->connection->conn, head, x->without_body ? 0 : more));
+    x->started = true;
+    return EE_OK;
+}
+
+static void finish(struct ee_http_exchange *x)
+{
+    x->finished = true;
+    ee_http_connection_later(x->connection);
+}
+
+enum ee_err ee_http_exchange_answer(struct ee_http_exchange *x, struct ee_http_head *head,
+                                    struct ee_bytes body)
+{
+    struct ee_conn *conn = x->connection->conn;
+    /* The caller holds the body anyway: a large one does not have to fit the queue's limit. */
+    if (body.size > EE_CONN_QUEUE_LIMIT / 2)
+        ee_conn_set_water(conn, EE_CONN_LOW_WATER, EE_CONN_HIGH_WATER,
+                          EE_CONN_QUEUE_LIMIT + body.size);
+    enum ee_err err = begin(x, head, true, body.size, body.size);
+    if (err == EE_OK && !x->without_body)
+        err = ee_http_body_queue(conn, &x->framing, body);
+    ee_conn_set_water(conn, EE_CONN_LOW_WATER, EE_CONN_HIGH_WATER, EE_CONN_QUEUE_LIMIT);
+    if (err == EE_OK)
+        finish(x);
+    return err;
+}
+
+enum ee_err ee_http_exchange_answer_text(struct ee_http_exchange *x, uint16_t status,
+                                         const char *content_type, struct ee_bytes body)
+{
+    struct ee_http_head *head = ee_http_exchange_head(x);
+    EE_TRY(ee_http_head_response(head, status, ee_bytes_of(NULL, 0)));
+    EE_TRY(ee_http_head_add_text(head, "Content-Type", content_type));
+    return ee_http_exchange_answer(x, head, body);
+}
+
+enum ee_err ee_http_exchange_interim(struct ee_http_exchange *x, const struct ee_http_head *head)
+{
+    if (x->started || head->status < 100 || head->status > 199 || head->status == 101)
+        return EE_STATE;
+    if (x->request->minor == 0)
+        return EE_OK;
+    return ee_http_head_queue(x->connection->conn, head, 0);
+}
+
+enum ee_err ee_http_exchange_start(struct ee_http_exchange *x, struct ee_http_head *head,
+                                   bool has_length, uint64_t length)
+{
+    EE_TRY(begin(x, head, has_length, length, 0));
+    x->in_pieces = true;
+    ee_http_connection_later(x->connection); /* its time */
+    return EE_OK;
+}
+
+enum ee_err ee_http_exchange_write(struct ee_http_exchange *x, struct ee_bytes bytes)
+{
+    if (!x->in_pieces || x->finished)
+        return EE_STATE;
+    ee_http_connection_later(x->connection);
+    return x->without_body ? EE_OK : ee_http_body_queue(x->connection->conn, &x->framing, bytes);
+}
+
+enum ee_err ee_http_exchange_end(struct ee_http_exchange *x, const struct ee_http_head *trailers)
+{
+    if (!x->in_pieces || x->finished)
+        return EE_STATE;
+    enum ee_err err = EE_OK;
+    if (!x->without_body)
+        err = ee_http_end_queue(x->connection->conn, &x->framing, trailers);
+    if (err == EE_OK)
+        finish(x);
+    else if (err == EE_RANGE)
+        ee_http_exchange_abort(x, EE_RANGE);
+    return err;
+}
+
+bool ee_http_exchange_writable(const struct ee_http_exchange *x)
+{
+    return ee_conn_writable(x->connection->conn);
+}
+
+void ee_http_exchange_abort(struct ee_http_exchange *x, enum ee_err err)
+{
+    if (x->finished)
+        return;
+    x->gone_err = err;
+    x->connection->closing = true;
+    ee_conn_abort(x->connection->conn, err);
+}
+
+enum ee_err ee_http_exchange_upgrade(struct ee_http_exchange *x, struct ee_http_head *head,
+                                     struct ee_conn **conn_out, struct ee_buffer *rest_out)
+{
+    struct ee_http_connection *c = x->connection;
+    if (!x->wants_upgrade || !x->complete || x->started || c->closing || head->status != 101)
+        return EE_STATE;
+    EE_TRY(ee_http_head_queue(c->conn, head, 0));
+    ee_conn_pause(c->conn);
+    ee_conn_set_events(c->conn, NULL, NULL);
+    *conn_out = c->conn;
+    *rest_out = c->input;
+    c->input = (struct ee_buffer){0};
+    ee_http_connection_drop(c);
+    return EE_OK;
+}
