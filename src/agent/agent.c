@@ -20,6 +20,13 @@ static bool port_of(void *context, const uint8_t instance[EE_TUNNEL_INSTANCE_SIZ
     return true;
 }
 
+static void flush(void *context)
+{
+    const struct ee_agent *agent = context;
+    if (agent->link)
+        ee_tunnel_link_flush(agent->link);
+}
+
 static enum ee_err workloads_folder(const struct ee_agent *agent)
 {
     char path[PATH_MAX];
@@ -50,7 +57,8 @@ enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypto *crypto,
         err = EE_SIMULATED_REFUSED;
     if (err == EE_OK)
         err = workloads_folder(agent);
-    if (err == EE_OK && !(agent->backend = ee_backend_new(loop, port_of, agent)))
+    const struct ee_backend_host host = {.port_of = port_of, .flush = flush, .context = agent};
+    if (err == EE_OK && !(agent->backend = ee_backend_new(loop, &host)))
         err = EE_NO_MEMORY;
     if (err == EE_OK)
         err = ee_agent_session_init(agent);

@@ -40,8 +40,7 @@ struct stream {
 
 struct ee_backend {
     struct ee_loop *loop;
-    ee_backend_port_of port_of;
-    void *context;
+    struct ee_backend_host host;
     struct stream *first;
 };
 
@@ -304,9 +303,8 @@ static void stream_pump(struct stream *stream)
         ee_conn_resume(stream->conn);
 }
 
-static void on_open(void *context, struct ee_conn *conn)
+static void on_open(struct stream *stream, struct ee_conn *conn)
 {
-    struct stream *stream = context;
     bool ok =
         stream->pending.size == 0 || ee_conn_write(conn, buffer_bytes(&stream->pending)) == EE_OK;
     stream->pending.size = 0;
@@ -319,36 +317,28 @@ static void on_open(void *context, struct ee_conn *conn)
     consumed(stream, 0);
 }
 
-static void on_data(void *context, struct ee_conn *conn, struct ee_bytes data)
+static void on_data(struct stream *stream, struct ee_bytes data)
 {
-    struct stream *stream = context;
-    (void)conn;
     if (!buffer_append(&stream->input, data))
         stream_fail(stream, EE_TUNNEL_OVERLOAD, "out of memory");
     else
         stream_pump(stream);
 }
 
-static void on_drained(void *context, struct ee_conn *conn)
+static void on_drained(struct stream *stream)
 {
-    (void)conn;
-    struct stream *stream = context;
     if (stream->tunnel)
         consumed(stream, 0);
 }
 
-static void on_ended(void *context, struct ee_conn *conn)
+static void on_ended(struct stream *stream)
 {
-    struct stream *stream = context;
-    (void)conn;
     stream->peer_ended = true;
     stream_pump(stream);
 }
 
-static void on_closed(void *context, struct ee_conn *conn, enum ee_err err)
+static void on_closed(struct stream *stream, enum ee_err err)
 {
-    struct stream *stream = context;
-    (void)conn;
     stream->conn = NULL;
     stream->gone = true;
     if (!stream->tunnel)
@@ -364,11 +354,57 @@ static void on_closed(void *context, struct ee_conn *conn, enum ee_err err)
     stream_pump(stream);
 }
 
-static const struct ee_conn_events conn_events = {.open = on_open,
-                                                  .data = on_data,
-                                                  .drained = on_drained,
-                                                  .ended = on_ended,
-                                                  .closed = on_closed};
+/* What the connection says, then what the tunnel has to send because of it; the stream may be gone
+ * by then. */
+static void flush(struct ee_backend *backend)
+{
+    backend->host.flush(backend->host.context);
+}
+
+static void conn_open(void *context, struct ee_conn *conn)
+{
+    struct ee_backend *backend = ((struct stream *)context)->backend;
+    on_open(context, conn);
+    flush(backend);
+}
+
+static void conn_data(void *context, struct ee_conn *conn, struct ee_bytes data)
+{
+    struct ee_backend *backend = ((struct stream *)context)->backend;
+    (void)conn;
+    on_data(context, data);
+    flush(backend);
+}
+
+static void conn_drained(void *context, struct ee_conn *conn)
+{
+    struct ee_backend *backend = ((struct stream *)context)->backend;
+    (void)conn;
+    on_drained(context);
+    flush(backend);
+}
+
+static void conn_ended(void *context, struct ee_conn *conn)
+{
+    struct ee_backend *backend = ((struct stream *)context)->backend;
+    (void)conn;
+    on_ended(context);
+    flush(backend);
+}
+
+static void conn_closed(void *context, struct ee_conn *conn, enum ee_err err)
+{
+    struct ee_backend *backend = ((struct stream *)context)->backend;
+    (void)conn;
+    on_closed(context, err);
+    flush(backend);
+}
+
+static const struct ee_conn_events conn_events = {.open = conn_open,
+                                                  .data = conn_data,
+                                                  .drained = conn_drained,
+                                                  .ended = conn_ended,
+                                                  .closed = conn_closed};
 
 /* ---- opening ---- */
 
@@ -435,7 +471,7 @@ static void on_opened(struct ee_backend *backend, struct ee_tunnel *tunnel,
 {
     uint16_t port = 0;
     struct stream *stream = NULL;
-    if (backend->port_of(backend->context, event->open->instance, &port) && port)
+    if (backend->host.port_of(backend->host.context, event->open->instance, &port) && port)
         stream = calloc(1, sizeof(*stream));
     if (!stream) {
         (void)!ee_tunnel_reset(tunnel, event->stream, EE_TUNNEL_REFUSED, "no such app runs here");
@@ -487,11 +523,11 @@ void ee_backend_on_event(struct ee_backend *backend, struct ee_tunnel *tunnel,
     }
 }
 
-struct ee_backend *ee_backend_new(struct ee_loop *loop, ee_backend_port_of port_of, void *context)
+struct ee_backend *ee_backend_new(struct ee_loop *loop, const struct ee_backend_host *host)
 {
     struct ee_backend *backend = calloc(1, sizeof(*backend));
     if (backend)
-        *backend = (struct ee_backend){.loop = loop, .port_of = port_of, .context = context};
+        *backend = (struct ee_backend){.loop = loop, .host = *host};
     return backend;
 }
 

@@ -14,12 +14,17 @@
 
 struct ee_backend;
 
-/* Port of the running workload of that lease; false: there is none. */
-typedef bool (*ee_backend_port_of)(void *context, const uint8_t instance[EE_TUNNEL_INSTANCE_SIZE],
-                                   uint16_t *port_out);
+struct ee_backend_host {
+    /* Port of the running workload of that lease; false: there is none. */
+    bool (*port_of)(void *context, const uint8_t instance[EE_TUNNEL_INSTANCE_SIZE],
+                    uint16_t *port_out);
+    /* The tunnel was used outside its events: send what it has. */
+    void (*flush)(void *context);
+    void *context;
+};
 
-/* NULL: no memory. */
-struct ee_backend *ee_backend_new(struct ee_loop *loop, ee_backend_port_of port_of, void *context);
+/* `host` is copied. NULL: no memory. */
+struct ee_backend *ee_backend_new(struct ee_loop *loop, const struct ee_backend_host *host);
 /* Every event of the tunnel that has a stream; others are ignored. After RESET and at the session's
  * end the streams are dropped here too. */
 void ee_backend_on_event(struct ee_backend *backend, struct ee_tunnel *tunnel,

@@ -43,6 +43,8 @@ static enum ee_err boot_check(struct ee_replay *replay, const struct ee_command 
     uint8_t hash[32];
     if (ee_boot_decode(command->payload, &boot) != EE_OK)
         return differs(replay, command->seq, "the start record is malformed");
+    if (!replay->every_state && replay->epoch != replay->last_epoch)
+        return EE_OK;
     ee_core_state_hash(replay->core, hash);
     if (memcmp(hash, boot.state_hash, sizeof(hash)) != 0)
         return differs(replay, command->seq, "the state before it is another than when written");
@@ -114,6 +116,7 @@ static enum ee_err batch_replay(void *context, const struct ee_journal_batch *ba
     uint64_t seq = batch->first_seq;
     if (batch->note.size > sizeof(replay->note))
         return differs(replay, seq, "its checkpoint is too long");
+    replay->epoch = batch->epoch;
     ee_cursor_init(&c, batch->body);
     for (; ee_journal_body_next(&c, &command, &result, NULL); seq++)
         EE_TRY(command_replay(replay, seq, command, result));
@@ -138,7 +141,9 @@ static enum ee_err invariants_check(struct ee_replay *replay, const struct ee_jo
 enum ee_err ee_replay_run(struct ee_replay *replay, struct ee_journal *journal)
 {
     struct ee_journal_fault fault = {0};
-    enum ee_err err = ee_journal_replay(journal, batch_replay, replay, &fault);
+    enum ee_err err = ee_journal_tail_epoch(journal, &replay->last_epoch);
+    if (err == EE_OK || err == EE_NOT_FOUND)
+        err = ee_journal_replay(journal, batch_replay, replay, &fault);
     if (err != EE_OK) {
         replay->fault.batch = fault.batch;
         if (replay->fault.what == NULL)

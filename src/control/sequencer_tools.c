@@ -63,6 +63,7 @@ enum ee_err ee_journal_verify(const char *path, const struct ee_crypto *crypto,
     if (replay == NULL)
         goto out;
     err = ee_replay_init(replay, &ee_allocator_system, crypto, NULL);
+    replay->every_state = true;
     if (err == EE_OK)
         err = replay_report(replay, journal, report);
     ee_replay_close(replay);

@@ -126,11 +126,12 @@ static const char *lease_rule(const struct ee_core *core, const struct ee_lease_
     uint64_t last_ends_us = l->running_us;
     for (uint32_t i = 0; l->running_us && i < l->period_count; i++) {
         const struct ee_period *p = ee_core_period(core, l->id, i);
-        HOLDS(p && p->starts_us == last_ends_us && p->ends_us >= p->starts_us,
+        HOLDS(p && (live || p->state != EE_LOCK_LOCKED), "an ended lease keeps no lock");
+        if (p->state == EE_LOCK_REFUNDED && p->verdict == EE_VERDICT_NONE)
+            continue; /* locked ahead, never began */
+        HOLDS(p->starts_us == last_ends_us && p->ends_us >= p->starts_us,
               "periods are contiguous from the start of running");
-        HOLDS(live || !(p->state == EE_LOCK_LOCKED), "an ended lease keeps no lock");
-        bool never_began = p->state == EE_LOCK_REFUNDED && p->verdict == EE_VERDICT_NONE;
-        last_ends_us = never_began ? p->starts_us : p->ends_us;
+        last_ends_us = p->ends_us;
     }
     return NULL;
 }

@@ -133,6 +133,10 @@ EE_MUST_USE enum ee_err ee_journal_read(struct ee_journal *journal, uint64_t fir
 EE_MUST_USE enum ee_err ee_journal_find(struct ee_journal *journal, uint64_t seq,
                                         uint64_t *batch_out);
 
+/* Epoch of the last row as it stands there, unchecked: a replay that follows checks it.
+ * EE_NOT_FOUND: empty; EE_IO. */
+EE_MUST_USE enum ee_err ee_journal_tail_epoch(struct ee_journal *journal, uint64_t *epoch_out);
+
 /* Seals, chains and stores the next batch: `count` commands after the last one, `body` as from
  * ee_journal_body_next(), `note` their checkpoint. Durable on EE_OK. EE_JOURNAL: the process must
  * stop; every later append is refused with it. EE_STATE: not replayed yet. EE_TOO_LARGE, EE_RANGE:

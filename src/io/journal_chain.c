@@ -316,6 +316,20 @@ enum ee_err ee_journal_find(struct ee_journal *journal, uint64_t seq, uint64_t *
     return journal->store.find(journal->store.context, seq, batch_out);
 }
 
+static enum ee_err epoch_take(void *context, const struct ee_journal_row *row)
+{
+    *(uint64_t *)context = row->epoch;
+    return EE_OK;
+}
+
+enum ee_err ee_journal_tail_epoch(struct ee_journal *journal, uint64_t *epoch_out)
+{
+    uint64_t last = 0;
+    const struct ee_journal_store *store = &journal->store;
+    EE_TRY(store->find(store->context, UINT64_MAX, &last));
+    return store->read(store->context, last, last, epoch_take, epoch_out);
+}
+
 /* ---- writing ---- */
 
 static enum ee_err body_seal(struct ee_journal *journal, struct ee_journal_row *row,

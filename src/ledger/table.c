@@ -97,6 +97,8 @@ enum ee_err ee_table_reserve(struct ee_table *table, uint32_t extra)
     if (extra > table->limit || table->count > table->limit - extra)
         return EE_FULL;
     uint32_t needed = table->count + extra;
+    if (needed == 0)
+        return EE_OK;
     uint32_t capacity = table->capacity ? table->capacity : FIRST_CAPACITY;
     while (capacity < needed)
         capacity *= 2;

@@ -96,12 +96,12 @@ static enum ee_err date_add(struct ee_http_head *head)
     return size > 0 ? ee_http_head_add_text(head, "Date", text) : EE_OK;
 }
 
-/* Whether the connection can carry another exchange is decided when the answer begins. */
+/* A whole answer ahead of the request's end closes; one in pieces may still see the end. */
 static enum ee_err connection_field_set(struct ee_http_exchange *x, struct ee_http_head *head)
 {
     bool until_close = !x->framing.chunked && !x->framing.has_length && !x->without_body;
-    x->close_after = !x->keep_alive || !x->complete || until_close || x->connection->ended ||
-                     x->connection->server->draining;
+    x->close_after = !x->keep_alive || (!x->complete && !x->in_pieces) || until_close ||
+                     x->connection->ended || x->connection->server->draining;
     ee_http_head_remove(head, "Connection");
     if (x->close_after)
         return ee_http_head_add_text(head, "Connection", "close");
@@ -174,10 +174,13 @@ enum ee_err ee_http_exchange_interim(struct ee_http_exchange *x, const struct ee
 enum ee_err ee_http_exchange_start(struct ee_http_exchange *x, struct ee_http_head *head,
                                    bool has_length, uint64_t length)
 {
-    EE_TRY(begin(x, head, has_length, length, 0));
+    if (x->started)
+        return EE_STATE;
     x->in_pieces = true;
+    enum ee_err err = begin(x, head, has_length, length, 0);
+    x->in_pieces = err == EE_OK;
     ee_http_connection_later(x->connection); /* its time */
-    return EE_OK;
+    return err;
 }
 
 enum ee_err ee_http_exchange_write(struct ee_http_exchange *x, struct ee_bytes bytes)

@@ -96,8 +96,8 @@ void ee_http_exchange_resume(struct ee_http_exchange *exchange);
 
 /* --- the answer --- */
 
-/* Each function may be called at any time between `request` and `gone`. An answer that begins
- * before the request is complete closes the connection after it. The head is the caller's; its
+/* Each function may be called at any time between `request` and `gone`. An answer that is complete
+ * before the request closes the connection after it. The head is the caller's; its
  * framing fields (Content-Length, Transfer-Encoding, Connection) and a missing Date are set by the
  * call. Bodies are left out where the method or status has none. Results: EE_STATE: out of order;
  * EE_FULL: the queue of the connection is full (nothing was taken); EE_CLOSED: the connection is

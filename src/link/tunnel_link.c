@@ -103,20 +103,36 @@ static bool send_bytes(struct ee_tunnel_link *link, struct ee_bytes bytes)
     return false;
 }
 
-/* One message of the engine, its header in front of it in `wire`. */
-static bool send_message(struct ee_tunnel_link *link, uint8_t *wire)
+/* One message of the engine, put together behind the room for its header. */
+static bool send_message(struct ee_tunnel_link *link, uint8_t *wire, size_t size)
 {
     uint8_t header[EE_WS_HEADER_MAX];
     uint8_t *payload = wire + EE_WS_HEADER_MAX;
-    size_t size = ee_tunnel_output(link->tunnel, payload, now_us(link));
-    if (size == 0)
-        return false;
     const uint8_t *mask = mask_next(link);
     size_t header_size = ee_ws_header_encode(EE_WS_BINARY, size, mask, header);
     if (mask)
         ee_ws_mask(payload, size, mask, 0);
-    return send_bytes(link, ee_bytes_of(header, header_size)) &&
-           send_bytes(link, ee_bytes_of(payload, size));
+    for (size_t i = 0; i < header_size; i++)
+        wire[EE_WS_HEADER_MAX - header_size + i] = header[i];
+    return send_bytes(link, ee_bytes_of(payload - header_size, header_size + size));
+}
+
+static bool has_room(const struct ee_tunnel_link *link)
+{
+    return ee_conn_queued(link->conn) < QUEUE_AHEAD_SIZE;
+}
+
+/* Asking the engine may fire events, whose callbacks make more to send: so again after an empty
+ * answer, but only once. */
+static void send_messages(struct ee_tunnel_link *link, uint8_t *wire)
+{
+    unsigned empty = 0;
+    while (empty < 2 && has_room(link) && ee_tunnel_has_output(link->tunnel)) {
+        size_t size = ee_tunnel_output(link->tunnel, wire + EE_WS_HEADER_MAX);
+        empty = size ? 0 : empty + 1;
+        if (size && !send_message(link, wire, size))
+            return;
+    }
 }
 
 static void send_pong(struct ee_tunnel_link *link)
@@ -163,15 +179,14 @@ static void pump(struct ee_tunnel_link *link)
     if (!link->conn || link->close_sent)
         return;
     send_pong(link);
-    if (ee_tunnel_has_output(link->tunnel) && ee_conn_queued(link->conn) < QUEUE_AHEAD_SIZE) {
+    if (has_room(link) && ee_tunnel_has_output(link->tunnel)) {
         uint8_t *wire = ee_realloc(&ee_allocator_system, NULL, WIRE_SIZE, 1);
         if (!wire) {
             ee_tunnel_link_note(link, EE_NO_MEMORY, ee_bytes_str("no memory to send"));
             ee_conn_abort(link->conn, EE_NO_MEMORY);
             return;
         }
-        while (ee_conn_queued(link->conn) < QUEUE_AHEAD_SIZE && send_message(link, wire))
-            ;
+        send_messages(link, wire);
         ee_free(&ee_allocator_system, wire);
     }
     if (link->tunnel_over && !ee_tunnel_has_output(link->tunnel))
@@ -302,6 +317,8 @@ static void work_deferred(void *context)
             receive(link, ee_buffer_bytes(&rest));
         ee_buffer_close(&rest);
     }
+    ee_tunnel_tick(link->tunnel,
+                   now_us(link)); /* also fires what is due when nothing can be sent */
     pump(link);
     timer_set(link);
 }

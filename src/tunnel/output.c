@@ -98,12 +98,8 @@ static uint32_t data_allowed(const struct ee_tunnel *t, const struct ee_tunnel_s
 /* Its application may send again once half of the buffer is free. */
 static void drained(struct ee_tunnel *t, struct ee_tunnel_stream *s)
 {
-    if (!s->starved || s->out.size > t->config.stream_buffer / 2)
-        return;
-    if (t->buffered < t->config.total_buffer)
+    if (s->starved && s->out.size <= t->config.stream_buffer / 2)
         ee_tunnel_link_last(&t->wakes, &s->wait);
-    else
-        t->total_starved = true;
 }
 
 static void turn_over(struct ee_tunnel *t, struct ee_tunnel_stream *s)

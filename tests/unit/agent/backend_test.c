@@ -30,6 +30,7 @@ static struct text body;
 static uint16_t status;
 static size_t trailer_count;
 static bool ended, was_reset;
+static unsigned flushes;
 static uint32_t reset_code;
 
 static void append(struct text *text, struct ee_bytes bytes)
@@ -99,6 +100,13 @@ static bool port_of(void *context, const uint8_t instance[EE_TUNNEL_INSTANCE_SIZ
     return instance[0] == 1;
 }
 
+/* The test carries bytes all the time. */
+static void flush(void *context)
+{
+    (void)context;
+    flushes++;
+}
+
 static uint8_t wire[EE_TUNNEL_OUTPUT_MAX];
 
 static bool carry(struct ee_tunnel *from, struct ee_tunnel *to)
@@ -162,6 +170,7 @@ static void request_is_rebuilt_and_answer_comes_back(void)
     CHECK(strncmp(request.bytes, "GET /a?b HTTP/1.1\r\n", 19) == 0);
     CHECK(strstr(request.bytes, "Host: web.apps.localhost\r\n") != NULL);
     CHECK(strstr(request.bytes, "Connection: close\r\n") != NULL);
+    CHECK(flushes > 0);
 }
 
 static void answer_with_chunks_and_trailers(void)
@@ -323,7 +332,8 @@ static bool set_up(void)
     if (ee_listener_new(loop, &options, &listener) != EE_OK)
         return false;
     port = ee_listener_port(listener);
-    backend = ee_backend_new(loop, port_of, NULL);
+    const struct ee_backend_host host = {.port_of = port_of, .flush = flush};
+    backend = ee_backend_new(loop, &host);
     ee_tunnel_config_default(&config, EE_TUNNEL_ROLE_CONTROL);
     control = ee_tunnel_new(&ee_allocator_system, &config, on_control_event, NULL, 1);
     ee_tunnel_config_default(&config, EE_TUNNEL_ROLE_AGENT);

@@ -17,7 +17,7 @@
 
 #include "base/banned.h"
 
-enum { ROUNDS = 20, IN_FLIGHT = 32, NUMBERS_MAX = 1 << 19, KILL_AFTER_MAX_MS = 60 };
+enum { ROUNDS = 20, IN_FLIGHT = 32, NUMBERS_MAX = 1 << 19, KILL_AFTER_MAX_MS = 25 };
 
 static uint64_t random_state;
 

@@ -81,6 +81,15 @@ static void credit_comes_in_steps_of_half_a_window(void)
     bench_close(&b);
 }
 
+static void no_credit_for_a_stream_that_ended(void)
+{
+    REQUIRE(two_streams(1000, 1000000, 1000, 1000));
+    bench_data(&b.w, 1, 1000, true);
+    CHECK(bench_put(&b) == EE_OK && ee_tunnel_consumed(b.t, 1, 1000) == EE_OK);
+    CHECK(bench_sends(&b, ""));
+    bench_close(&b);
+}
+
 static void reset_gives_the_connection_its_credit_back(void)
 {
     struct ee_tunnel_stats stats;
@@ -149,6 +158,17 @@ static void streams_take_turns_and_control_frames_go_first(void)
     ee_tunnel_ping_encode(&b.w, EE_TUNNEL_PING, 1);
     CHECK(bench_put(&b) == EE_OK && bench_take(&b));
     CHECK(bench_is(b.frames, "PONG DATA:1:16384 DATA:1:16384 DATA:1:16384 DATA:1:10848 END /"));
+    bench_close(&b);
+}
+
+static void turn_cut_by_a_full_message_goes_on_in_the_next(void)
+{
+    REQUIRE(two_streams(1000, 1000, 200000, 400000));
+    CHECK(sends(1, 60000, false) == 60000 && sends(3, 60000, false) == 60000);
+    CHECK(bench_take(&b));
+    CHECK(bench_is(b.frames, "DATA:1:16384 DATA:3:16384 DATA:1:16384 DATA:3:16336 /"));
+    CHECK(bench_take(&b));
+    CHECK(bench_is(b.frames, "DATA:3:48 DATA:1:16384 DATA:3:16384 DATA:1:10848 DATA:3:10848 /"));
     bench_close(&b);
 }
 
@@ -280,7 +300,8 @@ TESTS(TEST(data_at_and_beyond_the_stream_window), TEST(data_beyond_the_connectio
       TEST(data_frame_above_its_size), TEST(credit_comes_in_steps_of_half_a_window),
       TEST(reset_gives_the_connection_its_credit_back), TEST(sending_stops_at_the_windows),
       TEST(window_of_a_stream_above_its_maximum),
-      TEST(streams_take_turns_and_control_frames_go_first), TEST(message_is_never_above_64_kib),
-      TEST(stream_buffer_full_and_writable_again),
+      TEST(streams_take_turns_and_control_frames_go_first),
+      TEST(turn_cut_by_a_full_message_goes_on_in_the_next), TEST(message_is_never_above_64_kib),
+      TEST(no_credit_for_a_stream_that_ended), TEST(stream_buffer_full_and_writable_again),
       TEST(buffer_of_the_session_full_and_writable_again), TEST(window_of_one_byte_still_moves),
       TEST(own_control_frames_leave_room_for_answers), TEST(allocation_that_fails_at_each_place))

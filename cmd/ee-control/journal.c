@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ee-control journal verify | export: of a stopped control plane. */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/text.h"
+#include "commands.h"
+#include "control/sequencer_tools.h"
+#include "core/genesis.h"
+#include "io/crypto_openssl.h"
+#include "io/file.h"
+
+#include "base/banned.h"
+
+enum { PATH_SIZE = 1024 };
+
+struct settings {
+    const char *state, *genesis;
+    bool json;
+    uint64_t from;
+};
+
+static int read_settings(int argc, char **argv, struct settings *out)
+{
+    static const struct option options[] = {{"state", required_argument, NULL, 's'},
+                                            {"genesis", required_argument, NULL, 'g'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"from", required_argument, NULL, 'f'},
+                                            {NULL, 0, NULL, 0}};
+    int option;
+    out->from = 1;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option == 's')
+            out->state = optarg;
+        else if (option == 'g')
+            out->genesis = optarg;
+        else if (option == 'j')
+            out->json = true;
+        else if (option != 'f' || ee_u64_parse(optarg, &out->from) != EE_OK)
+            return ee_control_usage("journal: an option is wrong");
+    }
+    if (out->state == NULL || optind != argc)
+        return ee_control_usage("journal needs --state and no other words");
+    return 0;
+}
+
+static enum ee_err journal_path(const char *state, char out[PATH_SIZE])
+{
+    int length = snprintf(out, PATH_SIZE, "%s/journal.db", state);
+    return length > 0 && length < PATH_SIZE ? EE_OK : EE_TOO_LARGE;
+}
+
+static enum ee_err network_of(const char *genesis_path, uint8_t out[32])
+{
+    struct ee_file_data file;
+    uint8_t canonical[EE_GENESIS_SIZE_MAX];
+    size_t size;
+    EE_TRY(ee_file_read(genesis_path, EE_GENESIS_FILE_MAX, &file));
+    enum ee_err err =
+        ee_genesis_file_read(&ee_crypto_openssl, ee_file_bytes(&file), canonical, &size);
+    ee_file_data_free(&file);
+    if (err == EE_OK)
+        ee_genesis_network_id(&ee_crypto_openssl, ee_bytes_of(canonical, size), out);
+    return err;
+}
+
+static json_t *report_json(enum ee_err err, const struct ee_journal_report *report)
+{
+    char network[65], state[65], root[65];
+    return json_pack("{s:b, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:s}", "ok",
+                     err == EE_OK, "error", ee_err_name(err), "network",
+                     ee_hex_encode(report->network_id, 32, network), "batches",
+                     (json_int_t)report->batches, "commands", (json_int_t)report->commands,
+                     "epoch", (json_int_t)report->epoch, "state_hash",
+                     ee_hex_encode(report->state_hash, 32, state), "log_root",
+                     ee_hex_encode(report->log_root, 32, root), "fault_batch",
+                     (json_int_t)report->fault.batch, "fault_seq", (json_int_t)report->fault.seq,
+                     "fault", report->fault.what != NULL ? report->fault.what : "");
+}
+
+static void print_report(enum ee_err err, const struct ee_journal_report *report)
+{
+    char state[65], root[65];
+    if (err != EE_OK) {
+        (void)printf("REJECT %s: %s (batch %llu, command %llu)\n", ee_err_name(err),
+                     report->fault.what != NULL ? report->fault.what : ee_err_text(err),
+                     (unsigned long long)report->fault.batch,
+                     (unsigned long long)report->fault.seq);
+        return;
+    }
+    (void)printf("%llu commands in %llu batches, epoch %llu\nstate %s\nlog   %s\nOK\n",
+                 (unsigned long long)report->commands, (unsigned long long)report->batches,
+                 (unsigned long long)report->epoch, ee_hex_encode(report->state_hash, 32, state),
+                 ee_hex_encode(report->log_root, 32, root));
+}
+
+static int cmd_verify(const struct settings *settings)
+{
+    struct ee_journal_report report = {0};
+    char path[PATH_SIZE];
+    uint8_t network[32];
+    enum ee_err err = journal_path(settings->state, path);
+    if (err == EE_OK && settings->genesis != NULL)
+        err = network_of(settings->genesis, network);
+    if (err != EE_OK)
+        return ee_control_failed(err, "the genesis file or the state folder");
+    err = ee_journal_verify(path, &ee_crypto_openssl, NULL, &report);
+    if (err == EE_OK && settings->genesis != NULL && memcmp(network, report.network_id, 32) != 0)
+        err = EE_WRONG_NETWORK;
+    if (settings->json) {
+        json_t *value = report_json(err, &report);
+        (void)json_dumpf(value, stdout, JSON_COMPACT);
+        (void)puts("");
+        json_decref(value);
+    } else {
+        print_report(err, &report);
+    }
+    return ee_err_exit_code(err);
+}
+
+static enum ee_err print_line(void *context, struct ee_bytes line)
+{
+    (void)context;
+    return fwrite(line.data, 1, line.size, stdout) == line.size ? EE_OK : EE_IO;
+}
+
+static int cmd_export(const struct settings *settings)
+{
+    struct ee_journal_fault fault = {0};
+    char path[PATH_SIZE];
+    enum ee_err err = journal_path(settings->state, path);
+    if (err == EE_OK)
+        err = ee_journal_export(path, &ee_crypto_openssl, NULL, settings->from, print_line, NULL,
+                                &fault);
+    if (err != EE_OK)
+        return ee_control_failed(err, fault.what != NULL ? fault.what : "the journal");
+    return 0;
+}
+
+int ee_control_cmd_journal(int argc, char **argv)
+{
+    struct settings settings = {0};
+    const char *verb = argc > 1 ? argv[1] : "";
+    bool verify = strcmp(verb, "verify") == 0;
+    if (!verify && strcmp(verb, "export") != 0)
+        return ee_control_usage("journal verify, or journal export");
+    int code = read_settings(argc - 1, argv + 1, &settings);
+    if (code != 0)
+        return code;
+    return verify ? cmd_verify(&settings) : cmd_export(&settings);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ee-control: the control plane. `init` makes its keys, `run` serves until a signal, `journal`
+ * verifies and exports the journal of a stopped one. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/text.h"
+#include "commands.h"
+#include "control/control.h"
+#include "control/keys.h"
+#include "io/crypto_openssl.h"
+
+#include "base/banned.h"
+
+static const char usage[] =
+    "Example: ee-control run --state DIR --genesis FILE --listen 127.0.0.1:8443 \\\n"
+    "           --gateway 127.0.0.1:9443 --tls-chain FILE --collateral FILE --sim-platform FILE\n"
+    "\n"
+    "  ee-control init --state DIR [--name HOST ...]\n"
+    "      make the keys; print one JSON object with a certificate request\n"
+    "  ee-control run --state DIR --genesis FILE --listen ADDR:PORT --gateway ADDR:PORT\n"
+    "      --tls-chain FILE [--http 127.0.0.1:PORT] [--domain apps.localhost]\n"
+    "      [--admin-key-hash-file FILE] [--collateral FILE] [--sim-platform FILE]\n"
+    "      [--ready-file FILE]\n"
+    "      serve until SIGTERM; SIGHUP reads the collateral again\n"
+    "  ee-control journal verify --state DIR [--genesis FILE] [--json]\n"
+    "  ee-control journal export --state DIR [--from SEQ]\n"
+    "  ee-control version\n"
+    "\n"
+    "--sim-platform: the software TDX of a development network (SIMULATED).\n";
+
+int ee_control_failed(enum ee_err err, const char *what)
+{
+    (void)fprintf(stderr, "ee-control: %s: %s\n", what, ee_err_text(err));
+    return ee_err_exit_code(err);
+}
+
+int ee_control_usage(const char *problem)
+{
+    (void)fprintf(stderr, "ee-control: %s\n\n%s", problem, usage);
+    return ee_err_exit_code(EE_USAGE);
+}
+
+/* ---- init ---- */
+
+static int print_init(const struct ee_control_keys *keys, const struct ee_x509_subject *subject)
+{
+    char tls[65], checkpoint[65], identity[65];
+    struct ee_pem request;
+    enum ee_err err = ee_x509_request(ee_pem_bytes(&keys->tls_key), subject, &request);
+    if (err != EE_OK)
+        return ee_control_failed(err, "the certificate request");
+    json_t *answer =
+        json_pack("{s:s, s:s, s:s, s:s}", "csr", request.text, "tls_key_hash",
+                  ee_hex_encode(keys->tls_key_hash, 32, tls), "checkpoint_key",
+                  ee_hex_encode(keys->checkpoint_key, 32, checkpoint), "identity",
+                  ee_hex_encode(keys->identity, 32, identity));
+    bool ok = answer != NULL && json_dumpf(answer, stdout, JSON_COMPACT) == 0 && puts("") >= 0;
+    json_decref(answer);
+    return ok ? 0 : ee_control_failed(EE_IO, "standard output");
+}
+
+static int cmd_init(int argc, char **argv)
+{
+    static const struct option options[] = {{"state", required_argument, NULL, 's'},
+                                            {"name", required_argument, NULL, 'n'},
+                                            {NULL, 0, NULL, 0}};
+    const char *names[EE_X509_NAMES_MAX] = {"localhost", "127.0.0.1"};
+    const char *state = NULL;
+    size_t count = 0;
+    int option;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option == 's')
+            state = optarg;
+        else if (option == 'n' && count < EE_X509_NAMES_MAX)
+            names[count++] = optarg;
+        else
+            return ee_control_usage("init: an option is wrong, or there are too many names");
+    }
+    if (state == NULL || optind != argc)
+        return ee_control_usage("init needs --state and no other words");
+    struct ee_x509_subject subject = {
+        .common_name = names[0], .names = names, .name_count = count > 0 ? count : 2};
+    struct ee_control_keys keys;
+    enum ee_err err = ee_control_keys_make(state, &ee_crypto_openssl, &keys);
+    int code = err == EE_OK ? print_init(&keys, &subject) : ee_control_failed(err, "the keys");
+    ee_control_keys_wipe(&keys);
+    return code;
+}
+
+/* ---- run ---- */
+
+static int read_run(int argc, char **argv, struct ee_control_options *out)
+{
+    static const struct option options[] = {{"state", required_argument, NULL, 0},
+                                            {"genesis", required_argument, NULL, 0},
+                                            {"listen", required_argument, NULL, 0},
+                                            {"gateway", required_argument, NULL, 0},
+                                            {"http", required_argument, NULL, 0},
+                                            {"domain", required_argument, NULL, 0},
+                                            {"tls-chain", required_argument, NULL, 0},
+                                            {"admin-key-hash-file", required_argument, NULL, 0},
+                                            {"collateral", required_argument, NULL, 0},
+                                            {"sim-platform", required_argument, NULL, 0},
+                                            {"ready-file", required_argument, NULL, 0},
+                                            {NULL, 0, NULL, 0}};
+    const char **fields[] = {&out->state_folder,      &out->genesis_path,
+                             &out->listen,            &out->gateway,
+                             &out->http,              &out->domain,
+                             &out->tls_chain_path,    &out->admin_key_hash_path,
+                             &out->collateral_path,   &out->sim_platform_path,
+                             &out->ready_path};
+    int index = 0;
+    int option;
+    while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
+        if (option != 0)
+            return ee_control_usage("run: an option is wrong");
+        *fields[index] = optarg;
+    }
+    if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
+        out->listen == NULL || out->gateway == NULL || out->tls_chain_path == NULL)
+        return ee_control_usage("run needs --state, --genesis, --listen, --gateway, --tls-chain");
+    return 0;
+}
+
+static int cmd_run(int argc, char **argv)
+{
+    struct ee_control_options options = {.domain = "apps.localhost"};
+    struct ee_control *control = NULL;
+    char detail[EE_CONTROL_DETAIL_SIZE] = "";
+    int code = read_run(argc, argv, &options);
+    if (code != 0)
+        return code;
+    enum ee_err err = ee_control_start(&options, &control, detail);
+    if (err != EE_OK)
+        return ee_control_failed(err, detail);
+    err = ee_control_run(control);
+    ee_control_free(control);
+    return ee_err_exit_code(err);
+}
+
+int main(int argc, char **argv)
+{
+    const char *verb = argc > 1 ? argv[1] : "";
+    if (strcmp(verb, "init") == 0)
+        return cmd_init(argc - 1, argv + 1);
+    if (strcmp(verb, "run") == 0)
+        return cmd_run(argc - 1, argv + 1);
+    if (strcmp(verb, "journal") == 0)
+        return ee_control_cmd_journal(argc - 1, argv + 1);
+    if (strcmp(verb, "version") == 0 || strcmp(verb, "--version") == 0)
+        return printf("ee-control %s\n", EE_SOFTWARE_VERSION) < 0;
+    if (strcmp(verb, "help") == 0 || strcmp(verb, "--help") == 0)
+        return fputs(usage, stdout) < 0;
+    return ee_control_usage(argc > 1 ? "there is no such command" : "what is to be done?");
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Balances, mints and transfers. */
+#include <string.h>
+
+#include "control/api.h"
+#include "control/api_view.h"
+
+#include "base/banned.h"
+
+/* Nano-dollars per hour of everything of this account that runs now. */
+static int64_t burn_nanos_per_hour(const struct ee_core *core, const char *account)
+{
+    const struct ee_lease *lease;
+    int64_t burn = 0;
+    for (size_t i = 0; (lease = ee_core_lease_at(core, i)) != NULL; i++) {
+        int64_t part;
+        if (lease->state != EE_LEASE_RUNNING || strcmp(lease->launcher, account) != 0)
+            continue;
+        if (__builtin_mul_overflow(lease->price_nanos, (int64_t)lease->vcpus, &part) ||
+            __builtin_add_overflow(burn, part, &burn))
+            return INT64_MAX;
+    }
+    return burn;
+}
+
+/* Seconds the available credits last at the present burn; null when nothing burns. */
+static json_t *runway(const struct ee_core *core, const char *account, struct ee_money available)
+{
+    int64_t burn = burn_nanos_per_hour(core, account);
+    if (burn <= 0 || available.micros < 0)
+        return json_null();
+    ee_u128 seconds = (ee_u128)(uint64_t)available.micros * 1000 * 3600 / (uint64_t)burn;
+    return ee_json_u64(seconds > INT64_MAX ? INT64_MAX : (uint64_t)seconds);
+}
+
+void ee_api_credits(struct ee_api_call *call)
+{
+    const struct ee_core *core = ee_control_core(call->control);
+    struct ee_balance balance;
+    enum ee_err err = ee_core_balance(core, call->account, &balance);
+    if (err != EE_OK) {
+        ee_api_fail(call, err, NULL);
+        return;
+    }
+    json_t *value = json_object();
+    ee_view_balance(value, &balance);
+    json_object_set_new(value, "runway_s", runway(core, call->account, balance.available));
+    ee_api_answer_json(call, 200, value);
+}
+
+/* MINT and TRANSFER answer with the balance after them. */
+static void balance_done(struct ee_api_call *call, const struct ee_answer *answer)
+{
+    struct ee_balance_result result;
+    enum ee_err err = ee_balance_result_decode(answer->body, &result);
+    if (err != EE_OK) {
+        ee_api_fail(call, EE_STATE, "the stored answer does not decode");
+        return;
+    }
+    ee_api_answer_json(call, 200,
+                       json_pack("{s:s, s:o, s:o, s:o}", "account", result.account, "available",
+                                 ee_json_money(result.available.micros), "locked",
+                                 ee_json_money(result.locked.micros), "seq",
+                                 ee_json_u64(answer->seq)));
+}
+
+void ee_api_mint(struct ee_api_call *call)
+{
+    struct ee_mint mint = {0};
+    const struct ee_json_field fields[] = {
+        {"account", EE_JSON_NAME, mint.account, 0, false},
+        {"amount", EE_JSON_MONEY, &mint.amount, 0, false},
+        {"reference", EE_JSON_TEXT, mint.reference, sizeof mint.reference, false},
+        {"signature", EE_JSON_HEX, mint.signature, sizeof mint.signature, false},
+    };
+    if (!ee_api_read(call, fields, sizeof fields / sizeof fields[0]))
+        return;
+    struct ee_writer writer = ee_api_payload(call);
+    enum ee_err err = ee_mint_encode(&mint, &writer);
+    ee_api_submit(call, EE_COMMAND_MINT, &writer, err, balance_done);
+}
+
+void ee_api_transfer(struct ee_api_call *call)
+{
+    struct ee_transfer_credits transfer = {0};
+    const struct ee_json_field fields[] = {
+        {"to", EE_JSON_NAME, transfer.to, 0, false},
+        {"amount", EE_JSON_MONEY, &transfer.amount, 0, false},
+        {"memo", EE_JSON_TEXT, transfer.memo, sizeof transfer.memo, true},
+    };
+    if (!ee_api_read(call, fields, sizeof fields / sizeof fields[0]))
+        return;
+    struct ee_writer writer = ee_api_payload(call);
+    enum ee_err err = ee_transfer_credits_encode(&transfer, &writer);
+    ee_api_submit(call, EE_COMMAND_TRANSFER, &writer, err, balance_done);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Receipts, to the parties of the command. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "control/api.h"
+#include "control/history.h"
+
+#include "base/banned.h"
+
+static bool lease_party(const struct ee_core *core, const uint8_t id[EE_ID_SIZE],
+                        const char *account)
+{
+    const struct ee_lease *lease = ee_core_lease(core, id);
+    return lease != NULL && (strcmp(lease->launcher, account) == 0 ||
+                             strcmp(lease->operator_name, account) == 0);
+}
+
+static bool node_party(const struct ee_core *core, const char *name, const char *account)
+{
+    const struct ee_node *node = ee_core_node(core, name);
+    return node != NULL && strcmp(node->operator_name, account) == 0;
+}
+
+/* Payloads that begin with a lease id. */
+static bool by_lease(enum ee_command_kind kind)
+{
+    return kind == EE_COMMAND_LEASE_START || kind == EE_COMMAND_LEASE_RUNNING ||
+           kind == EE_COMMAND_LEASE_END || kind == EE_COMMAND_SLOT_MISSED ||
+           kind == EE_COMMAND_CHECKS;
+}
+
+static bool by_node(const struct ee_core *core, const struct ee_command *command,
+                    const char *account)
+{
+    struct ee_node_admit admit;
+    struct ee_node_lost lost;
+    if (command->kind == EE_COMMAND_NODE_ADMIT)
+        return ee_node_admit_decode(command->payload, &admit) == EE_OK &&
+               node_party(core, admit.node, account);
+    return command->kind == EE_COMMAND_NODE_LOST &&
+           ee_node_lost_decode(command->payload, &lost) == EE_OK &&
+           node_party(core, lost.node, account);
+}
+
+static bool other_party(const struct ee_command *command, const char *account)
+{
+    struct ee_mint mint;
+    struct ee_transfer_credits transfer;
+    if (command->kind == EE_COMMAND_MINT)
+        return ee_mint_decode(command->payload, &mint) == EE_OK &&
+               strcmp(mint.account, account) == 0;
+    return command->kind == EE_COMMAND_TRANSFER &&
+           ee_transfer_credits_decode(command->payload, &transfer) == EE_OK &&
+           strcmp(transfer.to, account) == 0;
+}
+
+static bool lease_of_result(const struct ee_core *core, const struct ee_history *history,
+                            const char *account)
+{
+    struct ee_reserve_result reserve;
+    if (history->command.kind != EE_COMMAND_LEASE_RESERVE ||
+        ee_reserve_result_decode(ee_bytes_of(history->result.body, history->result.body_size),
+                                 &reserve) != EE_OK)
+        return false;
+    return lease_party(core, reserve.lease, account);
+}
+
+static bool is_party(const struct ee_core *core, const struct ee_history *history,
+                     const char *account)
+{
+    const struct ee_command *command = &history->command;
+    if (command->kind == EE_COMMAND_ALLOW)
+        return true;
+    if (command->actor_kind == EE_ACTOR_ACCOUNT && strcmp(command->actor, account) == 0)
+        return true;
+    if (by_lease(command->kind))
+        return command->payload.size >= EE_ID_SIZE &&
+               lease_party(core, command->payload.data, account);
+    return by_node(core, command, account) || other_party(command, account) ||
+           lease_of_result(core, history, account);
+}
+
+void ee_api_receipt(struct ee_api_call *call)
+{
+    struct ee_control *control = call->control;
+    struct ee_history *history = NULL;
+    uint64_t seq;
+    char *text = NULL;
+    size_t size = 0;
+    enum ee_err err = ee_u64_parse(call->values.value[0], &seq);
+    if (err == EE_OK)
+        err = ee_history_read(control->sequencer, seq, &history);
+    if (err == EE_OK && !is_party(ee_control_core(control), history, call->account))
+        err = EE_NOT_FOUND;
+    if (err == EE_OK)
+        err = ee_receipt_store_receipt(control->evidence, control->sequencer, seq, &text, &size);
+    ee_history_free(history);
+    if (err == EE_OK)
+        ee_api_answer_text(call, "application/json", ee_bytes_of(text, size));
+    else
+        ee_api_fail(call, err == EE_SYNTAX || err == EE_OVERFLOW ? EE_NOT_FOUND : err, NULL);
+    free(text);
+}

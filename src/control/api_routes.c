@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of routes: docs/spec/api.md row by row. */
+#include "control/api_routes.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+static const char *const query_nonce[] = {"nonce", NULL};
+static const char *const query_page[] = {"limit", "cursor", NULL};
+static const char *const query_lease[] = {"wait", "state", NULL};
+static const char *const query_periods[] = {"lease", "limit", "cursor", NULL};
+
+static const struct ee_api_route routes[] = {
+    {"GET", "/healthz", EE_API_PUBLIC, false, ee_api_healthz, NULL},
+    {"GET", "/readyz", EE_API_PUBLIC, false, ee_api_readyz, NULL},
+    {"GET", "/v1/network", EE_API_PUBLIC, false, ee_api_network, NULL},
+    {"GET", "/v1/evidence", EE_API_PUBLIC, false, ee_api_evidence, query_nonce},
+    {"POST", "/v1/evidence", EE_API_PUBLIC, false, ee_api_evidence_channel, NULL},
+    {"GET", "/v1/checkpoint", EE_API_PUBLIC, false, ee_api_checkpoint, NULL},
+    {"GET", "/v1/allow-changes", EE_API_PUBLIC, false, ee_api_allow_changes, NULL},
+    {"POST", "/v1/accounts", EE_API_ADMIN, true, ee_api_account_create, NULL},
+    {"GET", "/v1/accounts/me", EE_SCOPE_READ, false, ee_api_account_me, NULL},
+    {"GET", "/v1/credits", EE_SCOPE_READ, false, ee_api_credits, NULL},
+    {"POST", "/v1/keys", EE_SCOPE_KEYS, true, ee_api_key_create, NULL},
+    {"GET", "/v1/keys", EE_SCOPE_KEYS, false, ee_api_keys, query_page},
+    {"DELETE", "/v1/keys/{hash}", EE_SCOPE_KEYS, true, ee_api_key_revoke, NULL},
+    {"POST", "/v1/mints", EE_API_ANY_KEY, true, ee_api_mint, NULL},
+    {"POST", "/v1/transfers", EE_SCOPE_SPEND, true, ee_api_transfer, NULL},
+    {"POST", "/v1/nodes", EE_SCOPE_NODES, true, ee_api_node_enrol, NULL},
+    {"PATCH", "/v1/nodes/{node}", EE_SCOPE_NODES, true, ee_api_node_price, NULL},
+    {"GET", "/v1/nodes", EE_API_PUBLIC, false, ee_api_nodes, query_page},
+    {"POST", "/v1/leases", EE_SCOPE_RUN, true, ee_api_lease_reserve, NULL},
+    {"GET", "/v1/leases", EE_SCOPE_READ, false, ee_api_leases, query_page},
+    {"GET", "/v1/leases/{lease}", EE_SCOPE_READ, false, ee_api_lease, query_lease},
+    {"GET", "/v1/leases/{lease}/evidence", EE_SCOPE_RUN, false, ee_api_lease_evidence, query_nonce},
+    {"POST", "/v1/leases/{lease}/start", EE_SCOPE_RUN, true, ee_api_lease_start, NULL},
+    {"GET", "/v1/leases/{lease}/output", EE_SCOPE_READ, false, ee_api_lease_output, NULL},
+    {"GET", "/v1/apps", EE_SCOPE_READ, false, ee_api_apps, query_page},
+    {"GET", "/v1/apps/{name}", EE_SCOPE_READ, false, ee_api_app, NULL},
+    {"DELETE", "/v1/apps/{name}", EE_SCOPE_RUN, true, ee_api_app_stop, NULL},
+    {"GET", "/v1/periods", EE_SCOPE_READ, false, ee_api_periods, query_periods},
+    {"GET", "/v1/receipts/{seq}", EE_SCOPE_READ, false, ee_api_receipt, NULL},
+    {"GET", "/v1/explain/{subject}", EE_SCOPE_READ, false, ee_api_explain, NULL},
+    {"POST", "/v1/allow", EE_API_ANY_KEY, true, ee_api_allow, NULL},
+};
+
+static void allow_append(char *allow, size_t size, const char *method)
+{
+    size_t used = strlen(allow);
+    snprintf(allow + used, size - used, "%s%s", used > 0 ? ", " : "", method);
+}
+
+const struct ee_api_route *ee_api_route_find(struct ee_bytes method, struct ee_bytes path,
+                                             struct ee_route_values *values,
+                                             char allow[EE_API_ALLOW_SIZE])
+{
+    allow[0] = '\0';
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        if (!ee_route_match(routes[i].pattern, path, values))
+            continue;
+        if (ee_bytes_equal(method, ee_bytes_str(routes[i].method)))
+            return &routes[i];
+        allow_append(allow, EE_API_ALLOW_SIZE, routes[i].method);
+    }
+    return NULL;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finding the route of a request. */
+#ifndef EE_CONTROL_API_ROUTES_H
+#define EE_CONTROL_API_ROUTES_H
+
+#include "control/api.h"
+
+enum { EE_API_ALLOW_SIZE = 48 };
+
+/* NULL: no such route (allow empty), or not with this method (allow lists those it has). */
+const struct ee_api_route *ee_api_route_find(struct ee_bytes method, struct ee_bytes path,
+                                             struct ee_route_values *values,
+                                             char allow[EE_API_ALLOW_SIZE]);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/api_server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "control/api.h"
+#include "control/session.h"
+#include "io/log.h"
+#include "link/attest_channel.h"
+#include "link/http_server.h"
+
+#include "base/banned.h"
+
+struct ee_api_server {
+    struct ee_control *control;
+    struct ee_http_server *server;
+};
+
+/* One request; freed when its exchange is gone. */
+struct visit {
+    struct ee_control *control;
+    struct ee_http_exchange *exchange;
+    struct ee_api_call *call; /* NULL: answered */
+};
+
+/* ---- answers ---- */
+
+static enum ee_err add_checkpoint(struct ee_http_head *head, struct ee_bytes note)
+{
+    char text[EE_BASE64_SIZE(EE_JOURNAL_NOTE_MAX)];
+    if (note.size == 0 || note.size > EE_JOURNAL_NOTE_MAX)
+        return EE_OK;
+    return ee_http_head_add_text(head, "EE-Checkpoint",
+                                 ee_base64_encode(note.data, note.size, text));
+}
+
+static enum ee_err add(struct ee_http_head *head, const char *name, const char *value)
+{
+    return value == NULL || value[0] == '\0' ? EE_OK : ee_http_head_add_text(head, name, value);
+}
+
+static enum ee_err make_head(struct ee_http_head *head, const struct ee_api_answer *answer)
+{
+    EE_TRY(ee_http_head_response(head, answer->status, ee_bytes_str("")));
+    EE_TRY(add(head, "Content-Type", answer->content_type));
+    EE_TRY(add(head, "X-Request-Id", answer->request_id));
+    EE_TRY(add(head, "Retry-After", answer->retry_after));
+    EE_TRY(add(head, "Allow", answer->allow));
+    EE_TRY(add(head, "Cache-Control", "no-store"));
+    if (answer->status == 401)
+        EE_TRY(add(head, "WWW-Authenticate", "Bearer"));
+    if (answer->header_name != NULL)
+        EE_TRY(add(head, answer->header_name, answer->header_value));
+    return add_checkpoint(head, answer->checkpoint);
+}
+
+static void respond(void *context, const struct ee_api_answer *answer)
+{
+    struct visit *visit = context;
+    struct ee_http_head *head = ee_http_exchange_head(visit->exchange);
+    visit->call = NULL;
+    enum ee_err err = make_head(head, answer);
+    if (err == EE_OK)
+        err = ee_http_exchange_answer(visit->exchange, head, answer->body);
+    if (err != EE_OK && err != EE_CLOSED)
+        ee_http_exchange_abort(visit->exchange, err);
+}
+
+/* ---- requests ---- */
+
+static struct ee_bytes header(const struct ee_http_head *head, const char *name)
+{
+    struct ee_bytes value = {0};
+    if (ee_http_head_count(head, name) != 1 || !ee_http_head_find(head, name, &value))
+        return (struct ee_bytes){0};
+    return value;
+}
+
+static void begin(struct visit *visit, struct ee_bytes body)
+{
+    const struct ee_http_head *head = ee_http_exchange_request(visit->exchange);
+    struct ee_conn *conn = ee_http_exchange_conn(visit->exchange);
+    uint8_t exporter[EE_TLS_EXPORTER_SIZE];
+    bool bound = ee_conn_exporter(conn, EE_ATTEST_EXPORTER_LABEL, exporter) == EE_OK;
+    struct ee_api_request request = {
+        .method = ee_http_head_method(head),
+        .target = ee_http_head_target(head),
+        .authorization = header(head, "Authorization"),
+        .idempotency_key = header(head, "Idempotency-Key"),
+        .request_id = header(head, "X-Request-Id"),
+        .body = body,
+        .exporter = bound ? exporter : NULL,
+    };
+    visit->call = ee_api_begin(visit->control, &request, respond, visit);
+}
+
+static bool for_tunnel(const struct ee_http_exchange *exchange)
+{
+    struct ee_bytes path, query;
+    ee_route_split(ee_http_head_target(ee_http_exchange_request(exchange)), &path, &query);
+    return ee_bytes_equal(path, ee_bytes_str(EE_TUNNEL_LINK_PATH));
+}
+
+static void answer_busy(struct ee_http_exchange *exchange)
+{
+    enum ee_err err =
+        ee_http_exchange_answer_text(exchange, 503, "text/plain", ee_bytes_str("busy\n"));
+    if (err != EE_OK)
+        ee_http_exchange_abort(exchange, err);
+}
+
+static void on_tunnel_complete(struct visit *visit)
+{
+    struct ee_http_exchange *exchange = visit->exchange;
+    enum ee_err err = ee_session_accept(visit->control, exchange);
+    if (err == EE_OK)
+        free(visit); /* the exchange has become a session */
+    else if (err == EE_FULL)
+        answer_busy(exchange);
+    else
+        EE_LOG(EE_LOG_WARN, "api", "no tunnel", ee_log_err(err));
+}
+
+static void on_complete(void *context, struct ee_http_exchange *exchange, struct ee_bytes body)
+{
+    struct visit *visit = context;
+    if (for_tunnel(exchange))
+        on_tunnel_complete(visit);
+    else
+        begin(visit, body);
+}
+
+static void on_gone(void *context, struct ee_http_exchange *exchange, enum ee_err err)
+{
+    struct visit *visit = context;
+    (void)exchange;
+    (void)err;
+    if (visit->call != NULL)
+        ee_api_cancel(visit->call);
+    free(visit);
+}
+
+static const struct ee_http_exchange_events visit_events = {.complete = on_complete,
+                                                            .gone = on_gone};
+
+static void on_request(void *context, struct ee_http_exchange *exchange)
+{
+    struct ee_api_server *server = context;
+    struct visit *visit = calloc(1, sizeof *visit);
+    if (visit == NULL) {
+        answer_busy(exchange);
+        return;
+    }
+    visit->control = server->control;
+    visit->exchange = exchange;
+    ee_http_exchange_collect(exchange, EE_API_BODY_MAX, &visit_events, visit);
+}
+
+enum ee_err ee_api_server_new(struct ee_control *control, const char *address, struct ee_tls *tls,
+                              struct ee_api_server **out)
+{
+    struct ee_api_server *server = calloc(1, sizeof *server);
+    if (server == NULL)
+        return EE_NO_MEMORY;
+    server->control = control;
+    struct ee_http_server_options options = {
+        .address = address, .tls = tls, .request = on_request, .context = server};
+    enum ee_err err = ee_http_server_new(control->loop, &options, &server->server);
+    if (err != EE_OK) {
+        free(server);
+        return err;
+    }
+    *out = server;
+    return EE_OK;
+}
+
+void ee_api_server_drain(struct ee_api_server *server)
+{
+    ee_http_server_drain(server->server);
+}
+
+void ee_api_server_free(struct ee_api_server *server)
+{
+    if (server == NULL)
+        return;
+    ee_http_server_free(server->server);
+    free(server);
+}
+
+const char *ee_api_server_address(const struct ee_api_server *server)
+{
+    return ee_http_server_address(server->server);
+}

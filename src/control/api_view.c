@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/api_view.h"
+
+#include <string.h>
+
+#include "base/banned.h"
+
+static const char *const lease_states[] = {
+    [EE_LEASE_RESERVED] = "reserved",
+    [EE_LEASE_STARTING] = "starting",
+    [EE_LEASE_RUNNING] = "running",
+    [EE_LEASE_ENDED] = "ended",
+};
+
+const char *ee_view_lease_state(enum ee_lease_state state)
+{
+    return lease_states[state];
+}
+
+enum ee_lease_state ee_view_lease_state_of(const char *name)
+{
+    for (size_t i = EE_LEASE_RESERVED; i <= EE_LEASE_ENDED; i++)
+        if (strcmp(lease_states[i], name) == 0)
+            return (enum ee_lease_state)i;
+    return (enum ee_lease_state)0;
+}
+
+const char *ee_view_end_reason(enum ee_end_reason reason)
+{
+    switch (reason) {
+    case EE_END_EXITED:
+        return "exited";
+    case EE_END_START_FAILED:
+        return "start_failed";
+    case EE_END_STOPPED:
+        return "stopped";
+    case EE_END_NODE_LOST:
+        return "node_lost";
+    case EE_END_CREDITS:
+        return "credits";
+    case EE_END_START_TIMEOUT:
+        return "start_timeout";
+    case EE_END_AGENT_LOST_IT:
+        return "agent_lost_it";
+    }
+    return "unknown";
+}
+
+const char *ee_view_lock_state(enum ee_lock_state state)
+{
+    switch (state) {
+    case EE_LOCK_LOCKED:
+        return "locked";
+    case EE_LOCK_DUE:
+        return "due";
+    case EE_LOCK_PAID:
+        return "paid";
+    case EE_LOCK_REFUNDED:
+        return "refunded";
+    case EE_LOCK_SPLIT:
+        return "split";
+    }
+    return "unknown";
+}
+
+const char *ee_view_verdict(enum ee_verdict_kind verdict)
+{
+    switch (verdict) {
+    case EE_VERDICT_NONE:
+        return "none";
+    case EE_VERDICT_PASS:
+        return "pass";
+    case EE_VERDICT_FAIL:
+        return "fail";
+    case EE_VERDICT_VOID:
+        return "void";
+    }
+    return "unknown";
+}
+
+const char *ee_view_fail_reason(enum ee_fail_reason reason)
+{
+    switch (reason) {
+    case EE_FAIL_NONE:
+        return "none";
+    case EE_FAIL_MISSED_HEALTH:
+        return "missed_health";
+    case EE_FAIL_MISSED_ATTESTATION:
+        return "missed_attestation";
+    case EE_FAIL_ABUSE:
+        return "abuse";
+    case EE_FAIL_INELIGIBLE:
+        return "ineligible";
+    }
+    return "unknown";
+}
+
+const char *ee_view_workload(enum ee_workload_kind kind)
+{
+    return kind == EE_WORKLOAD_APP ? "app" : "job";
+}
+
+void ee_view_balance(json_t *object, const struct ee_balance *balance)
+{
+    json_object_set_new(object, "available", ee_json_money(balance->available.micros));
+    json_object_set_new(object, "locked", ee_json_money(balance->locked.micros));
+    json_object_set_new(object, "held", ee_json_money(balance->held.micros));
+    json_object_set_new(object, "incoming", ee_json_money(balance->incoming.micros));
+}
+
+static uint32_t free_vcpus(const struct ee_node *node)
+{
+    uint32_t capacity = node->vcpus < node->vcpus_measured ? node->vcpus : node->vcpus_measured;
+    return capacity > node->vcpus_leased ? capacity - node->vcpus_leased : 0;
+}
+
+json_t *ee_view_node(const struct ee_node *node)
+{
+    const char *state = !node->admitted ? "enrolled" : node->connected ? "connected" : "unreachable";
+    return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:s, s:b, s:o}", "node", node->name,
+                     "operator", node->operator_name, "region", node->region, "price",
+                     ee_json_price(node->price_nanos), "vcpus", (json_int_t)node->vcpus,
+                     "vcpus_free", (json_int_t)free_vcpus(node), "state", state, "simulated",
+                     node->simulated, "admitted_at", ee_json_time(node->admitted_us));
+}
+
+json_t *ee_view_lease(const struct ee_lease *lease)
+{
+    bool ended = lease->state == EE_LEASE_ENDED;
+    bool exited = ended && lease->end_reason == EE_END_EXITED;
+    json_t *value = json_pack(
+        "{s:o, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:b}", "lease",
+        ee_json_hex(lease->id, EE_ID_SIZE), "app", lease->app, "workload",
+        ee_view_workload(lease->workload), "node", lease->node, "operator", lease->operator_name,
+        "state", ee_view_lease_state(lease->state), "vcpus", (json_int_t)lease->vcpus, "price",
+        ee_json_price(lease->price_nanos), "reserved_at", ee_json_time(lease->reserved_us),
+        "running_at", ee_json_time(lease->running_us), "ended_at", ee_json_time(lease->ended_us),
+        "deployment_hash", ee_json_hex(lease->deployment_hash, 32), "output",
+        !ee_bytes_all_zero(lease->output_hash, sizeof lease->output_hash));
+    json_object_set_new(value, "end_reason",
+                        ended ? json_string(ee_view_end_reason(lease->end_reason)) : json_null());
+    json_object_set_new(value, "exit_code", exited ? json_integer(lease->exit_code) : json_null());
+    return value;
+}
+
+json_t *ee_view_app(const struct ee_core *core, const struct ee_app *app)
+{
+    const struct ee_lease *lease = ee_core_lease(core, app->lease);
+    json_t *value = json_pack(
+        "{s:s, s:s, s:b, s:b, s:b, s:I, s:i, s:o, s:o}", "name", app->name, "workload",
+        ee_view_workload(app->workload), "wanted", app->wanted, "has_secrets", app->has_secrets,
+        "waits_for_secrets", app->waits_for_secrets, "vcpus", (json_int_t)app->vcpus, "port",
+        (int)app->port, "deployment_hash", ee_json_hex(app->deployment_hash, 32), "created_at",
+        ee_json_time(app->created_us));
+    json_object_set_new(value, "lease", lease != NULL ? ee_view_lease(lease) : json_null());
+    return value;
+}
+
+json_t *ee_view_period(const struct ee_period *p)
+{
+    json_t *value = json_pack(
+        "{s:o, s:I, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o}", "lease",
+        ee_json_hex(p->lease, EE_ID_SIZE), "index", (json_int_t)p->index, "starts_at",
+        ee_json_time(p->starts_us), "ends_at", ee_json_time(p->ends_us), "state",
+        ee_view_lock_state(p->state), "verdict", ee_view_verdict(p->verdict), "reason",
+        ee_view_fail_reason(p->reason), "locked", ee_json_money(p->locked.micros), "paid",
+        ee_json_money(p->paid.micros), "refunded", ee_json_money(p->refunded.micros));
+    json_object_set_new(value, "health_ok", json_integer(p->health_ok));
+    json_object_set_new(value, "health_missed", json_integer(p->health_missed));
+    json_object_set_new(value, "attestation_ok", json_integer(p->attestation_ok));
+    json_object_set_new(value, "attestation_missed", json_integer(p->attestation_missed));
+    json_object_set_new(value, "lock_seq", ee_json_u64(p->lock_seq));
+    json_object_set_new(value, "settle_seq",
+                        p->settle_seq != 0 ? ee_json_u64(p->settle_seq) : json_null());
+    return value;
+}
+
+json_t *ee_view_placement(const struct ee_reserve_result *result)
+{
+    json_t *rows = json_array();
+    uint32_t count = result->row_count < EE_EXPLAIN_MAX ? result->row_count : EE_EXPLAIN_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct ee_placement_row *row = &result->rows[i];
+        json_array_append_new(
+            rows, json_pack("{s:s, s:o, s:I, s:s, s:s}", "node", row->node, "price",
+                            ee_json_price(row->price_nanos), "vcpus_free",
+                            (json_int_t)row->free_vcpus, "reason",
+                            ee_placement_reason_name(row->reason), "text",
+                            ee_placement_reason_text(row->reason)));
+    }
+    return rows;
+}

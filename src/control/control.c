@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/control.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "control/api.h"
+#include "control/api_server.h"
+#include "control/gateway.h"
+#include "control/leases.h"
+#include "control/scheduler.h"
+#include "control/session.h"
+#include "control/state.h"
+#include "control/verify.h"
+#include "io/crypto_openssl.h"
+#include "io/journal_sqlite.h"
+#include "io/log.h"
+#include "io/random.h"
+
+#include "base/banned.h"
+
+enum { PATH_SIZE = 1024, TLS_CHAIN_MAX = 64 * 1024, FIRST_EVIDENCE_MS = 10000, GOODBYE_MS = 1000 };
+
+/* ---- helpers of all parts ---- */
+
+const struct ee_core *ee_control_core(const struct ee_control *control)
+{
+    return ee_sequencer_core(control->sequencer);
+}
+
+uint64_t ee_control_now_us(struct ee_control *control)
+{
+    return ee_sequencer_time_us(control->sequencer);
+}
+
+int64_t ee_control_now_s(struct ee_control *control)
+{
+    return (int64_t)(ee_control_now_us(control) / 1000000);
+}
+
+enum ee_err ee_control_submit(struct ee_control *control, enum ee_command_kind kind,
+                              struct ee_bytes payload, ee_answer_fn fn, void *context)
+{
+    struct ee_command_request request = {
+        .actor_kind = EE_ACTOR_SYSTEM, .actor = "", .kind = kind, .payload = payload};
+    return ee_sequencer_submit(control->sequencer, &request, fn, context);
+}
+
+static void one_effect(struct ee_control *control, const struct ee_effect *effect)
+{
+    switch (effect->kind) {
+    case EE_EFFECT_START_LEASE:
+        ee_leases_start(control, effect->lease);
+        break;
+    case EE_EFFECT_STOP_LEASE:
+        ee_leases_stop(control, effect->node, effect->lease);
+        break;
+    case EE_EFFECT_LEASE_ENDED:
+    case EE_EFFECT_PERIOD_DUE:
+        ee_scheduler_period_over(control, effect->lease, effect->period);
+        break;
+    case EE_EFFECT_SETTLED:
+        break;
+    }
+    ee_api_lease_changed(control, effect->lease);
+}
+
+static void on_effects(void *context, uint64_t seq, const struct ee_effect *effects, size_t count)
+{
+    struct ee_control *control = context;
+    (void)seq;
+    if (control->scheduler == NULL)
+        return; /* during the start; the scheduler resumes from the state */
+    for (size_t i = 0; i < count; i++)
+        one_effect(control, &effects[i]);
+    ee_scheduler_kick(control);
+}
+
+static void on_fatal(void *context, enum ee_err err, const char *what)
+{
+    struct ee_control *control = context;
+    EE_LOG(EE_LOG_ERROR, "control", "stopping: what was not answered is not done",
+           ee_log_text("what", what), ee_log_err(err));
+    control->fatal = true;
+    control->fatal_err = err;
+    ee_loop_stop(control->loop);
+}
+
+enum ee_err ee_control_claims(struct ee_control *control, uint8_t *out, size_t capacity,
+                              size_t *size_out)
+{
+    struct ee_claims claims = {.role = EE_ROLE_CONTROL,
+                               .ledger_size = ee_sequencer_durable_seq(control->sequencer),
+                               .epoch = ee_core_epoch(ee_control_core(control)),
+                               .vcpus = ee_tdx_device_vcpus(control->device)};
+    struct ee_tlog_hash root;
+    memcpy(claims.network_id, control->trust.network_id, sizeof claims.network_id);
+    memcpy(claims.identity, control->keys.identity, sizeof claims.identity);
+    memcpy(claims.tls_key_hash, control->keys.tls_key_hash, sizeof claims.tls_key_hash);
+    memcpy(claims.checkpoint_key, control->keys.checkpoint_key, sizeof claims.checkpoint_key);
+    EE_TRY(ee_tlog_root(ee_sequencer_tlog(control->sequencer), claims.ledger_size, &root));
+    memcpy(claims.ledger_root, root.bytes, sizeof claims.ledger_root);
+    snprintf(claims.software_version, sizeof claims.software_version, "%s", EE_SOFTWARE_VERSION);
+    return ee_claims_encode(&claims, out, capacity, size_out);
+}
+
+/* ---- start ---- */
+
+static enum ee_err join(const char *folder, const char *name, char out[PATH_SIZE])
+{
+    int length = snprintf(out, PATH_SIZE, "%s/%s", folder, name);
+    return length > 0 && length < PATH_SIZE ? EE_OK : EE_TOO_LARGE;
+}
+
+static enum ee_err load_genesis(struct ee_control *control, const char *path,
+                                uint8_t canonical[EE_GENESIS_SIZE_MAX], size_t *size_out)
+{
+    EE_TRY(ee_file_read(path, EE_GENESIS_FILE_MAX, &control->genesis_file));
+    EE_TRY(ee_genesis_file_read(control->crypto, ee_file_bytes(&control->genesis_file), canonical,
+                                size_out));
+    EE_TRY(ee_trust_init(control->crypto, ee_bytes_of(canonical, *size_out), &control->trust));
+    control->params = ee_params_of(control->trust.genesis.profile);
+    return control->params != NULL ? EE_OK : EE_UNSUPPORTED;
+}
+
+static enum ee_err load_admin(struct ee_control *control, const char *path)
+{
+    struct ee_file_data file;
+    if (path == NULL)
+        return EE_OK;
+    EE_TRY(ee_file_read(path, 128, &file));
+    struct ee_bytes text = ee_file_bytes(&file);
+    if (text.size > 0 && text.data[text.size - 1] == '\n')
+        text.size--;
+    enum ee_err err = ee_hex_decode(text, control->admin_hash, sizeof control->admin_hash);
+    ee_file_data_free(&file);
+    control->has_admin = err == EE_OK;
+    return err;
+}
+
+static enum ee_err open_device(struct ee_control *control, const char *path)
+{
+    if (path == NULL)
+        return EE_UNSUPPORTED;
+    if (control->trust.genesis.kind == EE_NETWORK_PRODUCTION)
+        return EE_SIMULATED_REFUSED;
+    return ee_tdx_device_open(path, "ee-control", control->crypto, &control->device);
+}
+
+static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes genesis,
+                                   struct ee_journal_fault *fault)
+{
+    char path[PATH_SIZE];
+    struct ee_journal_store store;
+    struct ee_journal_options journal = {
+        .crypto = control->crypto,
+        .allocator = control->allocator,
+        .allow_plain = control->trust.genesis.kind == EE_NETWORK_DEVELOPMENT,
+    };
+    struct ee_sequencer_options options = {
+        .allocator = control->allocator,
+        .crypto = control->crypto,
+        .loop = control->loop,
+        .genesis = genesis,
+        .events = {.context = control, .effects = on_effects, .fatal = on_fatal},
+    };
+    memcpy(journal.network_id, control->trust.network_id, sizeof journal.network_id);
+    memcpy(options.checkpoint_seed, control->keys.checkpoint_seed, sizeof options.checkpoint_seed);
+    EE_TRY(join(control->state_folder, "journal.db", path));
+    EE_TRY(ee_journal_sqlite_open(path, EE_JOURNAL_CREATE, &store));
+    EE_TRY(ee_journal_open(&journal, store, &control->journal));
+    options.journal = control->journal;
+    return ee_sequencer_start(&options, &control->sequencer, fault);
+}
+
+static enum ee_err open_stores(struct ee_control *control)
+{
+    char path[PATH_SIZE];
+    EE_TRY(join(control->state_folder, "evidence", path));
+    struct ee_receipt_store_options options = {.crypto = control->crypto, .folder = path};
+    EE_TRY(ee_receipt_store_new(&options, &control->evidence));
+    EE_TRY(join(control->state_folder, "outputs", path));
+    return ee_blobs_new(control->crypto, path, EE_CONTROL_OUTPUT_SIZE_MAX,
+                        EE_CONTROL_OUTPUTS_MAX, &control->outputs);
+}
+
+static enum ee_err quoter_claims(void *context, uint8_t *out, size_t capacity, size_t *size_out)
+{
+    return ee_control_claims(context, out, capacity, size_out);
+}
+
+static struct ee_bytes quoter_collateral(void *context)
+{
+    const struct ee_control *control = context;
+    return ee_file_bytes(&control->collateral_file);
+}
+
+struct first_evidence {
+    struct ee_control *control;
+    bool done;
+    enum ee_err err;
+};
+
+static void on_first_evidence(void *context, enum ee_err err, struct ee_bytes text)
+{
+    struct first_evidence *first = context;
+    uint8_t hash[32];
+    if (err == EE_OK)
+        err = ee_receipt_store_put(first->control->evidence, text, hash);
+    if (err == EE_OK)
+        err = ee_receipt_store_set_signer(first->control->evidence, hash);
+    first->err = err;
+    first->done = true;
+}
+
+/* The evidence that receipts carry: it names the checkpoint key. */
+static enum ee_err make_first_evidence(struct ee_control *control)
+{
+    struct first_evidence first = {.control = control};
+    struct ee_nonce nonce;
+    struct ee_quoter_options options = {.crypto = control->crypto,
+                                        .loop = control->loop,
+                                        .device = control->device,
+                                        .context = control,
+                                        .claims = quoter_claims,
+                                        .collateral = quoter_collateral};
+    EE_TRY(ee_quoter_new(&options, &control->quoter));
+    ee_random_bytes(nonce.bytes, sizeof nonce.bytes);
+    EE_TRY(ee_quoter_ask(control->quoter, &nonce, on_first_evidence, &first));
+    enum ee_err err = ee_loop_run_until(control->loop, &first.done, FIRST_EVIDENCE_MS);
+    ee_quoter_forget(control->quoter, &first);
+    return err == EE_OK ? first.err : err;
+}
+
+static enum ee_err make_tls(struct ee_control *control, const char *path, bool gateway,
+                            struct ee_tls **out)
+{
+    struct ee_file_data chain;
+    EE_TRY(ee_file_read(path, TLS_CHAIN_MAX, &chain));
+    struct ee_tls_server_options options = {.certificate_pem = ee_file_bytes(&chain),
+                                            .key_pem = ee_pem_bytes(&control->keys.tls_key),
+                                            .allow_tls12 = gateway,
+                                            .request_client_certificate = !gateway};
+    enum ee_err err = ee_tls_server_new(&options, out);
+    ee_file_data_free(&chain);
+    return err;
+}
+
+static enum ee_err listen_all(struct ee_control *control, const struct ee_control_options *options)
+{
+    struct ee_tls *tls = NULL;
+    EE_TRY(make_tls(control, options->tls_chain_path, false, &tls));
+    enum ee_err err = ee_api_server_new(control, options->listen, tls, &control->api);
+    ee_tls_free(tls);
+    EE_TRY(err);
+    EE_TRY(make_tls(control, options->tls_chain_path, true, &tls));
+    struct ee_gateway_options gateway = {.address = options->gateway,
+                                         .tls = tls,
+                                         .http_address = options->http,
+                                         .domain = options->domain};
+    err = ee_gateway_new(control, &gateway, &control->gateway);
+    ee_tls_free(tls);
+    return err;
+}
+
+static enum ee_err write_ready(const struct ee_control *control, const char *path)
+{
+    char text[512];
+    if (path == NULL)
+        return EE_OK;
+    int length = snprintf(text, sizeof text,
+                          "{\"api\":\"%s\",\"gateway\":\"%s\",\"http\":\"%s\",\"pid\":%ld}\n",
+                          ee_api_server_address(control->api),
+                          ee_gateway_address(control->gateway),
+                          ee_gateway_http_address(control->gateway), (long)getpid());
+    if (length < 0 || (size_t)length >= sizeof text)
+        return EE_TOO_LARGE;
+    return ee_file_write(path, ee_bytes_of(text, (size_t)length), 0600);
+}
+
+/* ---- signals ---- */
+
+static void stop_when_idle(void *context)
+{
+    struct ee_control *control = context;
+    bool busy = control->call_count > 0 || ee_gateway_busy(control->gateway) > 0;
+    if (busy && ee_loop_now_us(control->loop) < control->drain_until_us)
+        return;
+    ee_session_close_all(control);
+    ee_loop_stop(control->loop);
+}
+
+/* New work is refused, what is in progress may finish, agents hear GOAWAY. */
+static void on_terminate(void *context)
+{
+    struct ee_control *control = context;
+    if (control->stopping)
+        return;
+    EE_LOG(EE_LOG_INFO, "control", "stopping", ee_log_unsigned("calls", control->call_count));
+    control->stopping = true;
+    control->drain_until_us =
+        ee_loop_now_us(control->loop) + (uint64_t)EE_CONTROL_DRAIN_MS * 1000;
+    ee_api_server_drain(control->api);
+    ee_gateway_drain(control->gateway);
+    ee_session_goaway_all(control);
+    ee_timer_start(control->drain, 1, 20);
+}
+
+static void on_hangup(void *context)
+{
+    struct ee_control *control = context;
+    enum ee_err err = ee_control_collateral_load(control);
+    EE_LOG(err == EE_OK ? EE_LOG_INFO : EE_LOG_ERROR, "control", "collateral read again",
+           ee_log_err(err));
+}
+
+static enum ee_err watch_signals(struct ee_control *control)
+{
+    EE_TRY(ee_timer_new(control->loop, stop_when_idle, control, &control->drain));
+    EE_TRY(ee_loop_on_signal(control->loop, SIGTERM, on_terminate, control));
+    EE_TRY(ee_loop_on_signal(control->loop, SIGINT, on_terminate, control));
+    return ee_loop_on_signal(control->loop, SIGHUP, on_hangup, control);
+}
+
+/* ---- the whole ---- */
+
+static enum ee_err load(struct ee_control *control, const struct ee_control_options *options,
+                        uint8_t *canonical, size_t *size_out, const char **step)
+{
+    *step = "the genesis file";
+    EE_TRY(load_genesis(control, options->genesis_path, canonical, size_out));
+    *step = "the keys (run ee-control init first)";
+    EE_TRY(ee_control_keys_load(control->state_folder, control->crypto, &control->keys));
+    *step = "the admin key hash";
+    EE_TRY(load_admin(control, options->admin_key_hash_path));
+    *step = "the collateral file";
+    EE_TRY(ee_control_collateral_load(control));
+    *step = "the TDX device";
+    return open_device(control, options->sim_platform_path);
+}
+
+static enum ee_err start(struct ee_control *control, const struct ee_control_options *options,
+                         const char **step, struct ee_journal_fault *fault)
+{
+    uint8_t canonical[EE_GENESIS_SIZE_MAX];
+    size_t size;
+    char path[PATH_SIZE];
+    EE_TRY(load(control, options, canonical, &size, step));
+    *step = "the state folder";
+    EE_TRY(join(control->state_folder, "lock", path));
+    EE_TRY(ee_file_lock(path, &control->lock));
+    EE_TRY(open_stores(control));
+    EE_TRY(ee_leases_init(control));
+    *step = "the journal";
+    EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), fault));
+    control->started_us = ee_control_now_us(control);
+    EE_TRY(ee_control_trust_sync(control));
+    *step = "evidence of the control plane";
+    EE_TRY(make_first_evidence(control));
+    *step = "the check scheduler";
+    EE_TRY(ee_scheduler_new(control, &control->scheduler));
+    ee_scheduler_resume(control);
+    *step = "the listeners";
+    EE_TRY(listen_all(control, options));
+    EE_TRY(watch_signals(control));
+    *step = "the ready file";
+    return write_ready(control, options->ready_path);
+}
+
+enum ee_err ee_control_start(const struct ee_control_options *options, struct ee_control **out,
+                             char detail_out[EE_CONTROL_DETAIL_SIZE])
+{
+    struct ee_journal_fault fault = {0};
+    const char *step = "the loop";
+    struct ee_control *control = calloc(1, sizeof *control);
+    if (control == NULL)
+        return EE_NO_MEMORY;
+    control->allocator = &ee_allocator_system;
+    control->crypto = &ee_crypto_openssl;
+    control->lock = -1;
+    snprintf(control->state_folder, sizeof control->state_folder, "%s", options->state_folder);
+    snprintf(control->collateral_path, sizeof control->collateral_path, "%s",
+             options->collateral_path != NULL ? options->collateral_path : "");
+    enum ee_err err = ee_loop_new(&control->loop);
+    if (err == EE_OK)
+        err = start(control, options, &step, &fault);
+    if (err != EE_OK) {
+        snprintf(detail_out, EE_CONTROL_DETAIL_SIZE, "%s%s%s", step, fault.what != NULL ? ": " : "",
+                 fault.what != NULL ? fault.what : "");
+        ee_control_free(control);
+        return err;
+    }
+    EE_LOG(EE_LOG_INFO, "control", "ready", ee_log_text("api", ee_api_server_address(control->api)),
+           ee_log_text("gateway", ee_gateway_address(control->gateway)),
+           ee_log_unsigned("seq", ee_core_seq(ee_control_core(control))),
+           ee_log_unsigned("epoch", ee_core_epoch(ee_control_core(control))),
+           ee_log_bool("simulated", ee_tdx_device_simulated(control->device)));
+    *out = control;
+    return EE_OK;
+}
+
+enum ee_err ee_control_run(struct ee_control *control)
+{
+    ee_loop_run(control->loop);
+    return control->fatal ? control->fatal_err : EE_OK;
+}
+
+void ee_control_free(struct ee_control *control)
+{
+    if (control == NULL)
+        return;
+    control->stopping = true;
+    if (control->sequencer != NULL) {
+        ee_session_close_all(control);
+        if (!control->fatal)
+            ee_session_wait_gone(control, GOODBYE_MS);
+        ee_session_abort_all(control);
+    }
+    ee_gateway_free(control->gateway);
+    ee_api_shutdown(control);
+    ee_api_server_free(control->api);
+    ee_scheduler_free(control->scheduler);
+    control->scheduler = NULL;
+    ee_quoter_free(control->quoter);
+    ee_sequencer_free(control->sequencer);
+    ee_journal_close(control->journal);
+    ee_leases_free(control);
+    ee_receipt_store_free(control->evidence);
+    ee_blobs_free(control->outputs);
+    ee_tdx_device_free(control->device);
+    ee_timer_free(control->drain);
+    ee_file_data_free(&control->collateral_file);
+    free(control->collateral_scratch);
+    ee_file_data_free(&control->genesis_file);
+    ee_control_keys_wipe(&control->keys);
+    ee_loop_free(control->loop);
+    ee_file_unlock(control->lock);
+    free(control);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/readiness.h"
+
+#include "base/banned.h"
+
+size_t ee_readiness_reasons(struct ee_control *control,
+                            const char *reasons_out[EE_READINESS_REASONS_MAX])
+{
+    size_t count = 0;
+    if (control->fatal)
+        reasons_out[count++] = "the journal cannot be written";
+    if (control->stopping)
+        reasons_out[count++] = "shutting down";
+    if (control->rolled_back)
+        reasons_out[count++] = "an agent has a checkpoint of ours that this journal lacks";
+    if (ee_sequencer_clock_jumped(control->sequencer))
+        reasons_out[count++] = "the wall clock jumped; settlement waits";
+    return count;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A connected agent: admission, messages, questions with answers, streams to its workloads.
+ * docs/spec/agent-protocol.md. Loop thread only. */
+#ifndef EE_CONTROL_SESSION_H
+#define EE_CONTROL_SESSION_H
+
+#include "control/json.h"
+#include "control/state.h"
+#include "link/http_server.h"
+#include "link/tunnel_link.h"
+
+enum {
+    EE_SESSION_ASKS_MAX = 256,        /* questions without an answer, per agent */
+    EE_SESSION_LEASES_MAX = 1024,     /* leases an agent may report */
+    EE_SESSION_ADMISSION_MS = 10000,  /* from the connection to admitted */
+    EE_SESSION_ASK_MS = 10000,        /* for questions of API clients */
+};
+
+enum ee_session_state {
+    EE_SESSION_AWAITS_HELLO,
+    EE_SESSION_QUOTING,         /* our evidence is being made */
+    EE_SESSION_AWAITS_EVIDENCE, /* ours is sent */
+    EE_SESSION_ADMITTING,       /* verified; NODE_ADMIT is on its way */
+    EE_SESSION_ADMITTED,
+    EE_SESSION_ENDED, /* refused or closed; waits for its last callbacks */
+};
+
+/* The answer to a question, or why none came: EE_TIMEOUT, EE_CLOSED. `message` is borrowed. */
+typedef void (*ee_session_fn)(void *context, enum ee_err err, const json_t *message);
+
+struct ee_session_ask {
+    uint64_t id; /* 0: free */
+    uint64_t deadline_us;
+    const char *type; /* of the answer; a literal */
+    ee_session_fn fn;
+    void *context;
+};
+
+struct ee_session {
+    struct ee_session *next, *previous;
+    struct ee_control *control;
+    struct ee_tunnel_link *link; /* NULL once closed */
+    enum ee_session_state state;
+    struct ee_timer *timer; /* admission, then deadlines of questions */
+    char node[EE_NAME_MAX + 1];
+    uint64_t epoch;
+    uint8_t their_challenge[32], our_challenge[32];
+    uint8_t peer_key_hash[32];
+    uint8_t identity[32]; /* agent's key, from verified claims */
+    struct ee_nonce nonce; /* of our challenge on this connection */
+    bool lost_reported;    /* NODE_LOST was submitted or is not needed */
+    uint8_t evidence_hash[32]; /* of the admission */
+    size_t lease_count; /* reported at admission */
+    uint8_t (*leases)[EE_ID_SIZE];
+    struct ee_session_ask asks[EE_SESSION_ASKS_MAX];
+    uint64_t next_ask;
+};
+
+/* Makes a complete request for the tunnel a session. EE_FULL: too many, or stopping; nothing was
+ * answered then. Other errors: ee_tunnel_link_accept(), which has answered. */
+EE_MUST_USE enum ee_err ee_session_accept(struct ee_control *control,
+                                          struct ee_http_exchange *exchange);
+/* The admitted session of a node; NULL when it is not connected. */
+struct ee_session *ee_session_of_node(struct ee_control *control, const char *node);
+
+/* Sends one message and releases it. Without a connection it is dropped. */
+void ee_session_send(struct ee_session *session, json_t *message);
+/* Sends a message with a fresh id; `fn` is called once with the answer of that `type`, or an error;
+ * never inside this call. The message is released. EE_FULL, EE_CLOSED: `fn` is not called. */
+EE_MUST_USE enum ee_err ee_session_ask(struct ee_session *session, json_t *message,
+                                       const char *type, uint64_t timeout_ms, ee_session_fn fn,
+                                       void *context);
+/* Nobody is called for `context` any more. */
+void ee_session_forget(struct ee_control *control, const void *context);
+
+/* Ends it with a reason for the log; NODE_LOST follows if it was admitted. */
+void ee_session_close(struct ee_session *session, enum ee_err err, const char *why);
+/* Tells all agents that no new streams come; those open go on. */
+void ee_session_goaway_all(struct ee_control *control);
+/* Turns the loop until no session is left. */
+void ee_session_wait_gone(struct ee_control *control, uint64_t timeout_ms);
+/* Ends connections that did not end in order. */
+void ee_session_abort_all(struct ee_control *control);
+/* Says goodbye to all; they are not reported lost (our own outage is nobody's fault). */
+void ee_session_close_all(struct ee_control *control);
+
+/* For session.c and admission.c. */
+void ee_session_on_hello(struct ee_session *session, const json_t *message);
+void ee_session_on_evidence(struct ee_session *session, const json_t *message);
+void ee_session_refuse(struct ee_session *session, enum ee_err err, const char *detail);
+EE_MUST_USE enum ee_err ee_session_watch_asks(struct ee_session *session);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to src/control: the one struct that owns everything in the process, and the few helpers
+ * all its parts use. Loop thread only. */
+#ifndef EE_CONTROL_STATE_H
+#define EE_CONTROL_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attest/collateral.h"
+#include "base/alloc.h"
+#include "base/crypto.h"
+#include "control/blobs.h"
+#include "control/keys.h"
+#include "control/quoter.h"
+#include "control/receipt_store.h"
+#include "control/sequencer.h"
+#include "core/core.h"
+#include "core/trust.h"
+#include "io/file.h"
+#include "io/listener.h"
+#include "io/loop.h"
+#include "io/tls.h"
+#include "link/tdx_device.h"
+
+struct ee_api_call;
+struct ee_session;
+struct ee_scheduler;
+struct ee_leases;
+struct ee_gateway;
+struct ee_api_server;
+
+enum {
+    EE_CONTROL_SESSIONS_MAX = 1024,     /* agents, with those that are being admitted */
+    EE_CONTROL_CALLS_MAX = 1024,        /* API requests in progress */
+    EE_CONTROL_OUTPUTS_MAX = 1000000,   /* sealed outputs kept */
+    EE_CONTROL_OUTPUT_SIZE_MAX = 4 * 1024 * 1024 + 65536, /* one sealed output, from base64 */
+};
+
+struct ee_control {
+    const struct ee_allocator *allocator;
+    const struct ee_crypto *crypto;
+    struct ee_loop *loop;
+    struct ee_control_keys keys;
+    struct ee_file_data genesis_file;
+    struct ee_trust trust; /* genesis and the logged changes of its allow-list */
+    const struct ee_params *params;
+    char state_folder[1024];
+    char collateral_path[1024]; /* empty: none */
+    struct ee_file_data collateral_file;
+    uint8_t *collateral_scratch; /* what `collateral` borrows; NULL: there is none */
+    struct ee_collateral collateral;
+    bool has_admin;
+    uint8_t admin_hash[32];
+
+    struct ee_tdx_device *device;
+    struct ee_journal *journal;
+    struct ee_sequencer *sequencer;
+    struct ee_receipt_store *evidence;
+    struct ee_blobs *outputs;
+    struct ee_quoter *quoter;
+    struct ee_api_server *api;
+    struct ee_scheduler *scheduler;
+    struct ee_gateway *gateway;
+
+    struct ee_session *sessions; /* list */
+    size_t session_count;
+    struct ee_api_call *calls; /* list */
+    size_t call_count;
+
+    uint8_t payload[EE_COMMAND_PAYLOAD_MAX]; /* of the command being made */
+    uint64_t started_us; /* in the time of commands */
+    struct ee_leases *leases;
+    bool rolled_back; /* an agent holds a checkpoint of ours beyond this journal */
+    int lock; /* of the state folder */
+    struct ee_timer *drain;
+    uint64_t drain_until_us;
+    bool stopping;
+    bool fatal;
+    enum ee_err fatal_err;
+    uint64_t admissions, refusals; /* of agents, since the start */
+};
+
+/* The core behind the sequencer; see there about what is durable. */
+const struct ee_core *ee_control_core(const struct ee_control *control);
+uint64_t ee_control_now_us(struct ee_control *control); /* in the time of commands */
+int64_t ee_control_now_s(struct ee_control *control);
+
+/* A command of the control plane itself. As ee_sequencer_submit(). */
+EE_MUST_USE enum ee_err ee_control_submit(struct ee_control *control, enum ee_command_kind kind,
+                                          struct ee_bytes payload, ee_answer_fn fn, void *context);
+
+/* The claims of the control plane at this moment; errors of ee_claims_encode(). */
+EE_MUST_USE enum ee_err ee_control_claims(struct ee_control *control, uint8_t *out,
+                                          size_t capacity, size_t *size_out);
+
+#endif

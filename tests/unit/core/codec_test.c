@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every payload and result: what it encodes to decodes to it, and nothing else decodes. */
+#include "unit/core/network.h"
+
+#include "tap.h"
+
+enum { SAMPLE_MAX = 8192 };
+
+struct format {
+    const char *name;
+    enum ee_err (*again)(struct ee_bytes bytes, struct ee_writer *out); /* decode, encode */
+    struct ee_bytes sample;
+};
+
+#define EE_ROW(name)                                                                               \
+    static enum ee_err again_##name(struct ee_bytes bytes, struct ee_writer *out)                  \
+    {                                                                                              \
+        static struct ee_##name value;                                                             \
+        EE_TRY(ee_##name##_decode(bytes, &value));                                                 \
+        return ee_##name##_encode(&value, out);                                                    \
+    }
+EE_PAYLOADS(EE_ROW)
+EE_RESULTS(EE_ROW)
+#undef EE_ROW
+
+static enum ee_err again_command(struct ee_bytes bytes, struct ee_writer *out)
+{
+    struct ee_command value;
+    EE_TRY(ee_command_decode(bytes, &value));
+    return ee_command_encode(&value, out);
+}
+
+static enum ee_err again_result(struct ee_bytes bytes, struct ee_writer *out)
+{
+    static struct ee_result value;
+    EE_TRY(ee_result_decode(bytes, &value));
+    return ee_result_encode(&value, out);
+}
+
+static enum ee_err again_deployment(struct ee_bytes bytes, struct ee_writer *out)
+{
+    struct ee_deployment value;
+    EE_TRY(ee_deployment_decode(bytes, &value));
+    return ee_deployment_encode(&value, out);
+}
+
+static enum ee_err again_genesis(struct ee_bytes bytes, struct ee_writer *out)
+{
+    struct ee_genesis value;
+    EE_TRY(ee_genesis_decode(bytes, &value));
+    return ee_genesis_encode(&value, out);
+}
+
+/* ---- one good document of each ---- */
+
+static const struct ee_boot boot = {.epoch = 3, .state_hash = {1, 2}, .anchored = 1};
+static const struct ee_key_create key_create = {
+    .key_hash = {1}, .scopes = EE_SCOPE_RUN, .expires_s = 99, .label = "laptop"};
+static const struct ee_account_create account_create = {
+    .name = "op-a",
+    .kind = EE_ACCOUNT_OPERATOR,
+    .public_key = {1},
+    .first_key = {.key_hash = {2}, .scopes = EE_SCOPE_ALL, .expires_s = 9}};
+static const struct ee_key_revoke key_revoke = {.key_hash = {4}};
+static const struct ee_mint mint = {
+    .account = "alice", .amount = {5}, .reference = "order 7", .signature = {9}};
+static const struct ee_transfer_credits transfer_credits = {
+    .to = "bob", .amount = {INT64_MAX}, .memo = "for lunch"};
+static const struct ee_node_enrol node_enrol = {.node = "cheap",
+                                                .platform_id = {1},
+                                                .agent_key = {2},
+                                                .vcpus = 4,
+                                                .price_nanos = 10000000,
+                                                .region = "eu",
+                                                .signature = {3}};
+static const struct ee_node_price node_price = {.node = "cheap", .price_nanos = 0};
+static const struct ee_node_admit node_admit = {
+    .node = "cheap", .agent_key = {1}, .vcpus = 4, .epoch = 2, .simulated = 1};
+static const struct ee_node_lost node_lost = {.node = "cheap", .epoch = 2};
+static struct ee_lease_reserve lease_reserve = {
+    .workload = EE_WORKLOAD_APP, .name = "web", .vcpus = 1, .max_price_nanos = 5, .node = "dear"};
+static const struct ee_lease_start lease_start = {.lease = {1}, .sealed_hash = {2}};
+static const struct ee_lease_running lease_running = {.lease = {1}};
+static const struct ee_lease_end lease_end = {
+    .lease = {1}, .reason = EE_END_EXITED, .exit_code = -9, .output_hash = {5}};
+static const struct ee_lease_stop lease_stop = {.name = "web"};
+static const struct ee_slot_missed slot_missed = {
+    .lease = {1}, .period = 7, .kind = EE_CHECK_ATTESTATION, .slot = 3, .why = EE_TIMEOUT};
+static const struct ee_checks checks = {.lease = {1},
+                                        .period = 2,
+                                        .health_count = 3,
+                                        .health = {1, 0, 2},
+                                        .attestation_count = 1,
+                                        .attestation = {1},
+                                        .evidence_root = {8}};
+static const struct ee_allow_change allow_change = {
+    .add = 1, .role = EE_ROLE_AGENT, .measurement = {1}, .label = "agent 0.2", .number = 1};
+static const struct ee_reserve_result reserve_result = {
+    .lease = {1},
+    .node = "cheap",
+    .price_nanos = 3,
+    .lock = {28},
+    .row_count = 2,
+    .rows = {{.node = "cheap", .price_nanos = 3, .free_vcpus = 2, .reason = EE_PLACE_CHOSEN},
+             {.node = "dear", .price_nanos = 9, .free_vcpus = 2, .reason = EE_PLACE_DEARER}}};
+static const struct ee_settle_result settle_result = {.launcher = "alice",
+                                                      .operator_name = "op-a",
+                                                      .node = "cheap",
+                                                      .app = "web",
+                                                      .starts_us = 1,
+                                                      .ends_us = 2,
+                                                      .verdict = EE_VERDICT_PASS,
+                                                      .locked = {28},
+                                                      .paid = {9},
+                                                      .refunded = {19}};
+static const struct ee_balance_result balance_result = {
+    .account = "alice", .available = {4}, .locked = {2}};
+
+static struct format formats[32];
+static size_t format_count;
+static uint8_t samples[32][SAMPLE_MAX];
+
+static void sample(const char *name, enum ee_err (*again)(struct ee_bytes, struct ee_writer *),
+                   enum ee_err encoded, const struct ee_writer *w)
+{
+    if (encoded != EE_OK)
+        printf("# sample of %s: %s\n", name, ee_err_name(encoded));
+    CHECK(encoded == EE_OK);
+    formats[format_count++] = (struct format){name, again, ee_writer_done(w)};
+}
+
+static void make_samples(void)
+{
+    static struct ee_result result = {.err = EE_MINT_CAP, .body_size = 2, .body = {1, 2}};
+    struct ee_genesis genesis;
+    struct ee_writer w;
+    format_count = 0;
+    lease_reserve.deployment = network_deployment(EE_WORKLOAD_APP, true);
+#define EE_ROW(type)                                                                               \
+    ee_writer_init(&w, samples[format_count], SAMPLE_MAX);                                         \
+    sample(#type, again_##type, ee_##type##_encode(&type, &w), &w);
+    EE_PAYLOADS(EE_ROW)
+    EE_RESULTS(EE_ROW)
+#undef EE_ROW
+    const struct ee_command command = {.core_version = 1,
+                                       .seq = 2,
+                                       .time_us = 3,
+                                       .random = {4},
+                                       .actor_kind = EE_ACTOR_ACCOUNT,
+                                       .actor = "alice",
+                                       .id = {5},
+                                       .kind = EE_COMMAND_MINT,
+                                       .payload = formats[4].sample};
+    ee_writer_init(&w, samples[format_count], SAMPLE_MAX);
+    sample("command", again_command, ee_command_encode(&command, &w), &w);
+    ee_writer_init(&w, samples[format_count], SAMPLE_MAX);
+    sample("result", again_result, ee_result_encode(&result, &w), &w);
+    network_genesis(EE_PROFILE_PRODUCTION, &genesis);
+    ee_writer_init(&w, samples[format_count], SAMPLE_MAX);
+    sample("genesis", again_genesis, ee_genesis_encode(&genesis, &w), &w);
+    ee_writer_init(&w, samples[format_count], SAMPLE_MAX);
+    ee_writer_bytes(&w, lease_reserve.deployment.data, lease_reserve.deployment.size);
+    sample("deployment", again_deployment, EE_OK, &w);
+}
+
+static bool identical(const struct format *f, struct ee_bytes bytes)
+{
+    static uint8_t buffer[SAMPLE_MAX];
+    struct ee_writer w;
+    ee_writer_init(&w, buffer, sizeof(buffer));
+    return f->again(bytes, &w) == EE_OK && ee_bytes_equal(bytes, ee_writer_done(&w));
+}
+
+static void every_format_survives_both_directions(void)
+{
+    make_samples();
+    for (size_t i = 0; i < format_count; i++)
+        CHECK(identical(&formats[i], formats[i].sample));
+}
+
+static void every_prefix_and_a_trailing_byte_is_refused(void)
+{
+    static uint8_t longer[SAMPLE_MAX], buffer[SAMPLE_MAX];
+    make_samples();
+    for (size_t i = 0; i < format_count; i++) {
+        struct ee_bytes good = formats[i].sample;
+        struct ee_writer w;
+        memcpy(longer, good.data, good.size);
+        longer[good.size] = 0;
+        for (size_t size = 0; size <= good.size + 1; size++) {
+            ee_writer_init(&w, buffer, sizeof(buffer));
+            enum ee_err err = formats[i].again(ee_bytes_of(longer, size), &w);
+            bool right = size == good.size  ? err == EE_OK
+                         : size > good.size ? err == EE_TRAILING || err == EE_TOO_LARGE
+                                            : err != EE_OK;
+            if (!right)
+                printf("# %s, %zu of %zu bytes: %s\n", formats[i].name, size, good.size,
+                       ee_err_name(err));
+            CHECK(right);
+        }
+    }
+}
+
+static void every_flipped_bit_is_refused_or_another_canonical_value(void)
+{
+    static uint8_t flipped[SAMPLE_MAX], buffer[SAMPLE_MAX];
+    make_samples();
+    for (size_t i = 0; i < format_count; i++) {
+        struct ee_bytes good = formats[i].sample;
+        for (size_t bit = 0; bit < good.size * 8; bit++) {
+            struct ee_writer w;
+            memcpy(flipped, good.data, good.size);
+            flipped[bit / 8] = (uint8_t)(flipped[bit / 8] ^ 1u << bit % 8);
+            struct ee_bytes bytes = ee_bytes_of(flipped, good.size);
+            ee_writer_init(&w, buffer, sizeof(buffer));
+            bool right = formats[i].again(bytes, &w) != EE_OK || identical(&formats[i], bytes);
+            if (!right)
+                printf("# %s, bit %zu\n", formats[i].name, bit);
+            CHECK(right);
+        }
+    }
+}
+
+/* ---- rules of single fields, on both ways ---- */
+
+#define REFUSED(type, error, ...)                                                                  \
+    do {                                                                                           \
+        uint8_t buffer[SAMPLE_MAX];                                                                \
+        struct ee_writer w;                                                                        \
+        struct ee_##type bad = type;                                                               \
+        __VA_ARGS__;                                                                               \
+        ee_writer_init(&w, buffer, sizeof(buffer));                                                \
+        CHECK(ee_##type##_encode(&bad, &w) == (error));                                            \
+        CHECK(w.size == 0);                                                                        \
+    } while (0)
+
+static void fields_outside_their_rules(void)
+{
+    make_samples();
+    REFUSED(mint, EE_RANGE, bad.amount.micros = 0);
+    REFUSED(mint, EE_RANGE, bad.amount.micros = -1);
+    REFUSED(mint, EE_NAME, bad.account[0] = 'A');
+    REFUSED(mint, EE_RANGE, bad.reference[0] = '\0');
+    REFUSED(transfer_credits, EE_SYNTAX, bad.memo[0] = '\n');
+    REFUSED(transfer_credits, EE_TOO_LARGE, memset(bad.memo, 'x', sizeof(bad.memo)));
+    REFUSED(transfer_credits, EE_RANGE, bad.amount.micros = 0);
+    REFUSED(account_create, EE_RANGE, bad.kind = EE_ACCOUNT_USER); /* with an operator's key */
+    REFUSED(account_create, EE_RANGE, memset(bad.public_key, 0, 32));
+    REFUSED(account_create, EE_RANGE, bad.first_key.scopes = 0);
+    REFUSED(key_create, EE_RANGE, bad.scopes = EE_SCOPE_ALL + 1);
+    REFUSED(node_enrol, EE_RANGE, bad.vcpus = 0);
+    REFUSED(node_enrol, EE_RANGE, bad.price_nanos = -1);
+    REFUSED(node_enrol, EE_NAME, bad.region[0] = '-');
+    REFUSED(node_price, EE_NAME, bad.node[0] = '\0');
+    REFUSED(lease_reserve, EE_RANGE, bad.vcpus = 0);
+    REFUSED(lease_reserve, EE_RANGE, bad.workload = EE_WORKLOAD_JOB); /* with a port */
+    REFUSED(lease_reserve, EE_TRUNCATED, bad.deployment.size--);
+    REFUSED(lease_end, EE_RANGE, bad.reason = EE_END_NODE_LOST);
+    REFUSED(lease_end, EE_RANGE, bad.reason = EE_END_START_FAILED); /* with an exit code */
+    REFUSED(slot_missed, EE_RANGE, bad.slot = EE_CHECK_SLOTS_MAX);
+    REFUSED(slot_missed, EE_RANGE, bad.why = (enum ee_err)9999);
+    REFUSED(checks, EE_RANGE, bad.health_count = EE_CHECK_SLOTS_MAX + 1);
+    REFUSED(checks, EE_RANGE, bad.health[1] = 3);
+    REFUSED(allow_change, EE_RANGE, bad.role = 0);
+    REFUSED(settle_result, EE_RANGE, bad.paid.micros++);
+    REFUSED(boot, EE_RANGE, bad.anchored = 2);
+}
+
+static void command_with_another_kind_of_actor_or_unknown_kind(void)
+{
+    uint8_t buffer[256];
+    struct ee_writer w;
+    const struct ee_command good = {
+        .core_version = 1, .actor_kind = EE_ACTOR_SYSTEM, .kind = EE_COMMAND_TICK};
+    struct ee_command bad = good;
+    ee_writer_init(&w, buffer, sizeof(buffer));
+    CHECK(ee_command_encode(&good, &w) == EE_OK);
+    bad.actor_kind = EE_ACTOR_ACCOUNT; /* without a name */
+    CHECK(ee_command_encode(&bad, &w) == EE_NAME);
+    bad = good;
+    bad.actor[0] = 'a'; /* the system has none */
+    CHECK(ee_command_encode(&bad, &w) == EE_NAME);
+    bad = good;
+    bad.kind = (enum ee_command_kind)4;
+    CHECK(ee_command_encode(&bad, &w) == EE_UNSUPPORTED);
+    bad = good;
+    bad.payload = ee_bytes_of(buffer, EE_COMMAND_PAYLOAD_MAX + 1);
+    CHECK(ee_command_encode(&bad, &w) == EE_TOO_LARGE);
+}
+
+static void payload_of_one_kind_is_none_of_another(void)
+{
+    make_samples();
+    for (size_t i = 0; i < format_count; i++)
+        for (size_t j = 0; j < format_count; j++)
+            CHECK(i == j || !identical(&formats[i], formats[j].sample));
+}
+
+static void command_id_depends_on_account_and_key(void)
+{
+    uint8_t one[EE_ID_SIZE], two[EE_ID_SIZE];
+    ee_command_id(&ee_crypto_openssl, "ab", ee_bytes_str("c"), one);
+    ee_command_id(&ee_crypto_openssl, "a", ee_bytes_str("bc"), two);
+    CHECK(memcmp(one, two, EE_ID_SIZE) != 0);
+    ee_command_id(&ee_crypto_openssl, "ab", ee_bytes_str("c"), two);
+    CHECK(memcmp(one, two, EE_ID_SIZE) == 0);
+}
+
+static void every_kind_and_reason_has_a_name(void)
+{
+    CHECK(strcmp(ee_command_kind_name(EE_COMMAND_ALLOW), "allow") == 0);
+    CHECK(strcmp(ee_command_kind_name((enum ee_command_kind)4), "unknown") == 0);
+    for (int reason = EE_PLACE_CHOSEN; reason <= EE_PLACE_TIE; reason++) {
+        CHECK(strcmp(ee_placement_reason_name((enum ee_placement_reason)reason), "unknown") != 0);
+        CHECK(ee_placement_reason_text((enum ee_placement_reason)reason)[0] != '\0');
+    }
+    CHECK(strcmp(ee_placement_reason_name((enum ee_placement_reason)99), "unknown") == 0);
+}
+
+TESTS(TEST(every_format_survives_both_directions),
+      TEST(every_prefix_and_a_trailing_byte_is_refused),
+      TEST(every_flipped_bit_is_refused_or_another_canonical_value),
+      TEST(fields_outside_their_rules), TEST(command_with_another_kind_of_actor_or_unknown_kind),
+      TEST(payload_of_one_kind_is_none_of_another), TEST(command_id_depends_on_account_and_key),
+      TEST(every_kind_and_reason_has_a_name))
