@@ -481,3 +481,12 @@ def run_suite(name, tests, options=(), start=True):
 
 def sha256_hex(data):
     return hashlib.sha256(data).hexdigest()
+
+
+def app_command(network, port):
+    """The command of tests/e2e/app.py, copied to where a workload's user can read it."""
+    target = network.folder / "app.py"
+    if not target.exists():
+        shutil.copy(pathlib.Path(__file__).with_name("app.py"), target)
+        target.chmod(0o644)
+    return [sys.executable, "-B", str(target), str(port)]
