@@ -59,7 +59,7 @@ static enum ee_err accounts_make(struct ee_dev *dev)
 static enum ee_err node_enrol(struct ee_dev *dev, size_t index)
 {
     const struct ee_dev_node *node = &ee_dev_nodes[index];
-    char marker[PATH_MAX], file[96], state[PATH_MAX], folder[64], platform[PATH_MAX], vcpus[16];
+    char marker[PATH_MAX], file[96], state[PATH_MAX], folder[64], platform[PATH_MAX], vcpus[24];
     (void)snprintf(file, sizeof(file), "agents/%s.json", node->name);
     ee_dev_path(dev, file, marker);
     if (ee_file_exists(marker))
