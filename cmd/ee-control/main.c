@@ -53,11 +53,10 @@ static int print_init(const struct ee_control_keys *keys, const struct ee_x509_s
     enum ee_err err = ee_x509_request(ee_pem_bytes(&keys->tls_key), subject, &request);
     if (err != EE_OK)
         return ee_control_failed(err, "the certificate request");
-    json_t *answer =
-        json_pack("{s:s, s:s, s:s, s:s}", "csr", request.text, "tls_key_hash",
-                  ee_hex_encode(keys->tls_key_hash, 32, tls), "checkpoint_key",
-                  ee_hex_encode(keys->checkpoint_key, 32, checkpoint), "identity",
-                  ee_hex_encode(keys->identity, 32, identity));
+    json_t *answer = json_pack("{s:s, s:s, s:s, s:s}", "csr", request.text, "tls_key_hash",
+                               ee_hex_encode(keys->tls_key_hash, 32, tls), "checkpoint_key",
+                               ee_hex_encode(keys->checkpoint_key, 32, checkpoint), "identity",
+                               ee_hex_encode(keys->identity, 32, identity));
     bool ok = answer != NULL && json_dumpf(answer, stdout, JSON_COMPACT) == 0 && puts("") >= 0;
     json_decref(answer);
     return ok ? 0 : ee_control_failed(EE_IO, "standard output");
@@ -107,11 +106,16 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                                             {"sim-platform", required_argument, NULL, 0},
                                             {"ready-file", required_argument, NULL, 0},
                                             {NULL, 0, NULL, 0}};
-    const char **fields[] = {&out->state_folder,      &out->genesis_path,
-                             &out->listen,            &out->gateway,
-                             &out->http,              &out->domain,
-                             &out->tls_chain_path,    &out->admin_key_hash_path,
-                             &out->collateral_path,   &out->sim_platform_path,
+    const char **fields[] = {&out->state_folder,
+                             &out->genesis_path,
+                             &out->listen,
+                             &out->gateway,
+                             &out->http,
+                             &out->domain,
+                             &out->tls_chain_path,
+                             &out->admin_key_hash_path,
+                             &out->collateral_path,
+                             &out->sim_platform_path,
                              &out->ready_path};
     int index = 0;
     int option;

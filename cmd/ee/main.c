@@ -1,66 +1,253 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ee VERB [SUBVERB] ...: finds the command and runs it. */
-#include <stddef.h>
+/* ee [--profile NAME|FILE] [--json] VERB ...: finds the verb, runs it, tells of its problem. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
 
-#include "base/err.h"
+#include "client/json.h"
+
 #include "base/banned.h"
 
-static const struct command {
-    const char *verb;
-    const char *subverb; /* NULL: none */
-    int (*run)(int argc, char **argv);
-    const char *help;
-} commands[] = {
-    {"verify", "quote", ee_cmd_verify_quote, "check a TDX quote offline and explain it"},
+#define LAUNCH_OPTIONS                                                                             \
+    "[-e K=V] [--secret K=@FILE|K=-] [--vcpus N] [--max-price P]\n"                                \
+    "       [--memory MIB] [--node NODE] [--timeout S] [--allow-plain]"
+
+static const struct ee_verb verbs[] = {
+    {"whoami", ee_cmd_whoami, NULL, "whoami", "account, kind, network, what was attested"},
+    {"balance", ee_cmd_balance, NULL, "balance", "available, locked, held, runway"},
+    {"mint", ee_cmd_mint, NULL, "mint --to ACCOUNT --amount '$20' --ref REF",
+     "credits for an account, signed with the profile's issuer key"},
+    {"transfer", ee_cmd_transfer, NULL, "transfer ACCOUNT '$2' [--memo TEXT]",
+     "credits to another account"},
+    {"nodes", ee_cmd_nodes, NULL, "nodes", "nodes with price and state"},
+    {"run", ee_cmd_run, NULL, "run [--name NAME] " LAUNCH_OPTIONS " [--detach] -- CMD...",
+     "a private job; exits with its code (125: lost after its start)"},
+    {"deploy", ee_cmd_deploy, NULL,
+     "deploy NAME --port PORT " LAUNCH_OPTIONS " [--no-wait] -- CMD...",
+     "an app behind the gateway"},
+    {"expose", ee_cmd_expose, NULL,
+     "expose NAME 127.0.0.1:PORT [--vcpus N] [--max-price P] [--node NODE] [--timeout S]",
+     "an existing loopback service of an agent's machine; backend not measured"},
+    {"stop", ee_cmd_stop, NULL, "stop NAME", "stop an app or job"},
+    {"ps", ee_cmd_ps, NULL, "ps [--all]", "live apps and jobs; --all: every lease"},
+    {"logs", ee_cmd_logs, NULL, "logs NAME|LEASE", "output so far, opened with the key kept here"},
+    {"connect", ee_cmd_connect, NULL, "connect NAME [-p PORT]",
+     "local proxy to an app, on a connection whose key was attested"},
+    {"periods", ee_cmd_periods, NULL, "periods [--lease ID]", "locks, verdicts, amounts"},
+    {"receipts", ee_cmd_receipts, NULL, "receipts", "what can be proved, by sequence number"},
+    {"receipt", ee_cmd_receipt, NULL, "receipt SEQ [-o FILE]", "one receipt as a file"},
+    {"explain", ee_cmd_explain, NULL, "explain NAME|LEASE|SEQ",
+     "why it was placed, moved, ended, paid or refunded"},
+    {"evidence fetch", ee_cmd_evidence_fetch, NULL, "evidence fetch [control|LEASE|NAME] [-o FILE]",
+     "a verified evidence document as a file"},
+    {"keys create", ee_cmd_keys_create, NULL,
+     "keys create --label TEXT [--scopes read,run] [--expires-days N] -o FILE",
+     "another API key of this account, written to FILE"},
+    {"keys ls", ee_cmd_keys_ls, NULL, "keys ls", "API keys of this account"},
+    {"keys revoke", ee_cmd_keys_revoke, NULL, "keys revoke HASH", "end an API key"},
+    {"account create", ee_cmd_account_create, NULL,
+     "account create NAME --kind user|operator [--out DIR] [--expires-days N]",
+     "an account (admin profile), with its profile and keys in DIR"},
+    {"node enrol", ee_cmd_node_enrol, NULL,
+     "node enrol --node NAME --agent FILE --price P --vcpus N [--region NAME]",
+     "a node (operator profile); FILE is the output of ee-agent init"},
+    {"measure", ee_cmd_measure, NULL, "measure --program NAME --version TEXT",
+     "measurement digest of a simulated program"},
+    {"allow add", ee_cmd_allow_add, NULL,
+     "allow add --role control|agent --measurement HEX --label TEXT [--number N]",
+     "allow a measurement (founding profile)"},
+    {"allow retire", ee_cmd_allow_retire, NULL,
+     "allow retire --role control|agent --measurement HEX --label TEXT [--number N]",
+     "retire a measurement (founding profile)"},
+    {"verify quote", NULL, ee_cmd_verify_quote, "verify quote QUOTE --collateral FILE",
+     "check a TDX quote offline and explain it; has its own --help"},
+    {"verify evidence", ee_cmd_verify_evidence, NULL,
+     "verify evidence FILE [--genesis FILE] [--time UNIX]",
+     "check an evidence document offline: now, or when its collateral was valid"},
+    {"verify receipt", ee_cmd_verify_receipt, NULL,
+     "verify receipt FILE [--genesis FILE] [--time UNIX]",
+     "check a receipt offline, to the settlement and its checks"},
+    {"network", ee_cmd_network, NULL, "network", "genesis, parameters, highest checkpoint"},
 };
 
-static void print_help(FILE *out)
+static void help_all(FILE *out)
 {
-    (void)fprintf(out, "usage: ee VERB [SUBVERB] [OPTIONS] [ARGUMENTS]\n\n");
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        (void)fprintf(out, "  %-8s %-10s %s\n", commands[i].verb,
-                      commands[i].subverb ? commands[i].subverb : "", commands[i].help);
-    (void)fprintf(out, "  %-8s %-10s %s\n\nEach has --help.\n", "version", "",
-                  "print the version of this program");
+    (void)fprintf(out, "usage: ee [--profile NAME|FILE] [--json] [-v] VERB ...\n\n");
+    for (size_t i = 0; i < EE_CLI_COUNT(verbs); i++)
+        (void)fprintf(out, "  %-16s %s\n", verbs[i].words, verbs[i].help);
+    (void)fprintf(out, "  %-16s %s\n  %-16s %s\n\nee help VERB tells more; exit codes: 0 done, 2 "
+                       "usage, 3 not found, 4 not allowed, 5 refused, 7 not\nverified, 8 credits, "
+                       "9 timed out, 10 no node, 75 try again, 1 other.\n",
+                  "version", "version of this program", "help [VERB]", "this text");
 }
 
-/* The command argv names; NULL when none. */
-static const struct command *find(int argc, char **argv)
+static void help_verb(FILE *out, const struct ee_verb *verb)
 {
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        const struct command *c = &commands[i];
-        if (strcmp(c->verb, argv[1]) == 0 &&
-            (!c->subverb || (argc > 2 && strcmp(c->subverb, argv[2]) == 0)))
-            return c;
-    }
+    (void)fprintf(out, "usage: ee %s\n\n%s\n", verb->usage, verb->help);
+}
+
+/* How many of argv's words name this verb; 0: another one. */
+static int words_match(const struct ee_verb *verb, int argc, char **argv)
+{
+    const char *space = strchr(verb->words, ' ');
+    size_t size = space ? (size_t)(space - verb->words) : strlen(verb->words);
+    if (argc < 1 || strlen(argv[0]) != size || memcmp(argv[0], verb->words, size) != 0)
+        return 0;
+    if (!space)
+        return 1;
+    return argc > 1 && strcmp(argv[1], space + 1) == 0 ? 2 : 0;
+}
+
+static const struct ee_verb *verb_find(int argc, char **argv, int *words_out)
+{
+    for (size_t i = 0; i < EE_CLI_COUNT(verbs); i++)
+        if ((*words_out = words_match(&verbs[i], argc, argv)) != 0)
+            return &verbs[i];
     return NULL;
+}
+
+static void verb_unknown(struct ee_cli *cli, int argc, char **argv)
+{
+    char group[64];
+    bool known = false;
+    int size = snprintf(group, sizeof(group), "%s ", argv[0]);
+    (void)ee_client_fail(&cli->problem, EE_USAGE, "there is no verb '%s%s%s'", argv[0],
+                         argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+    for (size_t i = 0; size > 0 && i < EE_CLI_COUNT(verbs); i++) {
+        if (strncmp(verbs[i].words, group, (size_t)size) != 0)
+            continue;
+        ee_client_suggest(&cli->problem, "ee %s", verbs[i].usage);
+        known = true;
+    }
+    if (!known)
+        ee_client_suggest(&cli->problem, "ee help lists the verbs");
+}
+
+/* Tells of the problem and gives its exit code. */
+static int problem_end(struct ee_cli *cli)
+{
+    if (cli->json)
+        ee_cli_json(ee_client_problem_json(&cli->problem));
+    else
+        ee_client_problem_print(&cli->problem, stderr);
+    if (cli->problem.err == EE_USAGE && cli->verb && !cli->json)
+        (void)fprintf(stderr, "usage: ee %s\n", cli->verb->usage);
+    return ee_client_problem_exit_code(&cli->problem);
+}
+
+/* Verbs that parse for themselves get the common `--json` too. */
+static int raw_run(struct ee_cli *cli, int argc, char **argv)
+{
+    static char json_option[] = "--json";
+    char **words = calloc((size_t)argc + 2, sizeof(*words));
+    if (!words)
+        return ee_err_exit_code(EE_NO_MEMORY);
+    for (int i = 0; i < argc; i++)
+        words[i] = argv[i];
+    if (cli->json)
+        words[argc++] = json_option;
+    int code = cli->verb->raw(argc, words);
+    free(words);
+    return code;
+}
+
+static int verb_run(struct ee_cli *cli, int argc, char **argv, int words)
+{
+    if (cli->verb->raw)
+        return raw_run(cli, argc - words + 1, argv + words - 1);
+    for (int i = words; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            help_verb(stdout, cli->verb);
+            return 0;
+        }
+    }
+    enum ee_err err = cli->verb->run(cli, argc - words, argv + words);
+    int code = err == EE_OK ? cli->exit_code : problem_end(cli);
+    if (fflush(stdout) != 0 && code == 0)
+        code = ee_err_exit_code(EE_IO);
+    return code;
+}
+
+static int help_run(struct ee_cli *cli, int argc, char **argv)
+{
+    int words;
+    cli->verb = argc > 0 ? verb_find(argc, argv, &words) : NULL;
+    if (argc == 0) {
+        help_all(stdout);
+        return 0;
+    }
+    if (cli->verb) {
+        help_verb(stdout, cli->verb);
+        return 0;
+    }
+    verb_unknown(cli, argc, argv);
+    return problem_end(cli);
+}
+
+static int version_run(const struct ee_cli *cli)
+{
+    if (cli->json)
+        ee_cli_json(json_pack("{s:s, s:s}", "program", "ee", "version", EE_SOFTWARE_VERSION));
+    else
+        (void)printf("ee %s\n", EE_SOFTWARE_VERSION);
+    return 0;
+}
+
+/* Options before the verb; gives how many words they took, -1 when one is wrong. */
+static int leading_options(struct ee_cli *cli, int argc, char **argv)
+{
+    int at = 1;
+    for (; at < argc && argv[at][0] == '-'; at++) {
+        const char *word = argv[at];
+        if (strcmp(word, "--json") == 0)
+            cli->json = true;
+        else if (strcmp(word, "-v") == 0 || strcmp(word, "--verbose") == 0)
+            cli->verbose = true;
+        else if (strncmp(word, "--profile=", 10) == 0)
+            cli->profile_name = word + 10;
+        else if (strcmp(word, "--profile") == 0 && at + 1 < argc)
+            cli->profile_name = argv[++at];
+        else
+            return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+                           strcmp(word, "--version") == 0
+                       ? at
+                       : -1;
+    }
+    return at;
+}
+
+static int dispatch(struct ee_cli *cli, int argc, char **argv)
+{
+    int words;
+    if (strcmp(argv[0], "help") == 0)
+        return help_run(cli, argc - 1, argv + 1);
+    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)
+        return help_run(cli, 0, NULL);
+    if (strcmp(argv[0], "version") == 0 || strcmp(argv[0], "--version") == 0)
+        return version_run(cli);
+    cli->verb = verb_find(argc, argv, &words);
+    if (cli->verb)
+        return verb_run(cli, argc, argv, words);
+    verb_unknown(cli, argc, argv);
+    return problem_end(cli);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 2) {
-        print_help(stderr);
-        return ee_err_exit_code(EE_USAGE);
+    struct ee_cli cli = {.json = false};
+    int code, at = leading_options(&cli, argc, argv);
+    if (at > 0 && at < argc) {
+        code = dispatch(&cli, argc - at, argv + at);
+    } else {
+        (void)ee_client_fail(&cli.problem, EE_USAGE, "%s",
+                             at < 0 ? "an option before the verb is not known" : "no verb");
+        ee_client_suggest(&cli.problem, "ee help lists the verbs");
+        if (at >= 0 && !cli.json)
+            help_all(stderr);
+        code = problem_end(&cli);
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0) {
-        print_help(stdout);
-        return 0;
-    }
-    if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0) {
-        (void)printf("ee %s\n", EE_SOFTWARE_VERSION);
-        return 0;
-    }
-    const struct command *command = find(argc, argv);
-    if (!command) {
-        (void)fprintf(stderr, "ee: there is no command '%s%s%s'; see ee --help\n", argv[1],
-                      argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
-        return ee_err_exit_code(EE_USAGE);
-    }
-    int skipped = command->subverb ? 2 : 1;
-    return command->run(argc - skipped, argv + skipped);
+    ee_cli_close(&cli);
+    return code;
 }

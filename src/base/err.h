@@ -108,7 +108,8 @@ enum ee_err_class {
         "a transfer with this id and other fields exists")                                         \
     ROW(LIMIT, "limit", 225, RULE, "a configured limit would be exceeded")                         \
     ROW(NOT_ADMITTED, "not_admitted", 226, RULE, "the agent is enrolled but not admitted")         \
-    ROW(AGENT_KEY_TAKEN, "agent_key_taken", 227, RULE, "this agent key is enrolled on another node") \
+    ROW(AGENT_KEY_TAKEN, "agent_key_taken", 227, RULE,                                             \
+        "this agent key is enrolled on another node")                                              \
     ROW(KEY_EXISTS, "key_exists", 228, RULE, "this API key is already known")                      \
     ROW(CONNECT, "connect", 300, TEMPORARY, "the connection could not be made")                    \
     ROW(CLOSED, "closed", 301, TEMPORARY, "the connection was closed")                             \

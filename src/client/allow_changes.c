@@ -27,8 +27,8 @@ static enum ee_err change_apply(struct ee_trust *trust, struct ee_bytes file, ui
     return ee_trust_change(&ee_crypto_openssl, trust, &change);
 }
 
-enum ee_err ee_client_allow_changes_apply(struct ee_client_problem *problem,
-                                          struct ee_trust *trust, const json_t *items)
+enum ee_err ee_client_allow_changes_apply(struct ee_client_problem *problem, struct ee_trust *trust,
+                                          const json_t *items)
 {
     size_t index;
     json_t *item;

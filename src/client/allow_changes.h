@@ -9,10 +9,9 @@
 
 /* `items` of GET /v1/allow-changes, in order. The signature decides, over the network's id and the
  * number of the change, so that none is left out or replayed; the receipt is checked for form and
- * network (whose log it is in can be judged only after the control plane is). EE_SYNTAX, EE_RECEIPT,
- * EE_WRONG_NETWORK, EE_SIGNATURE, EE_STATE, EE_FULL. */
+ * network (whose log it is in can be judged only after the control plane is). EE_SYNTAX,
+ * EE_RECEIPT, EE_WRONG_NETWORK, EE_SIGNATURE, EE_STATE, EE_FULL. */
 EE_MUST_USE enum ee_err ee_client_allow_changes_apply(struct ee_client_problem *problem,
-                                                      struct ee_trust *trust,
-                                                      const json_t *items);
+                                                      struct ee_trust *trust, const json_t *items);
 
 #endif

@@ -80,7 +80,7 @@ static enum ee_err refuse(struct ee_client_problem *problem,
                           const struct ee_client_head *seen, const char *stored,
                           struct ee_bytes note)
 {
-    char suffix[64], digest[65], path[EE_CLIENT_PATH_SIZE];
+    char suffix[96], digest[17], path[EE_CLIENT_PATH_SIZE];
     uint8_t hash[32];
     ee_crypto_openssl.sha256(&note, 1, hash);
     ee_hex_encode(hash, 8, digest);

@@ -105,8 +105,7 @@ static enum ee_err stated_role(struct ee_bytes text, enum ee_role *out)
     uint8_t *memory = malloc(text.size ? text.size : 1);
     if (!memory)
         return EE_NO_MEMORY;
-    enum ee_err err =
-        ee_evidence_decode(&ee_crypto_openssl, text, memory, text.size, &evidence);
+    enum ee_err err = ee_evidence_decode(&ee_crypto_openssl, text, memory, text.size, &evidence);
     if (err == EE_OK)
         err = ee_claims_decode(evidence.claims, &claims);
     if (err == EE_OK)
@@ -158,8 +157,8 @@ json_t *ee_client_attested_json(const struct ee_client_judged *judged)
     (void)json_object_set_new(out, "measurement", json_string(judged->label));
     (void)json_object_set_new(out, "measurement_digest",
                               ee_client_json_hex_new(judged->measurement, 32));
-    (void)json_object_set_new(
-        out, "tcb_status", json_string(ee_attest_tcb_status_name(judged->verdict.quote.status)));
+    (void)json_object_set_new(out, "tcb_status",
+                              json_string(ee_attest_tcb_status_name(judged->verdict.quote.status)));
     (void)json_object_set_new(out, "software_version",
                               json_string(judged->verdict.claims.software_version));
     return out;

@@ -63,8 +63,7 @@ static bool has_seq(const json_t *items, const char *seq)
     return false;
 }
 
-static enum ee_err history_write(struct ee_client_problem *problem, const char *path,
-                                 json_t *items)
+static enum ee_err history_write(struct ee_client_problem *problem, const char *path, json_t *items)
 {
     while (json_array_size(items) > EE_CLIENT_HISTORY_MAX)
         (void)json_array_remove(items, 0);

@@ -33,9 +33,8 @@ EE_MUST_USE enum ee_err ee_client_reserve(struct ee_client_session *session,
                                           struct ee_client_launch *out);
 /* Fresh evidence of the agent of a lease, judged: an allowed agent measurement, the lease's node,
  * our nonce. `document_out` (may be NULL) gets the text, the caller's to close. */
-EE_MUST_USE enum ee_err ee_client_agent_verify(struct ee_client_session *session,
-                                               const char *lease, const char *node,
-                                               struct ee_client_judged *out,
+EE_MUST_USE enum ee_err ee_client_agent_verify(struct ee_client_session *session, const char *lease,
+                                               const char *node, struct ee_client_judged *out,
                                                struct ee_buffer *document_out);
 /* Verifies the reserved agent into launch->agent; when that fails the reservation is given back. */
 EE_MUST_USE enum ee_err ee_client_launch_verify(struct ee_client_session *session,

@@ -153,8 +153,7 @@ json_t *ee_client_problem_json(const struct ee_client_problem *problem)
         (void)json_array_append_new(suggestions, json_string(problem->suggestions[i]));
     json_t *out = json_object();
     (void)json_object_set_new(out, "error", json_string(problem->name));
-    (void)json_object_set_new(out, "detail",
-                              ee_client_json_string(ee_bytes_str(problem->detail)));
+    (void)json_object_set_new(out, "detail", ee_client_json_string(ee_bytes_str(problem->detail)));
     (void)json_object_set_new(out, "suggestions", suggestions);
     (void)json_object_set_new(out, "request_id", json_string(problem->request_id));
     if (problem->placement)

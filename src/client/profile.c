@@ -30,16 +30,11 @@ static const struct member {
 #name, offsetof(struct ee_client_profile, name),                                           \
             sizeof(((struct ee_client_profile *)0)->name), true                                    \
     }
-    TEXT(network),
-    TEXT(api),
-    TEXT(gateway),
-    TEXT(domain),
-    TEXT(account),
-    PATH(genesis),
-    PATH(ca_file),
-    PATH(token_file),
-    PATH(issuer_key_file),
-    PATH(founding_key_file),
+    TEXT(network),           TEXT(api),
+    TEXT(gateway),           TEXT(domain),
+    TEXT(account),           PATH(genesis),
+    PATH(ca_file),           PATH(token_file),
+    PATH(issuer_key_file),   PATH(founding_key_file),
     PATH(operator_key_file),
 #undef TEXT
 #undef PATH
@@ -64,8 +59,7 @@ static int value_write(const struct member *member, const char *profile, const c
 }
 
 static enum ee_err member_read(struct ee_client_problem *problem, const char *path,
-                               const char *name, const json_t *value,
-                               struct ee_client_profile *out)
+                               const char *name, const json_t *value, struct ee_client_profile *out)
 {
     const struct member *member = member_of(name);
     const char *text = json_string_value(value);

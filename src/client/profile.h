@@ -37,8 +37,8 @@ struct ee_client_profile {
 EE_MUST_USE enum ee_err ee_client_profile_load(struct ee_client_problem *problem, const char *name,
                                                struct ee_client_profile *out);
 /* From the text of a profile file at `path`; without the environment's overrides. */
-EE_MUST_USE enum ee_err ee_client_profile_parse(struct ee_client_problem *problem,
-                                                const char *path, struct ee_bytes text,
+EE_MUST_USE enum ee_err ee_client_profile_parse(struct ee_client_problem *problem, const char *path,
+                                                struct ee_bytes text,
                                                 struct ee_client_profile *out);
 
 /* EE_TOKEN, else the token file; an empty text when the profile has neither. The caller wipes it.

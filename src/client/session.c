@@ -140,9 +140,8 @@ static enum ee_err challenge(struct ee_client_session *s, struct ee_nonce *nonce
     static const uint8_t no_key[32];
     uint8_t bytes[32];
     ee_random_bytes(bytes, sizeof(bytes));
-    enum ee_err err =
-        ee_attest_channel_nonce(&ee_crypto_openssl, ee_sync_client_conn(s->http), bytes, no_key,
-                                EE_ROLE_CONTROL, nonce_out);
+    enum ee_err err = ee_attest_channel_nonce(&ee_crypto_openssl, ee_sync_client_conn(s->http),
+                                              bytes, no_key, EE_ROLE_CONTROL, nonce_out);
     if (err != EE_OK)
         return ee_client_fail(s->problem, err, "binding evidence to the connection: %s",
                               ee_err_text(err));
@@ -171,9 +170,9 @@ static enum ee_err verify_once(struct ee_client_session *s)
         return ee_client_fail(s->problem, err, "the server showed no key");
     EE_TRY(challenge(s, &policy.nonce, &answer));
     struct ee_client_judged *judged = malloc(sizeof(*judged));
-    err = judged ? ee_client_evidence_judge(s->problem, ee_buffer_bytes(&answer.body), &policy,
-                                            judged)
-                 : ee_client_fail(s->problem, EE_NO_MEMORY, "%s", "");
+    err = judged
+              ? ee_client_evidence_judge(s->problem, ee_buffer_bytes(&answer.body), &policy, judged)
+              : ee_client_fail(s->problem, EE_NO_MEMORY, "%s", "");
     if (err == EE_OK) {
         s->attested = *judged;
         ee_buffer_close(&s->evidence);
@@ -378,8 +377,7 @@ enum ee_err ee_client_session_request(struct ee_client_session *session,
             err = reopen(session, until_us);
         if (err == EE_OK)
             err = exchange(session, request, key, out);
-        if (err == EE_OK || !is_lost(session, err) ||
-            ee_clock_monotonic_us() >= until_us)
+        if (err == EE_OK || !is_lost(session, err) || ee_clock_monotonic_us() >= until_us)
             return err;
     }
 }
@@ -415,13 +413,13 @@ enum ee_err ee_client_send(struct ee_client_session *session, const char *method
     return json_request(session, &request, out);
 }
 
-static enum ee_err page_get(struct ee_client_session *session, const char *path,
-                            const char *cursor, json_t **out)
+static enum ee_err page_get(struct ee_client_session *session, const char *path, const char *cursor,
+                            json_t **out)
 {
     char target[512];
-    int size = snprintf(target, sizeof(target), "%s%slimit=%d%s%s", path,
-                        strchr(path, '?') ? "&" : "?", EE_CLIENT_PAGE_LIMIT,
-                        *cursor ? "&cursor=" : "", cursor);
+    int size =
+        snprintf(target, sizeof(target), "%s%slimit=%d%s%s", path, strchr(path, '?') ? "&" : "?",
+                 EE_CLIENT_PAGE_LIMIT, *cursor ? "&cursor=" : "", cursor);
     if (size < 0 || (size_t)size >= sizeof(target))
         return ee_client_fail(session->problem, EE_TOO_LARGE, "the cursor of %s is too long", path);
     return ee_client_get(session, target, out);

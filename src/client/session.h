@@ -41,9 +41,9 @@ struct ee_client_problem *ee_client_session_problem(const struct ee_client_sessi
 bool ee_client_session_is_admin(const struct ee_client_session *session);
 
 struct ee_client_request {
-    const char *method; /* other than GET: a mutation */
-    const char *path;   /* with its query */
-    json_t *body;       /* borrowed; NULL: none */
+    const char *method;          /* other than GET: a mutation */
+    const char *path;            /* with its query */
+    json_t *body;                /* borrowed; NULL: none */
     const char *idempotency_key; /* NULL: a random one for this call */
     uint64_t timeout_ms;         /* 0: the default */
     bool raw;                    /* the answer is bytes, not JSON */

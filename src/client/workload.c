@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/state.h"
 #include "io/crypto_openssl.h"
 #include "io/file.h"
 #include "io/random.h"
@@ -303,7 +304,8 @@ enum ee_err ee_client_secrets_seal(struct ee_client_problem *problem,
 {
     size_t capacity = EE_SECRETS_SIZE(workload->secrets.count, workload->values_size);
     uint8_t *plain = malloc(capacity);
-    enum ee_err err = plain ? seal(workload, context, plain, capacity, out, size_out) : EE_NO_MEMORY;
+    enum ee_err err =
+        plain ? seal(workload, context, plain, capacity, out, size_out) : EE_NO_MEMORY;
     if (plain)
         ee_wipe(plain, capacity);
     free(plain);

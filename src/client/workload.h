@@ -53,7 +53,7 @@ bool ee_client_looks_secret(const char *name);
  * what; its kind is set here. The bytes are the caller's to free. */
 EE_MUST_USE enum ee_err ee_client_secrets_seal(struct ee_client_problem *problem,
                                                const struct ee_client_workload *workload,
-                                               const struct ee_seal_context *context,
-                                               uint8_t **out, size_t *size_out);
+                                               const struct ee_seal_context *context, uint8_t **out,
+                                               size_t *size_out);
 
 #endif

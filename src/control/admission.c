@@ -64,8 +64,8 @@ static enum ee_err read_hello(struct ee_session *session, const json_t *message,
         {"challenge", EE_JSON_HEX, session->their_challenge, 32, false},
         {"checkpoint", EE_JSON_VALUE, &checkpoint, 0, true},
     };
-    EE_TRY(ee_json_read(message, fields, sizeof fields / sizeof fields[0], EE_JSON_TOLERANT,
-                        detail));
+    EE_TRY(
+        ee_json_read(message, fields, sizeof fields / sizeof fields[0], EE_JSON_TOLERANT, detail));
     detail[0] = '\0';
     if (memcmp(network, session->control->trust.network_id, sizeof network) != 0)
         return EE_WRONG_NETWORK;
@@ -81,8 +81,8 @@ static json_t *allow_changes(struct ee_control *control)
         uint64_t seq = ee_core_allow_change_seq(ee_control_core(control), i);
         if (seq == 0 || ee_history_read(control->sequencer, seq, &history) != EE_OK)
             break;
-        json_array_append_new(
-            list, ee_json_base64(ee_bytes_of(history->memory, history->command_size)));
+        json_array_append_new(list,
+                              ee_json_base64(ee_bytes_of(history->memory, history->command_size)));
         ee_history_free(history);
     }
     return list;
@@ -108,9 +108,9 @@ static void on_own_evidence(void *context, enum ee_err err, struct ee_bytes text
         return;
     }
     session->state = EE_SESSION_AWAITS_EVIDENCE;
-    json_t *message = json_pack(
-        "{s:s, s:s%, s:o}", "type", "evidence", "evidence", (const char *)text.data, text.size,
-        "challenge", ee_json_hex(session->our_challenge, sizeof session->our_challenge));
+    json_t *message = json_pack("{s:s, s:s%, s:o}", "type", "evidence", "evidence",
+                                (const char *)text.data, text.size, "challenge",
+                                ee_json_hex(session->our_challenge, sizeof session->our_challenge));
     json_t *changes = allow_changes(session->control);
     if (json_array_size(changes) > 0)
         json_object_set(message, "allow_changes", changes);
@@ -173,16 +173,15 @@ static enum ee_err check_signature(const struct ee_session *session, const uint8
     ee_writer_text(&w, session->node);
     ee_writer_u64(&w, session->epoch);
     ee_writer_bytes(&w, session->nonce.bytes, EE_NONCE_SIZE);
-    if (w.err != EE_OK || !session->control->crypto->ed25519_verify(
-                              session->identity, ee_writer_done(&w), signature))
+    if (w.err != EE_OK ||
+        !session->control->crypto->ed25519_verify(session->identity, ee_writer_done(&w), signature))
         return EE_SIGNATURE;
     return EE_OK;
 }
 
 static enum ee_err check_identity(struct ee_session *session, const struct ee_claims *claims)
 {
-    const struct ee_node *node =
-        ee_core_node(ee_control_core(session->control), session->node);
+    const struct ee_node *node = ee_core_node(ee_control_core(session->control), session->node);
     if (node == NULL)
         return EE_NODE_UNKNOWN;
     if (strcmp(claims->node_name, session->node) != 0 ||
@@ -253,9 +252,8 @@ static enum ee_err submit_admit(struct ee_session *session,
                                 const struct ee_evidence_verdict *verdict)
 {
     struct ee_control *control = session->control;
-    struct ee_node_admit admit = {.vcpus = verdict->claims.vcpus,
-                                  .epoch = session->epoch,
-                                  .simulated = verdict->simulated};
+    struct ee_node_admit admit = {
+        .vcpus = verdict->claims.vcpus, .epoch = session->epoch, .simulated = verdict->simulated};
     uint8_t memory[512];
     struct ee_writer writer;
     memcpy(admit.node, session->node, sizeof admit.node);

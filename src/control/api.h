@@ -32,11 +32,11 @@ struct ee_api_answer {
     const char *content_type; /* NULL: no body */
     struct ee_bytes body;
     char request_id[EE_API_REQUEST_ID_SIZE];
-    struct ee_bytes checkpoint;    /* signed note for EE-Checkpoint; empty: none */
-    const char *header_name;       /* one more header; NULL: none */
+    struct ee_bytes checkpoint; /* signed note for EE-Checkpoint; empty: none */
+    const char *header_name;    /* one more header; NULL: none */
     const char *header_value;
-    const char *retry_after;       /* NULL: none */
-    const char *allow;             /* NULL: none */
+    const char *retry_after; /* NULL: none */
+    const char *allow;       /* NULL: none */
 };
 /* Called once per request, on the loop, perhaps inside ee_api_begin(); the answer is borrowed. */
 typedef void (*ee_api_respond)(void *context, const struct ee_api_answer *answer);
@@ -91,8 +91,8 @@ struct ee_api_call {
     /* What a handler that waits keeps. */
     struct ee_timer *timer;
     uint8_t lease[EE_ID_SIZE];
-    uint32_t wait_state;  /* the lease state it waits to change; 0: does not wait */
-    uint64_t deadline_us; /* of that, monotonic */
+    uint32_t wait_state;      /* the lease state it waits to change; 0: does not wait */
+    uint64_t deadline_us;     /* of that, monotonic */
     struct ee_json_blob blob; /* sealed secrets, until the command is durable */
     void (*on_done)(struct ee_api_call *call, const struct ee_answer *answer);
     /* Answers a refusal that has a body; NULL: the plain problem. */
@@ -159,8 +159,8 @@ void ee_api_lease_output(struct ee_api_call *call); /* api_output.c */
 void ee_api_apps(struct ee_api_call *call);         /* api_apps.c */
 void ee_api_app(struct ee_api_call *call);
 void ee_api_app_stop(struct ee_api_call *call);
-void ee_api_periods(struct ee_api_call *call);  /* api_periods.c */
-void ee_api_receipt(struct ee_api_call *call);  /* api_receipts.c */
-void ee_api_explain(struct ee_api_call *call);  /* api_explain.c */
+void ee_api_periods(struct ee_api_call *call); /* api_periods.c */
+void ee_api_receipt(struct ee_api_call *call); /* api_receipts.c */
+void ee_api_explain(struct ee_api_call *call); /* api_explain.c */
 
 #endif

@@ -45,8 +45,9 @@ static void account_done(struct ee_api_call *call, const struct ee_answer *answe
 {
     const char *name = json_string_value(json_object_get(call->body, "name"));
     const char *kind = json_string_value(json_object_get(call->body, "kind"));
-    ee_api_answer_json(call, 201, json_pack("{s:s, s:s, s:o}", "name", name, "kind", kind, "seq",
-                                            ee_json_u64(answer->seq)));
+    ee_api_answer_json(
+        call, 201,
+        json_pack("{s:s, s:s, s:o}", "name", name, "kind", kind, "seq", ee_json_u64(answer->seq)));
 }
 
 void ee_api_account_create(struct ee_api_call *call)
@@ -101,8 +102,8 @@ void ee_api_account_me(struct ee_api_call *call)
 static void key_done(struct ee_api_call *call, const struct ee_answer *answer)
 {
     const char *hash = json_string_value(json_object_get(call->body, "key_hash"));
-    ee_api_answer_json(call, 201, json_pack("{s:s, s:o}", "key_hash", hash, "seq",
-                                            ee_json_u64(answer->seq)));
+    ee_api_answer_json(call, 201,
+                       json_pack("{s:s, s:o}", "key_hash", hash, "seq", ee_json_u64(answer->seq)));
 }
 
 void ee_api_key_create(struct ee_api_call *call)
@@ -155,8 +156,9 @@ void ee_api_keys(struct ee_api_call *call)
 
 static void revoke_done(struct ee_api_call *call, const struct ee_answer *answer)
 {
-    ee_api_answer_json(call, 200, json_pack("{s:s, s:b, s:o}", "key_hash", call->values.value[0],
-                                            "revoked", true, "seq", ee_json_u64(answer->seq)));
+    ee_api_answer_json(call, 200,
+                       json_pack("{s:s, s:b, s:o}", "key_hash", call->values.value[0], "revoked",
+                                 true, "seq", ee_json_u64(answer->seq)));
 }
 
 void ee_api_key_revoke(struct ee_api_call *call)

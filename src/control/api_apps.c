@@ -39,8 +39,9 @@ void ee_api_app(struct ee_api_call *call)
 
 static void stop_done(struct ee_api_call *call, const struct ee_answer *answer)
 {
-    ee_api_answer_json(call, 200, json_pack("{s:s, s:o}", "name", call->values.value[0], "seq",
-                                            ee_json_u64(answer->seq)));
+    ee_api_answer_json(
+        call, 200,
+        json_pack("{s:s, s:o}", "name", call->values.value[0], "seq", ee_json_u64(answer->seq)));
 }
 
 void ee_api_app_stop(struct ee_api_call *call)

@@ -33,17 +33,15 @@ static void reserve_done(struct ee_api_call *call, const struct ee_answer *answe
     ee_api_answer_json(call, 201,
                        json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "lease",
                                  ee_json_hex(r.lease, EE_ID_SIZE), "node", r.node, "price",
-                                 ee_json_price(r.price_nanos), "lock",
-                                 ee_json_money(r.lock.micros), "deployment_hash",
-                                 ee_json_hex(r.deployment_hash, 32), "placement",
+                                 ee_json_price(r.price_nanos), "lock", ee_json_money(r.lock.micros),
+                                 "deployment_hash", ee_json_hex(r.deployment_hash, 32), "placement",
                                  ee_view_placement(&r), "seq", ee_json_u64(answer->seq)));
 }
 
 static void reserve_refused(struct ee_api_call *call, const struct ee_answer *answer)
 {
     struct ee_reserve_result r;
-    if (answer->err == EE_NO_ELIGIBLE_NODE &&
-        ee_reserve_result_decode(answer->body, &r) == EE_OK)
+    if (answer->err == EE_NO_ELIGIBLE_NODE && ee_reserve_result_decode(answer->body, &r) == EE_OK)
         ee_api_fail_with(call, answer->err, "placement", ee_view_placement(&r));
     else
         ee_api_fail(call, answer->err, NULL);
@@ -89,8 +87,9 @@ static const struct ee_lease *own_lease(struct ee_api_call *call, bool operators
 
 static void start_done(struct ee_api_call *call, const struct ee_answer *answer)
 {
-    ee_api_answer_json(call, 202, json_pack("{s:s, s:o}", "lease", call->values.value[0], "seq",
-                                            ee_json_u64(answer->seq)));
+    ee_api_answer_json(
+        call, 202,
+        json_pack("{s:s, s:o}", "lease", call->values.value[0], "seq", ee_json_u64(answer->seq)));
 }
 
 void ee_api_lease_start(struct ee_api_call *call)

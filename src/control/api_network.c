@@ -42,15 +42,14 @@ void ee_api_network(struct ee_api_call *call)
     const struct ee_control *control = call->control;
     const struct ee_genesis *genesis = &control->trust.genesis;
     bool production = genesis->kind == EE_NETWORK_PRODUCTION;
-    ee_api_answer_json(
-        call, 200,
-        json_pack("{s:o, s:s, s:s, s:b, s:s, s:o, s:s, s:s}", "network",
-                  ee_json_hex(control->trust.network_id, 32), "name", genesis->name, "kind",
-                  production ? "production" : "development", "simulated",
-                  ee_tdx_device_simulated(control->device), "profile", control->params->name,
-                  "params", params_json(control->params), "genesis",
-                  (const char *)control->genesis_file.data, "software_version",
-                  EE_SOFTWARE_VERSION));
+    ee_api_answer_json(call, 200,
+                       json_pack("{s:o, s:s, s:s, s:b, s:s, s:o, s:s, s:s}", "network",
+                                 ee_json_hex(control->trust.network_id, 32), "name", genesis->name,
+                                 "kind", production ? "production" : "development", "simulated",
+                                 ee_tdx_device_simulated(control->device), "profile",
+                                 control->params->name, "params", params_json(control->params),
+                                 "genesis", (const char *)control->genesis_file.data,
+                                 "software_version", EE_SOFTWARE_VERSION));
 }
 
 void ee_api_checkpoint(struct ee_api_call *call)
@@ -73,8 +72,8 @@ void ee_api_allow_changes(struct ee_api_call *call)
         if (ee_receipt_store_receipt(control->evidence, control->sequencer, seq, &receipt, &size) !=
             EE_OK)
             break; /* not durable yet: the list ends before it */
-        json_array_append_new(items, json_pack("{s:o, s:s}", "seq", ee_json_u64(seq), "receipt",
-                                               receipt));
+        json_array_append_new(items,
+                              json_pack("{s:o, s:s}", "seq", ee_json_u64(seq), "receipt", receipt));
         free(receipt);
     }
     ee_api_answer_json(call, 200, json_pack("{s:o}", "items", items));

@@ -11,8 +11,8 @@
 static void enrol_done(struct ee_api_call *call, const struct ee_answer *answer)
 {
     const char *node = json_string_value(json_object_get(call->body, "node"));
-    ee_api_answer_json(
-        call, 201, json_pack("{s:s, s:o}", "node", node, "seq", ee_json_u64(answer->seq)));
+    ee_api_answer_json(call, 201,
+                       json_pack("{s:s, s:o}", "node", node, "seq", ee_json_u64(answer->seq)));
 }
 
 void ee_api_node_enrol(struct ee_api_call *call)
@@ -37,8 +37,9 @@ void ee_api_node_enrol(struct ee_api_call *call)
 static void price_done(struct ee_api_call *call, const struct ee_answer *answer)
 {
     json_t *price = json_object_get(call->body, "price");
-    ee_api_answer_json(call, 200, json_pack("{s:s, s:O, s:o}", "node", call->values.value[0],
-                                            "price", price, "seq", ee_json_u64(answer->seq)));
+    ee_api_answer_json(call, 200,
+                       json_pack("{s:s, s:O, s:o}", "node", call->values.value[0], "price", price,
+                                 "seq", ee_json_u64(answer->seq)));
 }
 
 void ee_api_node_price(struct ee_api_call *call)

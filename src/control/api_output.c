@@ -42,10 +42,10 @@ static void ask_logs(struct ee_api_call *call, const struct ee_lease *lease)
     struct ee_session *session = ee_session_of_node(call->control, lease->node);
     enum ee_err err = EE_UNAVAILABLE;
     if (session != NULL)
-        err = ee_session_ask(session,
-                             json_pack("{s:s, s:o}", "type", "logs", "lease",
-                                       ee_json_hex(lease->id, EE_ID_SIZE)),
-                             "logs", EE_SESSION_ASK_MS, logs_done, call);
+        err = ee_session_ask(
+            session,
+            json_pack("{s:s, s:o}", "type", "logs", "lease", ee_json_hex(lease->id, EE_ID_SIZE)),
+            "logs", EE_SESSION_ASK_MS, logs_done, call);
     if (err != EE_OK)
         ee_api_fail(call, err, "the agent is not connected");
 }

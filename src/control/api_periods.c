@@ -11,8 +11,8 @@
 static bool party(const struct ee_core *core, const struct ee_period *period, const char *account)
 {
     const struct ee_lease *lease = ee_core_lease(core, period->lease);
-    return lease != NULL && (strcmp(lease->launcher, account) == 0 ||
-                             strcmp(lease->operator_name, account) == 0);
+    return lease != NULL &&
+           (strcmp(lease->launcher, account) == 0 || strcmp(lease->operator_name, account) == 0);
 }
 
 /* ?lease=HEX; false when it is malformed, which has been answered. */

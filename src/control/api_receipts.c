@@ -13,8 +13,8 @@ static bool lease_party(const struct ee_core *core, const uint8_t id[EE_ID_SIZE]
                         const char *account)
 {
     const struct ee_lease *lease = ee_core_lease(core, id);
-    return lease != NULL && (strcmp(lease->launcher, account) == 0 ||
-                             strcmp(lease->operator_name, account) == 0);
+    return lease != NULL &&
+           (strcmp(lease->launcher, account) == 0 || strcmp(lease->operator_name, account) == 0);
 }
 
 static bool node_party(const struct ee_core *core, const char *name, const char *account)

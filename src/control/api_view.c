@@ -116,7 +116,9 @@ static uint32_t free_vcpus(const struct ee_node *node)
 
 json_t *ee_view_node(const struct ee_node *node)
 {
-    const char *state = !node->admitted ? "enrolled" : node->connected ? "connected" : "unreachable";
+    const char *state = !node->admitted   ? "enrolled"
+                        : node->connected ? "connected"
+                                          : "unreachable";
     return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:s, s:b, s:o}", "node", node->name,
                      "operator", node->operator_name, "region", node->region, "price",
                      ee_json_price(node->price_nanos), "vcpus", (json_int_t)node->vcpus,
@@ -158,13 +160,13 @@ json_t *ee_view_app(const struct ee_core *core, const struct ee_app *app)
 
 json_t *ee_view_period(const struct ee_period *p)
 {
-    json_t *value = json_pack(
-        "{s:o, s:I, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o}", "lease",
-        ee_json_hex(p->lease, EE_ID_SIZE), "index", (json_int_t)p->index, "starts_at",
-        ee_json_time(p->starts_us), "ends_at", ee_json_time(p->ends_us), "state",
-        ee_view_lock_state(p->state), "verdict", ee_view_verdict(p->verdict), "reason",
-        ee_view_fail_reason(p->reason), "locked", ee_json_money(p->locked.micros), "paid",
-        ee_json_money(p->paid.micros), "refunded", ee_json_money(p->refunded.micros));
+    json_t *value =
+        json_pack("{s:o, s:I, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o}", "lease",
+                  ee_json_hex(p->lease, EE_ID_SIZE), "index", (json_int_t)p->index, "starts_at",
+                  ee_json_time(p->starts_us), "ends_at", ee_json_time(p->ends_us), "state",
+                  ee_view_lock_state(p->state), "verdict", ee_view_verdict(p->verdict), "reason",
+                  ee_view_fail_reason(p->reason), "locked", ee_json_money(p->locked.micros), "paid",
+                  ee_json_money(p->paid.micros), "refunded", ee_json_money(p->refunded.micros));
     json_object_set_new(value, "health_ok", json_integer(p->health_ok));
     json_object_set_new(value, "health_missed", json_integer(p->health_missed));
     json_object_set_new(value, "attestation_ok", json_integer(p->attestation_ok));
@@ -181,12 +183,11 @@ json_t *ee_view_placement(const struct ee_reserve_result *result)
     uint32_t count = result->row_count < EE_EXPLAIN_MAX ? result->row_count : EE_EXPLAIN_MAX;
     for (uint32_t i = 0; i < count; i++) {
         const struct ee_placement_row *row = &result->rows[i];
-        json_array_append_new(
-            rows, json_pack("{s:s, s:o, s:I, s:s, s:s}", "node", row->node, "price",
-                            ee_json_price(row->price_nanos), "vcpus_free",
-                            (json_int_t)row->free_vcpus, "reason",
-                            ee_placement_reason_name(row->reason), "text",
-                            ee_placement_reason_text(row->reason)));
+        json_array_append_new(rows, json_pack("{s:s, s:o, s:I, s:s, s:s}", "node", row->node,
+                                              "price", ee_json_price(row->price_nanos),
+                                              "vcpus_free", (json_int_t)row->free_vcpus, "reason",
+                                              ee_placement_reason_name(row->reason), "text",
+                                              ee_placement_reason_text(row->reason)));
     }
     return rows;
 }

@@ -33,8 +33,8 @@ uint32_t ee_auth_scope_of(const char *name)
 
 static bool base64url(uint8_t c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
 }
 
 static bool key_text(struct ee_bytes text, const char *prefix)
@@ -62,8 +62,8 @@ static bool bearer(struct ee_bytes value, struct ee_bytes *token_out)
 }
 
 enum ee_err ee_auth_check(const struct ee_core *core, const struct ee_crypto *crypto,
-                          const uint8_t *admin_hash, struct ee_bytes authorization,
-                          uint64_t now_s, struct ee_auth *out)
+                          const uint8_t *admin_hash, struct ee_bytes authorization, uint64_t now_s,
+                          struct ee_auth *out)
 {
     struct ee_bytes token;
     uint8_t hash[32];

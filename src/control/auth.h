@@ -12,9 +12,9 @@ struct ee_auth {
     uint32_t scopes;
 };
 
-/* `authorization`: value of the header. `admin_hash` NULL: there is no admin key. EE_UNAUTHENTICATED
- * for anything that is not a valid key at `now_s`: malformed, unknown, expired, revoked; which of
- * these is not told. */
+/* `authorization`: value of the header. `admin_hash` NULL: there is no admin key.
+ * EE_UNAUTHENTICATED for anything that is not a valid key at `now_s`: malformed, unknown, expired,
+ * revoked; which of these is not told. */
 EE_MUST_USE enum ee_err ee_auth_check(const struct ee_core *core, const struct ee_crypto *crypto,
                                       const uint8_t *admin_hash, struct ee_bytes authorization,
                                       uint64_t now_s, struct ee_auth *out);

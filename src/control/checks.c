@@ -74,8 +74,7 @@ static enum ee_err state_of(const json_t *message, const uint8_t lease[EE_ID_SIZ
         json_string_value(json_object_get(states, ee_hex_encode(lease, EE_ID_SIZE, id)));
     if (state == NULL)
         return EE_PROTOCOL;
-    return strcmp(state, "running") == 0 || strcmp(state, "exited") == 0 ? EE_OK
-                                                                         : EE_LEASE_UNKNOWN;
+    return strcmp(state, "running") == 0 || strcmp(state, "exited") == 0 ? EE_OK : EE_LEASE_UNKNOWN;
 }
 
 static void on_health(void *context, enum ee_err err, const json_t *message)
@@ -177,12 +176,11 @@ void ee_checks_ask_attestation(struct ee_scheduler *s, struct ee_session *sessio
     ee_random_bytes(challenge, sizeof challenge);
     enum ee_err err = prepare(session, challenge, ask);
     if (err == EE_OK)
-        err = ee_session_ask(session,
-                             json_pack("{s:s, s:o, s:b}", "type", "attest", "challenge",
-                                       ee_json_hex(challenge, sizeof challenge), "key_bound",
-                                       false),
-                             "attested", (uint64_t)s->control->params->attestation_s * 1000,
-                             on_attestation, ask);
+        err = ee_session_ask(
+            session,
+            json_pack("{s:s, s:o, s:b}", "type", "attest", "challenge",
+                      ee_json_hex(challenge, sizeof challenge), "key_bound", false),
+            "attested", (uint64_t)s->control->params->attestation_s * 1000, on_attestation, ask);
     if (err != EE_OK)
         free(ask);
 }

@@ -184,8 +184,8 @@ static enum ee_err open_stores(struct ee_control *control)
     struct ee_receipt_store_options options = {.crypto = control->crypto, .folder = path};
     EE_TRY(ee_receipt_store_new(&options, &control->evidence));
     EE_TRY(join(control->state_folder, "outputs", path));
-    return ee_blobs_new(control->crypto, path, EE_CONTROL_OUTPUT_SIZE_MAX,
-                        EE_CONTROL_OUTPUTS_MAX, &control->outputs);
+    return ee_blobs_new(control->crypto, path, EE_CONTROL_OUTPUT_SIZE_MAX, EE_CONTROL_OUTPUTS_MAX,
+                        &control->outputs);
 }
 
 static enum ee_err quoter_claims(void *context, uint8_t *out, size_t capacity, size_t *size_out)
@@ -252,19 +252,14 @@ static enum ee_err make_tls(struct ee_control *control, const char *path, bool g
 
 static enum ee_err listen_all(struct ee_control *control, const struct ee_control_options *options)
 {
-    struct ee_tls *tls = NULL;
-    EE_TRY(make_tls(control, options->tls_chain_path, false, &tls));
-    enum ee_err err = ee_api_server_new(control, options->listen, tls, &control->api);
-    ee_tls_free(tls);
-    EE_TRY(err);
-    EE_TRY(make_tls(control, options->tls_chain_path, true, &tls));
+    EE_TRY(make_tls(control, options->tls_chain_path, false, &control->api_tls));
+    EE_TRY(ee_api_server_new(control, options->listen, control->api_tls, &control->api));
+    EE_TRY(make_tls(control, options->tls_chain_path, true, &control->gateway_tls));
     struct ee_gateway_options gateway = {.address = options->gateway,
-                                         .tls = tls,
+                                         .tls = control->gateway_tls,
                                          .http_address = options->http,
                                          .domain = options->domain};
-    err = ee_gateway_new(control, &gateway, &control->gateway);
-    ee_tls_free(tls);
-    return err;
+    return ee_gateway_new(control, &gateway, &control->gateway);
 }
 
 static enum ee_err write_ready(const struct ee_control *control, const char *path)
@@ -274,8 +269,7 @@ static enum ee_err write_ready(const struct ee_control *control, const char *pat
         return EE_OK;
     int length = snprintf(text, sizeof text,
                           "{\"api\":\"%s\",\"gateway\":\"%s\",\"http\":\"%s\",\"pid\":%ld}\n",
-                          ee_api_server_address(control->api),
-                          ee_gateway_address(control->gateway),
+                          ee_api_server_address(control->api), ee_gateway_address(control->gateway),
                           ee_gateway_http_address(control->gateway), (long)getpid());
     if (length < 0 || (size_t)length >= sizeof text)
         return EE_TOO_LARGE;
@@ -302,8 +296,7 @@ static void on_terminate(void *context)
         return;
     EE_LOG(EE_LOG_INFO, "control", "stopping", ee_log_unsigned("calls", control->call_count));
     control->stopping = true;
-    control->drain_until_us =
-        ee_loop_now_us(control->loop) + (uint64_t)EE_CONTROL_DRAIN_MS * 1000;
+    control->drain_until_us = ee_loop_now_us(control->loop) + (uint64_t)EE_CONTROL_DRAIN_MS * 1000;
     ee_api_server_drain(control->api);
     ee_gateway_drain(control->gateway);
     ee_session_goaway_all(control);
@@ -423,6 +416,8 @@ void ee_control_free(struct ee_control *control)
     ee_gateway_free(control->gateway);
     ee_api_shutdown(control);
     ee_api_server_free(control->api);
+    ee_tls_free(control->api_tls);
+    ee_tls_free(control->gateway_tls);
     ee_scheduler_free(control->scheduler);
     control->scheduler = NULL;
     ee_quoter_free(control->quoter);

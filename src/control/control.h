@@ -16,10 +16,10 @@ enum { EE_CONTROL_DRAIN_MS = 5000, EE_CONTROL_DETAIL_SIZE = 256 };
 struct ee_control_options { /* all borrowed during start; NULL: not given */
     const char *state_folder;
     const char *genesis_path;
-    const char *listen;      /* API and tunnel */
-    const char *gateway;     /* apps by host name */
-    const char *http;        /* apps by path, plain, loopback only; may be NULL */
-    const char *domain;      /* of apps */
+    const char *listen;  /* API and tunnel */
+    const char *gateway; /* apps by host name */
+    const char *http;    /* apps by path, plain, loopback only; may be NULL */
+    const char *domain;  /* of apps */
     const char *tls_chain_path;
     const char *admin_key_hash_path; /* may be NULL: the admin route is disabled */
     const char *collateral_path;     /* may be NULL: then no agent is admitted */
@@ -28,11 +28,12 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
 };
 
 /* Replays the journal, makes the first evidence of the control plane, listens, writes the ready
- * file. `detail_out` has EE_CONTROL_DETAIL_SIZE bytes for words about a failure. EE_SIMULATED_REFUSED: a simulated
- * platform in a production network; EE_JOURNAL_LOCKED: another process uses the folder; errors of
- * every part. */
+ * file. `detail_out` has EE_CONTROL_DETAIL_SIZE bytes for words about a failure.
+ * EE_SIMULATED_REFUSED: a simulated platform in a production network; EE_JOURNAL_LOCKED: another
+ * process uses the folder; errors of every part. */
 EE_MUST_USE enum ee_err ee_control_start(const struct ee_control_options *options,
-                                         struct ee_control **out, char detail_out[EE_CONTROL_DETAIL_SIZE]);
+                                         struct ee_control **out,
+                                         char detail_out[EE_CONTROL_DETAIL_SIZE]);
 /* Runs until SIGTERM or SIGINT has drained everything (EE_OK), or the journal is lost. */
 EE_MUST_USE enum ee_err ee_control_run(struct ee_control *control);
 void ee_control_free(struct ee_control *control); /* NULL is fine */

@@ -40,8 +40,7 @@ void ee_gateway_answer(struct ee_gateway_request *request, uint16_t status, cons
 void ee_gateway_request_free(struct ee_gateway_request *request)
 {
     EE_LOG(EE_LOG_INFO, "gateway", "request", ee_log_text("app", request->app),
-           ee_log_number("status", request->status),
-           ee_log_bool("websocket", request->websocket),
+           ee_log_number("status", request->status), ee_log_bool("websocket", request->websocket),
            ee_log_unsigned("us", ee_clock_monotonic_us() - request->started_us));
     request->gateway->busy--;
     ee_buffer_close(&request->held);

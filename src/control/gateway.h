@@ -12,7 +12,7 @@
 enum { EE_GATEWAY_REQUESTS_MAX = 4096, EE_GATEWAY_DEADLINE_MS = 0 };
 
 struct ee_gateway_options {
-    const char *address;      /* TLS listener by host name */
+    const char *address; /* TLS listener by host name */
     struct ee_tls *tls;
     const char *http_address; /* plain path-form listener on loopback; NULL: none */
     const char *domain;       /* apps are NAME.domain */

@@ -122,11 +122,10 @@ bool ee_gateway_send(struct ee_gateway_request *request, struct ee_bytes bytes)
         return true; /* nobody wants it any more */
     enum ee_err err = EE_OK;
     if (send_held(request) && bytes.size > 0)
-        err = ee_tunnel_data_send(ee_tunnel_link_tunnel(link), request->stream, bytes, false,
-                                  &taken);
+        err =
+            ee_tunnel_data_send(ee_tunnel_link_tunnel(link), request->stream, bytes, false, &taken);
     if (err == EE_OK && taken < bytes.size)
-        err = ee_buffer_append(&request->held,
-                               ee_bytes_of(bytes.data + taken, bytes.size - taken));
+        err = ee_buffer_append(&request->held, ee_bytes_of(bytes.data + taken, bytes.size - taken));
     if (err != EE_OK) {
         ee_gateway_reset(request, EE_TUNNEL_INTERNAL, "a body could not be passed on");
         return true;
@@ -364,8 +363,8 @@ void ee_gateway_on_stream(const struct ee_tunnel_event *event)
 
 void ee_gateway_refuse_stream(struct ee_tunnel_link *link, const struct ee_tunnel_event *event)
 {
-    enum ee_err err = ee_tunnel_reset(ee_tunnel_link_tunnel(link), event->stream,
-                                      EE_TUNNEL_REFUSED, "the control plane takes no streams");
+    enum ee_err err = ee_tunnel_reset(ee_tunnel_link_tunnel(link), event->stream, EE_TUNNEL_REFUSED,
+                                      "the control plane takes no streams");
     if (err == EE_OK)
         ee_tunnel_link_flush(link);
 }

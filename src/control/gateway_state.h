@@ -29,13 +29,13 @@ struct ee_gateway_request {
     char app[EE_NAME_MAX + 1];
     uint8_t lease[EE_ID_SIZE];
     uint64_t started_us;
-    uint16_t status;        /* of the answer; 0: none yet */
-    bool websocket;         /* asks for an upgrade */
-    bool answered;          /* the head of the answer was passed on */
-    bool request_done;      /* the client's body is complete */
-    bool end_sent;          /* and the agent knows */
-    struct ee_buffer held;  /* from the client, the stream did not take it yet */
-    size_t unreported;      /* bytes passed on to the client, not yet reported as consumed */
+    uint16_t status;       /* of the answer; 0: none yet */
+    bool websocket;        /* asks for an upgrade */
+    bool answered;         /* the head of the answer was passed on */
+    bool request_done;     /* the client's body is complete */
+    bool end_sent;         /* and the agent knows */
+    struct ee_buffer held; /* from the client, the stream did not take it yet */
+    size_t unreported;     /* bytes passed on to the client, not yet reported as consumed */
 };
 
 /* gateway.c */

@@ -216,8 +216,7 @@ struct ee_bytes ee_json_blob_bytes(const struct ee_json_blob *blob)
 
 json_t *ee_json_parse(struct ee_bytes text)
 {
-    json_t *value =
-        json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, NULL);
+    json_t *value = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, NULL);
     if (json_is_object(value))
         return value;
     json_decref(value);

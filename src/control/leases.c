@@ -105,8 +105,8 @@ static void secret_drop(struct ee_leases *leases, const uint8_t lease[EE_ID_SIZE
 static void send_lease(struct ee_session *session, const char *type,
                        const uint8_t lease[EE_ID_SIZE])
 {
-    ee_session_send(session, json_pack("{s:s, s:o}", "type", type, "lease",
-                                       ee_json_hex(lease, EE_ID_SIZE)));
+    ee_session_send(session,
+                    json_pack("{s:s, s:o}", "type", type, "lease", ee_json_hex(lease, EE_ID_SIZE)));
 }
 
 /* Nothing can be started: the lease ends and is refunded. */
@@ -289,8 +289,7 @@ void ee_leases_on_start_failed(struct ee_session *session, const json_t *message
 }
 
 /* Keeps the sealed output; without one (or without room) the lease ends without. */
-static void keep_output(struct ee_session *session, const json_t *message,
-                        struct ee_lease_end *end)
+static void keep_output(struct ee_session *session, const json_t *message, struct ee_lease_end *end)
 {
     char detail[EE_JSON_DETAIL_SIZE];
     struct ee_json_blob blob = {0};
@@ -344,8 +343,8 @@ static void on_doubt_answer(void *context, enum ee_err err, const json_t *messag
     struct doubt *doubt = context;
     char id[2 * EE_ID_SIZE + 1];
     const json_t *states = json_object_get(message, "leases");
-    const char *state = json_string_value(
-        json_object_get(states, ee_hex_encode(doubt->lease, EE_ID_SIZE, id)));
+    const char *state =
+        json_string_value(json_object_get(states, ee_hex_encode(doubt->lease, EE_ID_SIZE, id)));
     if (err == EE_OK && state != NULL && strcmp(state, "unknown") == 0) {
         struct ee_lease_end end = {.reason = EE_END_AGENT_LOST_IT};
         memcpy(end.lease, doubt->lease, EE_ID_SIZE);
@@ -363,9 +362,9 @@ static void ask_doubt(struct ee_session *session, const uint8_t lease[EE_ID_SIZE
     doubt->control = session->control;
     memcpy(doubt->lease, lease, EE_ID_SIZE);
     ee_random_bytes(nonce, sizeof nonce);
-    json_t *message = json_pack("{s:s, s:o, s:[o]}", "type", "check", "nonce",
-                                ee_json_hex(nonce, sizeof nonce), "leases",
-                                ee_json_hex(lease, EE_ID_SIZE));
+    json_t *message =
+        json_pack("{s:s, s:o, s:[o]}", "type", "check", "nonce", ee_json_hex(nonce, sizeof nonce),
+                  "leases", ee_json_hex(lease, EE_ID_SIZE));
     if (ee_session_ask(session, message, "checked", EE_SESSION_ASK_MS, on_doubt_answer, doubt) !=
         EE_OK)
         free(doubt);

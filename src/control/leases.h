@@ -8,7 +8,7 @@
 #include "control/state.h"
 
 enum {
-    EE_LEASES_SECRETS_MAX = 1024,         /* sealed secrets waiting for their agent */
+    EE_LEASES_SECRETS_MAX = 1024,           /* sealed secrets waiting for their agent */
     EE_LEASES_SECRET_SIZE_MAX = 160 * 1024, /* of one sealed message */
 };
 

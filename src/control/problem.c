@@ -39,8 +39,8 @@ json_t *ee_problem(enum ee_err err, const char *detail, const char *request_id)
 {
     char type[96];
     snprintf(type, sizeof type, "https://easyenclave.net/errors/%s", ee_err_name(err));
-    return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:o}", "type", type, "title",
-                     ee_err_text(err), "status", ee_err_http_status(err), "detail",
+    return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:o}", "type", type, "title", ee_err_text(err),
+                     "status", ee_err_http_status(err), "detail",
                      detail != NULL ? detail : ee_err_text(err), "code", ee_err_name(err),
                      "request_id", request_id, "suggestions", suggestions_of(err));
 }

@@ -51,9 +51,9 @@ static void *worker(void *context)
             continue;
         }
         pthread_mutex_unlock(&q->mutex);
-        q->err = ee_tdx_device_evidence(q->options.device, ee_bytes_of(q->claims, q->claims_size),
-                                        q->working->nonces, q->working->count, q->quote,
-                                        q->evidence);
+        q->err =
+            ee_tdx_device_evidence(q->options.device, ee_bytes_of(q->claims, q->claims_size),
+                                   q->working->nonces, q->working->count, q->quote, q->evidence);
         pthread_mutex_lock(&q->mutex);
         q->has_work = false;
         q->done = true;

@@ -156,9 +156,8 @@ static bool excused(const struct ee_scheduler *s, const char *node, uint64_t now
 static void step_track(struct ee_scheduler *s, struct ee_track *track, uint64_t now_us)
 {
     struct ee_session *session = ee_session_of_node(s->control, track->node);
-    struct ee_slots_view view = {.now_us = now_us,
-                                 .connected = session != NULL,
-                                 .excused = excused(s, track->node, now_us)};
+    struct ee_slots_view view = {
+        .now_us = now_us, .connected = session != NULL, .excused = excused(s, track->node, now_us)};
     for (;;) {
         struct ee_slots_action action = ee_slots_step(&track->slots, &view);
         if (action.act == EE_SLOTS_NOTHING)
@@ -206,7 +205,8 @@ static enum ee_err submit_checks(struct ee_scheduler *s, const struct ee_track *
 /* True when the track is done with. */
 static bool finish_track(struct ee_scheduler *s, struct ee_track *track, uint64_t now_us)
 {
-    if (!track->over || now_us < track->retry_us || ee_mass_pending(&s->mass, track->lease, track->period))
+    if (!track->over || now_us < track->retry_us ||
+        ee_mass_pending(&s->mass, track->lease, track->period))
         return false;
     enum ee_err err = submit_checks(s, track);
     if (err == EE_OK)
@@ -303,8 +303,7 @@ static void submit_tick(struct ee_scheduler *s, uint64_t now_us)
     const struct ee_core *core = ee_control_core(s->control);
     if (ee_core_next_due_us(core) > now_us || now_us < s->tick_retry_us)
         return;
-    enum ee_err err =
-        ee_control_submit(s->control, EE_COMMAND_TICK, ee_bytes_str(""), NULL, NULL);
+    enum ee_err err = ee_control_submit(s->control, EE_COMMAND_TICK, ee_bytes_str(""), NULL, NULL);
     if (err != EE_OK || ee_core_next_due_us(core) <= now_us)
         s->tick_retry_us = now_us + RETRY_US / 10;
 }

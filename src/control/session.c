@@ -146,8 +146,7 @@ static void send_error(struct ee_session *session, enum ee_err err, const char *
 
 static void on_agent_error(struct ee_session *session, const json_t *message)
 {
-    EE_LOG(EE_LOG_WARN, "session", "the agent reports an error",
-           ee_log_text("node", session->node),
+    EE_LOG(EE_LOG_WARN, "session", "the agent reports an error", ee_log_text("node", session->node),
            ee_log_text("error", json_string_value(json_object_get(message, "error"))),
            ee_log_text("detail", json_string_value(json_object_get(message, "detail"))));
 }
@@ -329,9 +328,8 @@ void ee_session_goaway_all(struct ee_control *control)
     for (struct ee_session *s = control->sessions; s != NULL; s = s->next) {
         if (s->link == NULL || s->state != EE_SESSION_ADMITTED)
             continue;
-        enum ee_err err =
-            ee_tunnel_goaway(ee_tunnel_link_tunnel(s->link), EE_TUNNEL_GOING_AWAY,
-                             EE_CONTROL_DRAIN_MS, "the control plane stops");
+        enum ee_err err = ee_tunnel_goaway(ee_tunnel_link_tunnel(s->link), EE_TUNNEL_GOING_AWAY,
+                                           EE_CONTROL_DRAIN_MS, "the control plane stops");
         if (err != EE_OK) /* it is closing already */
             continue;
         ee_tunnel_link_flush(s->link);
@@ -343,8 +341,7 @@ void ee_session_wait_gone(struct ee_control *control, uint64_t timeout_ms)
     bool never = false;
     uint64_t end_us = ee_loop_now_us(control->loop) + timeout_ms * 1000;
     enum ee_err err = EE_TIMEOUT;
-    while (err == EE_TIMEOUT && control->sessions != NULL &&
-           ee_loop_now_us(control->loop) < end_us)
+    while (err == EE_TIMEOUT && control->sessions != NULL && ee_loop_now_us(control->loop) < end_us)
         err = ee_loop_run_until(control->loop, &never, WAIT_STEP_MS);
 }
 

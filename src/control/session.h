@@ -10,10 +10,10 @@
 #include "link/tunnel_link.h"
 
 enum {
-    EE_SESSION_ASKS_MAX = 256,        /* questions without an answer, per agent */
-    EE_SESSION_LEASES_MAX = 1024,     /* leases an agent may report */
-    EE_SESSION_ADMISSION_MS = 10000,  /* from the connection to admitted */
-    EE_SESSION_ASK_MS = 10000,        /* for questions of API clients */
+    EE_SESSION_ASKS_MAX = 256,       /* questions without an answer, per agent */
+    EE_SESSION_LEASES_MAX = 1024,    /* leases an agent may report */
+    EE_SESSION_ADMISSION_MS = 10000, /* from the connection to admitted */
+    EE_SESSION_ASK_MS = 10000,       /* for questions of API clients */
 };
 
 enum ee_session_state {
@@ -46,11 +46,11 @@ struct ee_session {
     uint64_t epoch;
     uint8_t their_challenge[32], our_challenge[32];
     uint8_t peer_key_hash[32];
-    uint8_t identity[32]; /* agent's key, from verified claims */
-    struct ee_nonce nonce; /* of our challenge on this connection */
-    bool lost_reported;    /* NODE_LOST was submitted or is not needed */
+    uint8_t identity[32];      /* agent's key, from verified claims */
+    struct ee_nonce nonce;     /* of our challenge on this connection */
+    bool lost_reported;        /* NODE_LOST was submitted or is not needed */
     uint8_t evidence_hash[32]; /* of the admission */
-    size_t lease_count; /* reported at admission */
+    size_t lease_count;        /* reported at admission */
     uint8_t (*leases)[EE_ID_SIZE];
     struct ee_session_ask asks[EE_SESSION_ASKS_MAX];
     uint64_t next_ask;

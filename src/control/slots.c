@@ -230,8 +230,7 @@ void ee_slots_void_open(struct ee_slots *slots, uint64_t now_us)
 
 void ee_slots_forgive(struct ee_slots *slots, enum ee_check_kind kind, uint32_t slot)
 {
-    struct ee_slots_row *row =
-        kind == EE_CHECK_HEALTH ? &slots->health : &slots->attestation;
+    struct ee_slots_row *row = kind == EE_CHECK_HEALTH ? &slots->health : &slots->attestation;
     assert(slot < row->count && row->outcome[slot] == EE_CHECK_MISSED);
     row->outcome[slot] = EE_CHECK_VOID;
     row->missed--;

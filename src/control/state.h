@@ -31,9 +31,9 @@ struct ee_gateway;
 struct ee_api_server;
 
 enum {
-    EE_CONTROL_SESSIONS_MAX = 1024,     /* agents, with those that are being admitted */
-    EE_CONTROL_CALLS_MAX = 1024,        /* API requests in progress */
-    EE_CONTROL_OUTPUTS_MAX = 1000000,   /* sealed outputs kept */
+    EE_CONTROL_SESSIONS_MAX = 1024,   /* agents, with those that are being admitted */
+    EE_CONTROL_CALLS_MAX = 1024,      /* API requests in progress */
+    EE_CONTROL_OUTPUTS_MAX = 1000000, /* sealed outputs kept */
     EE_CONTROL_OUTPUT_SIZE_MAX = 4 * 1024 * 1024 + 65536, /* one sealed output, from base64 */
 };
 
@@ -59,6 +59,7 @@ struct ee_control {
     struct ee_receipt_store *evidence;
     struct ee_blobs *outputs;
     struct ee_quoter *quoter;
+    struct ee_tls *api_tls, *gateway_tls;
     struct ee_api_server *api;
     struct ee_scheduler *scheduler;
     struct ee_gateway *gateway;
@@ -69,10 +70,10 @@ struct ee_control {
     size_t call_count;
 
     uint8_t payload[EE_COMMAND_PAYLOAD_MAX]; /* of the command being made */
-    uint64_t started_us; /* in the time of commands */
+    uint64_t started_us;                     /* in the time of commands */
     struct ee_leases *leases;
     bool rolled_back; /* an agent holds a checkpoint of ours beyond this journal */
-    int lock; /* of the state folder */
+    int lock;         /* of the state folder */
     struct ee_timer *drain;
     uint64_t drain_until_us;
     bool stopping;
@@ -91,7 +92,7 @@ EE_MUST_USE enum ee_err ee_control_submit(struct ee_control *control, enum ee_co
                                           struct ee_bytes payload, ee_answer_fn fn, void *context);
 
 /* The claims of the control plane at this moment; errors of ee_claims_encode(). */
-EE_MUST_USE enum ee_err ee_control_claims(struct ee_control *control, uint8_t *out,
-                                          size_t capacity, size_t *size_out);
+EE_MUST_USE enum ee_err ee_control_claims(struct ee_control *control, uint8_t *out, size_t capacity,
+                                          size_t *size_out);
 
 #endif

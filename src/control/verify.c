@@ -85,8 +85,8 @@ enum ee_err ee_control_verify(struct ee_control *control, const struct ee_verify
     uint8_t *memory = malloc(request->text.size + 1);
     if (memory == NULL)
         return EE_NO_MEMORY;
-    enum ee_err err = ee_evidence_decode(control->crypto, request->text, memory,
-                                         request->text.size, &evidence);
+    enum ee_err err =
+        ee_evidence_decode(control->crypto, request->text, memory, request->text.size, &evidence);
     if (err == EE_OK)
         err = verify(control, request, &evidence, out);
     free(memory);

@@ -85,14 +85,22 @@ int64_t ee_codec_i64(struct ee_codec *k, int64_t value)
     return value;
 }
 
-uint8_t ee_codec_range(struct ee_codec *k, uint32_t value, uint8_t low, uint8_t high)
+uint8_t ee_codec_enum(struct ee_codec *k, uint32_t value, uint8_t low, uint8_t high)
 {
     if (k->writer && value > UINT8_MAX)
-        ee_codec_fail(k, EE_RANGE);
+        ee_codec_fail(k, EE_UNSUPPORTED);
     value = ee_codec_u8(k, (uint8_t)value);
     if (value < low || value > high)
-        ee_codec_fail(k, EE_RANGE);
+        ee_codec_fail(k, EE_UNSUPPORTED);
     return ee_codec_failed(k) ? low : (uint8_t)value;
+}
+
+uint8_t ee_codec_bool(struct ee_codec *k, uint8_t value)
+{
+    value = ee_codec_u8(k, value);
+    if (value > 1)
+        ee_codec_fail(k, EE_RANGE);
+    return ee_codec_failed(k) ? 0 : value;
 }
 
 uint32_t ee_codec_u32_within(struct ee_codec *k, uint32_t value, uint32_t low, uint32_t high)
@@ -113,7 +121,10 @@ int64_t ee_codec_i64_least(struct ee_codec *k, int64_t value, int64_t least)
 
 uint32_t ee_codec_count(struct ee_codec *k, uint32_t value, uint32_t limit)
 {
-    return ee_codec_u32_within(k, value, 0, limit);
+    value = ee_codec_u32(k, value);
+    if (value > limit)
+        ee_codec_fail(k, EE_TOO_LARGE);
+    return ee_codec_failed(k) ? 0 : value;
 }
 
 struct ee_money ee_codec_money(struct ee_codec *k, struct ee_money value, int64_t least)
@@ -124,10 +135,10 @@ struct ee_money ee_codec_money(struct ee_codec *k, struct ee_money value, int64_
 enum ee_err ee_codec_err(struct ee_codec *k, enum ee_err value)
 {
     if (k->writer && (uint32_t)value > UINT16_MAX)
-        ee_codec_fail(k, EE_RANGE);
+        ee_codec_fail(k, EE_UNSUPPORTED);
     value = (enum ee_err)ee_codec_u16(k, (uint16_t)value);
     if (strcmp(ee_err_name(value), "unknown") == 0)
-        ee_codec_fail(k, EE_RANGE);
+        ee_codec_fail(k, EE_UNSUPPORTED);
     return ee_codec_failed(k) ? EE_OK : value;
 }
 

@@ -35,11 +35,14 @@ uint16_t ee_codec_u16(struct ee_codec *k, uint16_t value);
 uint32_t ee_codec_u32(struct ee_codec *k, uint32_t value);
 uint64_t ee_codec_u64(struct ee_codec *k, uint64_t value);
 int64_t ee_codec_i64(struct ee_codec *k, int64_t value); /* two's complement */
-/* One byte, u32, u64, i64 within [low, high]; EE_RANGE. Gives `low` after an error. */
-uint8_t ee_codec_range(struct ee_codec *k, uint32_t value, uint8_t low, uint8_t high);
+/* One byte within [low, high]; EE_UNSUPPORTED. Gives `low` after an error. */
+uint8_t ee_codec_enum(struct ee_codec *k, uint32_t value, uint8_t low, uint8_t high);
+/* One byte, 0 or 1; EE_RANGE. */
+uint8_t ee_codec_bool(struct ee_codec *k, uint8_t value);
+/* Within [low, high] or not below `least`; EE_RANGE. Give the lowest after an error. */
 uint32_t ee_codec_u32_within(struct ee_codec *k, uint32_t value, uint32_t low, uint32_t high);
 int64_t ee_codec_i64_least(struct ee_codec *k, int64_t value, int64_t least);
-/* Number of things that follow, at most `limit`: EE_RANGE and 0 beyond. */
+/* Number of things that follow, at most `limit`: EE_TOO_LARGE and 0 beyond. */
 uint32_t ee_codec_count(struct ee_codec *k, uint32_t value, uint32_t limit);
 struct ee_money ee_codec_money(struct ee_codec *k, struct ee_money value, int64_t least);
 /* u16 of a known error. */

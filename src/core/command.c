@@ -50,7 +50,7 @@ static bool kind_known(uint16_t kind)
 static void actor(struct ee_codec *k, struct ee_command *v)
 {
     v->actor_kind =
-        (enum ee_actor_kind)ee_codec_range(k, v->actor_kind, EE_ACTOR_SYSTEM, EE_ACTOR_ADMIN);
+        (enum ee_actor_kind)ee_codec_enum(k, v->actor_kind, EE_ACTOR_SYSTEM, EE_ACTOR_ADMIN);
     ee_codec_name_or_empty(k, v->actor);
     if (ee_codec_failed(k))
         return;
@@ -97,13 +97,10 @@ enum ee_err ee_command_decode(struct ee_bytes bytes, struct ee_command *out)
 void ee_command_id(const struct ee_crypto *crypto, const char *account, struct ee_bytes client_key,
                    uint8_t out[EE_ID_SIZE])
 {
-    uint8_t sizes[5], hash[EE_SHA256_SIZE];
-    struct ee_writer w;
-    ee_writer_init(&w, sizes, sizeof(sizes));
+    uint8_t hash[EE_SHA256_SIZE];
     struct ee_bytes name = ee_bytes_str(account);
-    ee_writer_u8(&w, (uint8_t)name.size);
-    ee_writer_u32(&w, (uint32_t)client_key.size);
-    const struct ee_bytes parts[] = {ee_bytes_of(sizes, 1), name, ee_bytes_of(sizes + 1, 4),
+    const uint8_t name_size = (uint8_t)name.size, key_size = (uint8_t)client_key.size;
+    const struct ee_bytes parts[] = {ee_bytes_of(&name_size, 1), name, ee_bytes_of(&key_size, 1),
                                      client_key};
     crypto->sha256(parts, 4, hash);
     memcpy(out, hash, EE_ID_SIZE);
@@ -151,8 +148,8 @@ enum ee_err ee_allow_change_message(const uint8_t network_id[32],
 {
     struct ee_allow_change v = *change;
     struct ee_codec k = message(out, "ee-allow", network_id);
-    (void)ee_codec_range(&k, v.add, 0, 1);
-    (void)ee_codec_range(&k, v.role, EE_ROLE_CONTROL, EE_ROLE_WITNESS);
+    (void)ee_codec_bool(&k, v.add);
+    (void)ee_codec_enum(&k, v.role, EE_ROLE_CONTROL, EE_ROLE_WITNESS);
     ee_codec_raw(&k, v.measurement, sizeof(v.measurement));
     ee_codec_text(&k, v.label, sizeof(v.label), 0);
     (void)ee_codec_u64(&k, v.number);

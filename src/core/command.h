@@ -60,7 +60,7 @@ struct ee_command {
 
 EE_MUST_USE enum ee_err ee_command_encode(const struct ee_command *command, struct ee_writer *out);
 EE_MUST_USE enum ee_err ee_command_decode(struct ee_bytes bytes, struct ee_command *out);
-/* id = first half of SHA-256(account, client key), both length-prefixed. */
+/* id = first half of SHA-256(account, client key), both with a u8 length before them. */
 void ee_command_id(const struct ee_crypto *crypto, const char *account, struct ee_bytes client_key,
                    uint8_t out[EE_ID_SIZE]);
 const char *ee_command_kind_name(enum ee_command_kind kind);

@@ -13,7 +13,7 @@ static void boot(struct ee_codec *k, struct ee_boot *v)
 {
     v->epoch = ee_codec_u64(k, v->epoch);
     ee_codec_raw(k, v->state_hash, sizeof(v->state_hash));
-    v->anchored = ee_codec_range(k, v->anchored, 0, 1);
+    v->anchored = ee_codec_bool(k, v->anchored);
 }
 
 static void key_create(struct ee_codec *k, struct ee_key_create *v)
@@ -27,8 +27,7 @@ static void key_create(struct ee_codec *k, struct ee_key_create *v)
 static void account_create(struct ee_codec *k, struct ee_account_create *v)
 {
     ee_codec_name(k, v->name);
-    v->kind =
-        (enum ee_account_kind)ee_codec_range(k, v->kind, EE_ACCOUNT_USER, EE_ACCOUNT_OPERATOR);
+    v->kind = (enum ee_account_kind)ee_codec_enum(k, v->kind, EE_ACCOUNT_USER, EE_ACCOUNT_OPERATOR);
     ee_codec_raw(k, v->public_key, sizeof(v->public_key));
     bool keyless = ee_bytes_all_zero(v->public_key, sizeof(v->public_key));
     if (keyless != (v->kind == EE_ACCOUNT_USER)) /* operators sign, users do not */
@@ -84,7 +83,7 @@ static void node_admit(struct ee_codec *k, struct ee_node_admit *v)
     ee_codec_raw(k, v->collateral_hash, sizeof(v->collateral_hash));
     v->vcpus = ee_codec_u32_within(k, v->vcpus, 0, VCPUS_MAX);
     v->epoch = ee_codec_u64(k, v->epoch);
-    v->simulated = ee_codec_range(k, v->simulated, 0, 1);
+    v->simulated = ee_codec_bool(k, v->simulated);
 }
 
 static void node_lost(struct ee_codec *k, struct ee_node_lost *v)
@@ -96,7 +95,7 @@ static void node_lost(struct ee_codec *k, struct ee_node_lost *v)
 static void lease_reserve(struct ee_codec *k, struct ee_lease_reserve *v)
 {
     v->workload =
-        (enum ee_workload_kind)ee_codec_range(k, v->workload, EE_WORKLOAD_JOB, EE_WORKLOAD_APP);
+        (enum ee_workload_kind)ee_codec_enum(k, v->workload, EE_WORKLOAD_JOB, EE_WORKLOAD_APP);
     ee_codec_name(k, v->name);
     v->vcpus = ee_codec_u32_within(k, v->vcpus, 1, VCPUS_MAX);
     v->max_price_nanos = ee_codec_i64_least(k, v->max_price_nanos, 0);
@@ -128,7 +127,7 @@ static void lease_end(struct ee_codec *k, struct ee_lease_end *v)
 {
     ee_codec_raw(k, v->lease, sizeof(v->lease));
     v->reason =
-        (enum ee_end_reason)ee_codec_range(k, v->reason, EE_END_EXITED, EE_END_AGENT_LOST_IT);
+        (enum ee_end_reason)ee_codec_enum(k, v->reason, EE_END_EXITED, EE_END_AGENT_LOST_IT);
     if (v->reason != EE_END_EXITED && v->reason != EE_END_START_FAILED &&
         v->reason != EE_END_AGENT_LOST_IT)
         ee_codec_fail(k, EE_RANGE);
@@ -148,7 +147,7 @@ static void slot_missed(struct ee_codec *k, struct ee_slot_missed *v)
 {
     ee_codec_raw(k, v->lease, sizeof(v->lease));
     v->period = ee_codec_u32(k, v->period);
-    v->kind = (enum ee_check_kind)ee_codec_range(k, v->kind, EE_CHECK_HEALTH, EE_CHECK_ATTESTATION);
+    v->kind = (enum ee_check_kind)ee_codec_enum(k, v->kind, EE_CHECK_HEALTH, EE_CHECK_ATTESTATION);
     v->slot = ee_codec_u32_within(k, v->slot, 0, EE_CHECK_SLOTS_MAX - 1);
     v->why = ee_codec_err(k, v->why);
 }
@@ -157,7 +156,7 @@ static uint32_t outcomes(struct ee_codec *k, uint32_t count, uint8_t *values)
 {
     count = ee_codec_count(k, count, EE_CHECK_SLOTS_MAX);
     for (uint32_t i = 0; i < count; i++)
-        values[i] = ee_codec_range(k, values[i], EE_CHECK_VOID, EE_CHECK_MISSED);
+        values[i] = ee_codec_enum(k, values[i], EE_CHECK_VOID, EE_CHECK_MISSED);
     return count;
 }
 
@@ -172,8 +171,8 @@ static void checks(struct ee_codec *k, struct ee_checks *v)
 
 static void allow_change(struct ee_codec *k, struct ee_allow_change *v)
 {
-    v->add = ee_codec_range(k, v->add, 0, 1);
-    v->role = ee_codec_range(k, v->role, 1, 3); /* enum ee_role */
+    v->add = ee_codec_bool(k, v->add);
+    v->role = ee_codec_enum(k, v->role, 1, 3); /* enum ee_role */
     ee_codec_raw(k, v->measurement, sizeof(v->measurement));
     ee_codec_text(k, v->label, sizeof(v->label), 0);
     v->number = ee_codec_u64(k, v->number);
@@ -186,7 +185,7 @@ static void placement_row(struct ee_codec *k, struct ee_placement_row *v)
     v->price_nanos = ee_codec_i64_least(k, v->price_nanos, 0);
     v->free_vcpus = ee_codec_u32(k, v->free_vcpus);
     v->reason =
-        (enum ee_placement_reason)ee_codec_range(k, v->reason, EE_PLACE_CHOSEN, EE_PLACE_TIE);
+        (enum ee_placement_reason)ee_codec_enum(k, v->reason, EE_PLACE_CHOSEN, EE_PLACE_TIE);
 }
 
 static void reserve_result(struct ee_codec *k, struct ee_reserve_result *v)
@@ -210,8 +209,8 @@ static void settle_result(struct ee_codec *k, struct ee_settle_result *v)
     v->starts_us = ee_codec_u64(k, v->starts_us);
     v->ends_us = ee_codec_u64(k, v->ends_us);
     v->verdict =
-        (enum ee_verdict_kind)ee_codec_range(k, v->verdict, EE_VERDICT_NONE, EE_VERDICT_VOID);
-    v->reason = (enum ee_fail_reason)ee_codec_range(k, v->reason, EE_FAIL_NONE, EE_FAIL_INELIGIBLE);
+        (enum ee_verdict_kind)ee_codec_enum(k, v->verdict, EE_VERDICT_NONE, EE_VERDICT_VOID);
+    v->reason = (enum ee_fail_reason)ee_codec_enum(k, v->reason, EE_FAIL_NONE, EE_FAIL_INELIGIBLE);
     v->locked = ee_codec_money(k, v->locked, 0);
     v->paid = ee_codec_money(k, v->paid, 0);
     v->refunded = ee_codec_money(k, v->refunded, 0);

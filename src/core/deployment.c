@@ -84,7 +84,7 @@ static void deployment(struct ee_codec *k, struct ee_deployment *v)
 {
     ee_codec_label(k, "ee-deployment", 1);
     v->runtime =
-        (enum ee_runtime)ee_codec_range(k, v->runtime, EE_RUNTIME_PROCESS, EE_RUNTIME_EXPOSE);
+        (enum ee_runtime)ee_codec_enum(k, v->runtime, EE_RUNTIME_PROCESS, EE_RUNTIME_EXPOSE);
     v->arg_count = ee_codec_count(k, v->arg_count, EE_DEPLOYMENT_ARGS_MAX);
     for (uint32_t i = 0; i < v->arg_count; i++)
         v->args[i] = string_block(k, v->args[i]);

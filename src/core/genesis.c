@@ -15,14 +15,14 @@ static bool key_zero(const uint8_t *key)
 static void quote_root(struct ee_codec *k, struct ee_quote_root *v, enum ee_network_kind kind)
 {
     ee_codec_raw(k, v->public_key, sizeof(v->public_key));
-    v->simulated = ee_codec_range(k, v->simulated, 0, 1);
+    v->simulated = ee_codec_bool(k, v->simulated);
     if (v->simulated && kind == EE_NETWORK_PRODUCTION)
         ee_codec_fail(k, EE_SIMULATED_REFUSED);
 }
 
 static void allow_entry(struct ee_codec *k, struct ee_allow_entry *v)
 {
-    v->role = (enum ee_role)ee_codec_range(k, v->role, EE_ROLE_CONTROL, EE_ROLE_WITNESS);
+    v->role = (enum ee_role)ee_codec_enum(k, v->role, EE_ROLE_CONTROL, EE_ROLE_WITNESS);
     ee_codec_raw(k, v->measurement, sizeof(v->measurement));
     ee_codec_text(k, v->label, sizeof(v->label), 0);
 }
@@ -39,8 +39,8 @@ static bool entry_repeats(const struct ee_genesis *v, uint32_t index)
 static void genesis(struct ee_codec *k, struct ee_genesis *v)
 {
     ee_codec_label(k, "ee-genesis", 1);
-    v->kind = (enum ee_network_kind)ee_codec_range(k, v->kind, EE_NETWORK_DEVELOPMENT,
-                                                   EE_NETWORK_PRODUCTION);
+    v->kind = (enum ee_network_kind)ee_codec_enum(k, v->kind, EE_NETWORK_DEVELOPMENT,
+                                                  EE_NETWORK_PRODUCTION);
     ee_codec_name(k, v->name);
     ee_codec_raw(k, v->salt, sizeof(v->salt));
     ee_codec_raw(k, v->founding_key, sizeof(v->founding_key));
@@ -48,12 +48,12 @@ static void genesis(struct ee_codec *k, struct ee_genesis *v)
     if (key_zero(v->founding_key) || key_zero(v->issuer_key))
         ee_codec_fail(k, EE_RANGE); /* a point of small order: anybody could sign for it */
     v->mint_daily_cap = ee_codec_money(k, v->mint_daily_cap, 0);
-    v->profile = (enum ee_profile)ee_codec_range(k, v->profile, EE_PROFILE_PRODUCTION,
-                                                 EE_PROFILE_DEVELOPMENT);
+    v->profile = (enum ee_profile)ee_codec_enum(k, v->profile, EE_PROFILE_PRODUCTION,
+                                                EE_PROFILE_DEVELOPMENT);
     v->root_count = ee_codec_u32_within(k, v->root_count, 1, EE_GENESIS_ROOTS_MAX);
     for (uint32_t i = 0; i < v->root_count && !ee_codec_failed(k); i++)
         quote_root(k, &v->roots[i], v->kind);
-    v->allow_count = ee_codec_count(k, v->allow_count, EE_ALLOW_MAX);
+    v->allow_count = ee_codec_u32_within(k, v->allow_count, 0, EE_ALLOW_MAX);
     for (uint32_t i = 0; i < v->allow_count && !ee_codec_failed(k); i++) {
         allow_entry(k, &v->allow[i]);
         if (entry_repeats(v, i))

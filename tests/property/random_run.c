@@ -53,7 +53,7 @@ static void pick_lease(struct random_run *r, uint8_t out[EE_ID_SIZE])
 static void do_mint(struct random_run *r)
 {
     uint32_t who = below(r, 5);
-    int64_t amount = 1 + below(r, 100);
+    int64_t amount = 1 + below(r, 2000);
     if (network_mint(&r->network, random_accounts[who], amount) == EE_OK)
         r->minted[who] += amount;
 }
@@ -62,6 +62,10 @@ static void do_transfer(struct random_run *r)
 {
     uint32_t from = below(r, 5), to = below(r, 5);
     int64_t amount = 1 + (int64_t)(random_draw(&r->state) >> (2 + below(r, 60)));
+    if (from < 4 && below(r, 6) == 0) /* all of it */
+        amount = network_available(&r->network, random_accounts[from]);
+    if (amount <= 0)
+        return;
     bool with_id = below(r, 4) == 0;
     for (int again = 0; again <= (with_id ? 1 : 0); again++) {
         r->network.id[0] = with_id;
@@ -107,8 +111,10 @@ static void do_work(struct random_run *r)
         (void)network_end(&r->network, lease, reasons[below(r, 3)]);
         return;
     default:
-        (void)network_stop(&r->network, random_accounts[below(r, 2)], apps[below(r, 3)]);
+        break;
     }
+    const char *launcher = random_accounts[below(r, 2)];
+    (void)network_stop(&r->network, launcher, apps[below(r, 3)]);
 }
 
 static void do_node(struct random_run *r)
@@ -133,6 +139,20 @@ static void do_node(struct random_run *r)
     }
 }
 
+/* The oldest period that waits for its checks. */
+static bool pick_due(const struct random_run *r, uint8_t lease[EE_ID_SIZE], uint32_t *index)
+{
+    const struct ee_period *period;
+    for (size_t i = 0; (period = ee_core_period_at(r->network.core, i)); i++) {
+        if (period->state != EE_LOCK_DUE)
+            continue;
+        memcpy(lease, period->lease, EE_ID_SIZE);
+        *index = period->index;
+        return true;
+    }
+    return false;
+}
+
 static void do_checks(struct random_run *r)
 {
     uint8_t lease[EE_ID_SIZE];
@@ -141,10 +161,12 @@ static void do_checks(struct random_run *r)
     const struct ee_lease *found = ee_core_lease(r->network.core, lease);
     uint32_t count = found ? found->period_count : 1, index = below(r, count + 1);
     if (below(r, 5) == 0) {
-        (void)network_miss(&r->network, lease, index,
-                           below(r, 2) ? EE_CHECK_HEALTH : EE_CHECK_ATTESTATION, below(r, 12));
+        enum ee_check_kind kind = below(r, 2) ? EE_CHECK_HEALTH : EE_CHECK_ATTESTATION;
+        (void)network_miss(&r->network, lease, index, kind, below(r, 12));
         return;
     }
+    if (below(r, 4))
+        (void)pick_due(r, lease, &index);
     enum ee_check_outcome outcome = below(r, 6) == 0 ? EE_CHECK_VOID : EE_CHECK_OK;
     network_checks_make(&r->network, lease, index, outcome, EE_CHECK_OK, &checks);
     if (below(r, 4) == 0)
@@ -159,8 +181,8 @@ static void do_garbage(struct random_run *r)
     uint8_t bytes[64];
     for (size_t i = 0; i < sizeof(bytes); i++)
         bytes[i] = (uint8_t)random_draw(&r->state);
-    (void)network_submit(&r->network, EE_ACTOR_ACCOUNT, "alice",
-                         (enum ee_command_kind)(1 + below(r, 45)),
+    enum ee_command_kind kind = (enum ee_command_kind)(1 + below(r, 45));
+    (void)network_submit(&r->network, EE_ACTOR_ACCOUNT, "alice", kind,
                          ee_bytes_of(bytes, below(r, sizeof(bytes))));
 }
 

@@ -15,7 +15,7 @@ struct random_run {
 
 extern const char *const random_accounts[5];
 
-/* splitmix64. */
+/* splitmix64. At most one draw in an argument list: their order is the compiler's. */
 uint64_t random_draw(uint64_t *state);
 void random_open(struct random_run *run, uint64_t seed);
 /* One command or a step of time. */

@@ -258,10 +258,10 @@ static void fields_outside_their_rules(void)
     REFUSED(lease_end, EE_RANGE, bad.reason = EE_END_NODE_LOST);
     REFUSED(lease_end, EE_RANGE, bad.reason = EE_END_START_FAILED); /* with an exit code */
     REFUSED(slot_missed, EE_RANGE, bad.slot = EE_CHECK_SLOTS_MAX);
-    REFUSED(slot_missed, EE_RANGE, bad.why = (enum ee_err)9999);
-    REFUSED(checks, EE_RANGE, bad.health_count = EE_CHECK_SLOTS_MAX + 1);
-    REFUSED(checks, EE_RANGE, bad.health[1] = 3);
-    REFUSED(allow_change, EE_RANGE, bad.role = 0);
+    REFUSED(slot_missed, EE_UNSUPPORTED, bad.why = (enum ee_err)9999);
+    REFUSED(checks, EE_TOO_LARGE, bad.health_count = EE_CHECK_SLOTS_MAX + 1);
+    REFUSED(checks, EE_UNSUPPORTED, bad.health[1] = 3);
+    REFUSED(allow_change, EE_UNSUPPORTED, bad.role = 0);
     REFUSED(settle_result, EE_RANGE, bad.paid.micros++);
     REFUSED(boot, EE_RANGE, bad.anchored = 2);
 }

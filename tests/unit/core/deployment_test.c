@@ -78,7 +78,7 @@ static void runtime_without_what_it_needs_or_with_more(void)
     d.runtime = EE_RUNTIME_EXPOSE;
     CHECK(encode(&d) == EE_RANGE);
     d.runtime = (enum ee_runtime)3;
-    CHECK(encode(&d) == EE_RANGE);
+    CHECK(encode(&d) == EE_UNSUPPORTED);
 }
 
 static void too_many_or_too_large_parts(void)
@@ -86,7 +86,7 @@ static void too_many_or_too_large_parts(void)
     static char large[EE_DEPLOYMENT_SIZE_MAX];
     struct ee_deployment d = good();
     d.arg_count = EE_DEPLOYMENT_ARGS_MAX + 1;
-    CHECK(encode(&d) == EE_RANGE);
+    CHECK(encode(&d) == EE_TOO_LARGE);
     d = good();
     memset(large, 'x', sizeof(large));
     d.env[1].value = ee_bytes_of(large, sizeof(large));
