@@ -15,6 +15,9 @@
     "       [--memory MIB] [--node NODE] [--timeout S] [--allow-plain]"
 
 static const struct ee_verb verbs[] = {
+    {"dev", NULL, ee_cmd_dev,
+     "dev [--state DIR] [--json] [--expose NAME=127.0.0.1:PORT] [--http ADDR]",
+     "a whole network on this machine, SIMULATED, until Ctrl-C"},
     {"whoami", ee_cmd_whoami, NULL, "whoami", "account, kind, network, what was attested"},
     {"balance", ee_cmd_balance, NULL, "balance", "available, locked, held, runway"},
     {"mint", ee_cmd_mint, NULL, "mint --to ACCOUNT --amount '$20' --ref REF",
@@ -77,9 +80,10 @@ static void help_all(FILE *out)
     (void)fprintf(out, "usage: ee [--profile NAME|FILE] [--json] [-v] VERB ...\n\n");
     for (size_t i = 0; i < EE_CLI_COUNT(verbs); i++)
         (void)fprintf(out, "  %-16s %s\n", verbs[i].words, verbs[i].help);
-    (void)fprintf(out, "  %-16s %s\n  %-16s %s\n\nee help VERB tells more; exit codes: 0 done, 2 "
-                       "usage, 3 not found, 4 not allowed, 5 refused, 7 not\nverified, 8 credits, "
-                       "9 timed out, 10 no node, 75 try again, 1 other.\n",
+    (void)fprintf(out,
+                  "  %-16s %s\n  %-16s %s\n\nee help VERB tells more; exit codes: 0 done, 2 "
+                  "usage, 3 not found, 4 not allowed, 5 refused, 7 not\nverified, 8 credits, "
+                  "9 timed out, 10 no node, 75 try again, 1 other.\n",
                   "version", "version of this program", "help [VERB]", "this text");
 }
 

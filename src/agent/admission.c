@@ -130,7 +130,8 @@ static void claims_fill(const struct ee_agent *agent, struct ee_claims *out)
     (void)snprintf(out->software_version, sizeof(out->software_version), "%s", EE_SOFTWARE_VERSION);
 }
 
-char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce)
+char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce,
+                        struct ee_bytes collateral)
 {
     struct ee_claims claims;
     struct ee_evidence evidence;
@@ -144,6 +145,7 @@ char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce)
         err = ee_tdx_device_evidence(agent->device, ee_bytes_of(bytes, size), nonce, 1, quote,
                                      &evidence);
     if (err == EE_OK) {
+        evidence.collateral = collateral;
         size_t capacity = ee_evidence_text_size(&evidence);
         text = malloc(capacity);
         err = text ? ee_evidence_encode(agent->crypto, &evidence, text, capacity, &size)
@@ -186,7 +188,7 @@ static void evidence_send(struct ee_agent *agent, const uint8_t challenge[32])
                                 agent->control_key_hash, EE_ROLE_AGENT, &nonce);
     if (err == EE_OK)
         err = hello_sign(agent, &nonce, signature);
-    char *text = err == EE_OK ? ee_agent_evidence(agent, &nonce) : NULL;
+    char *text = err == EE_OK ? ee_agent_evidence(agent, &nonce, ee_bytes_of(NULL, 0)) : NULL;
     if (!text) {
         ee_agent_session_fail(agent, err == EE_OK ? EE_CRYPTO : err, "making evidence");
         return;

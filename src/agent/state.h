@@ -86,8 +86,11 @@ void ee_agent_hello(struct ee_agent *agent);
 void ee_agent_on_control_evidence(struct ee_agent *agent, const json_t *message);
 void ee_agent_on_admitted(struct ee_agent *agent, const json_t *message);
 void ee_agent_on_refused(struct ee_agent *agent, const json_t *message);
-/* Evidence text of this agent for one nonce; the caller frees it. NULL with the error logged. */
-char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce);
+/* Evidence text of this agent for one nonce; the caller frees it. NULL with the error logged. The
+ * control plane has collateral of its own; clients, and everybody years later, need it in the
+ * document. */
+char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce,
+                        struct ee_bytes collateral);
 /* Verifies the note with the key of the control plane and keeps it when it is the highest.
  * EE_CHECKPOINT: it is older in size than one seen with another root, or of another key. */
 EE_MUST_USE enum ee_err ee_agent_checkpoint_take(struct ee_agent *agent, const char *note);

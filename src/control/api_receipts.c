@@ -23,12 +23,35 @@ static bool node_party(const struct ee_core *core, const char *name, const char 
     return node != NULL && strcmp(node->operator_name, account) == 0;
 }
 
-/* Payloads that begin with a lease id. */
-static bool by_lease(enum ee_command_kind kind)
+/* The lease a command is about; false: none. */
+static bool lease_of_payload(const struct ee_command *command, uint8_t out[EE_ID_SIZE])
 {
-    return kind == EE_COMMAND_LEASE_START || kind == EE_COMMAND_LEASE_RUNNING ||
-           kind == EE_COMMAND_LEASE_END || kind == EE_COMMAND_SLOT_MISSED ||
-           kind == EE_COMMAND_CHECKS;
+    union {
+        struct ee_lease_start start;
+        struct ee_lease_running running;
+        struct ee_lease_end end;
+        struct ee_slot_missed missed;
+        struct ee_checks checks;
+    } payload;
+    const uint8_t *lease = NULL;
+    if (command->kind == EE_COMMAND_LEASE_START &&
+        ee_lease_start_decode(command->payload, &payload.start) == EE_OK)
+        lease = payload.start.lease;
+    else if (command->kind == EE_COMMAND_LEASE_RUNNING &&
+             ee_lease_running_decode(command->payload, &payload.running) == EE_OK)
+        lease = payload.running.lease;
+    else if (command->kind == EE_COMMAND_LEASE_END &&
+             ee_lease_end_decode(command->payload, &payload.end) == EE_OK)
+        lease = payload.end.lease;
+    else if (command->kind == EE_COMMAND_SLOT_MISSED &&
+             ee_slot_missed_decode(command->payload, &payload.missed) == EE_OK)
+        lease = payload.missed.lease;
+    else if (command->kind == EE_COMMAND_CHECKS &&
+             ee_checks_decode(command->payload, &payload.checks) == EE_OK)
+        lease = payload.checks.lease;
+    if (lease)
+        memcpy(out, lease, EE_ID_SIZE);
+    return lease != NULL;
 }
 
 static bool by_node(const struct ee_core *core, const struct ee_command *command,
@@ -75,9 +98,9 @@ static bool is_party(const struct ee_core *core, const struct ee_history *histor
         return true;
     if (command->actor_kind == EE_ACTOR_ACCOUNT && strcmp(command->actor, account) == 0)
         return true;
-    if (by_lease(command->kind))
-        return command->payload.size >= EE_ID_SIZE &&
-               lease_party(core, command->payload.data, account);
+    uint8_t lease[EE_ID_SIZE];
+    if (lease_of_payload(command, lease))
+        return lease_party(core, lease, account);
     return by_node(core, command, account) || other_party(command, account) ||
            lease_of_result(core, history, account);
 }
