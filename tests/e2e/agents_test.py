@@ -87,10 +87,11 @@ def a_workload_is_somebody_else(network):
 
 
 def only_the_environment_that_was_given(network):
-    """A workload's environment is the deployment's and its secrets, nothing of the agent's"""
+    """A workload's environment is the deployment's (`ee run` puts a PATH there) and its secrets, nothing else"""
     require("seen" in shared, "no probe ran")
     environment = {k: v for k, v in shared["seen"]["environment"].items() if k not in ("LC_CTYPE", "PWD", "_", "SHLVL")}
-    require_equal(environment, {"GREETING": "hello world", "TOKEN": "hidden"}, "environment")
+    require_equal(environment, {"GREETING": "hello world", "TOKEN": "hidden", "PATH": "/usr/local/bin:/usr/bin:/bin"},
+                  "environment")
 
 
 def a_workload_cannot_reach_its_agent(network):

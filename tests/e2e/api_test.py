@@ -357,7 +357,8 @@ def frames_of_garbage(network):
         "hello without a challenge": lambda p: p.control({"type": "hello", "node": "node-1"}),
         "hello with a wrong name": lambda p: p.control(tunnel.hello(network.info["network"], node="../x")),
     }
-    kept = []
+    kept, started = [], time.monotonic()
+    silent = tunnel.Tunnel(network, timeout=15)
     for name, send in cases.items():
         with tunnel.Tunnel(network, timeout=4) as peer:
             require_equal(peer.status, 101, f"upgrade: {peer.head}")
@@ -371,7 +372,10 @@ def frames_of_garbage(network):
             require(not any(m.get("type") in ("admitted", "evidence") for m in messages), f"{name}: {messages}")
     # What may wait for more (its frame is not whole) is bounded by the 10 s of the admission.
     require(set(kept) <= {"endless length", "random bytes", "fragmented ping", "unknown frame", "unknown type",
-                          "less than it says"}, f"still open after 4 s: {kept}")
+                          "less than it says", "empty message"}, f"still open after 4 s: {kept}")
+    silent.end()
+    silent.close()
+    require(time.monotonic() - started < 13, "an admission that never began was kept for more than 10 s")
 
 
 def garbage_after_hello(network):

@@ -13,6 +13,7 @@ import re
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 from network import Failed, app_command, clean_environment, free_port, require, require_equal, run_suite, wait_for
@@ -39,13 +40,29 @@ def an_app_answers_by_name(network):
             require(b" 200 " in peer.recv(4096), f"{version}")
 
 
+def echo(network, body):
+    """Sends and reads at the same time: what is echoed must not have to fit into anybody's buffers."""
+    connection = network.gateway("web", 60)
+    connection.putrequest("POST", "/echo")
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders()
+    sender = threading.Thread(target=lambda: body and connection.send(body), daemon=True)
+    sender.start()
+    answer = connection.getresponse()
+    require_equal(answer.status, 200, f"POST of {len(body)}")
+    back = answer.read()
+    sender.join(10)
+    connection.close()
+    return back
+
+
 def bodies_come_back_exactly(network):
     """POST echo of 0 B, 1 B, 1 MiB and 20 MiB; GET of the same sizes"""
     rng = random.Random(7)
     for size in (0, 1, MIB, 20 * MIB):
         body = rng.randbytes(size)
-        status, back = network.fetch("web", "/echo", "POST", body, timeout=60)
-        require_equal((status, len(back)), (200, size), f"POST of {size}")
+        back = echo(network, body)
+        require_equal(len(back), size, f"POST of {size}")
         require(back == body, f"POST of {size}: other bytes")
         status, back = network.fetch("web", f"/big?n={size}", timeout=60)
         require_equal((status, len(back)), (200, size), f"GET of {size}")
@@ -155,6 +172,7 @@ def a_client_that_leaves(network):
         peer.recv(1000)
     with network.tls().wrap_socket(socket.create_connection((host, port), 5), server_hostname="web.apps.localhost") as peer:
         peer.sendall(b"POST /echo HTTP/1.1\r\nHost: web.apps.localhost\r\nContent-Length: 1000000\r\n\r\nabc")
+        time.sleep(0.2)
     seen = wait_for("the app saw both ends", 10, lambda: [
         s for s in [json.loads(network.fetch("web", "/seen")[1])] if {"/big?n=300000000", "/echo"} <= set(s)])
     require(seen, "cut off")
@@ -253,7 +271,8 @@ def smuggling_on_the_gateway(network):
         with network.tls().wrap_socket(socket.create_connection(network.address("gateway"), 5),
                                        server_hostname="web.apps.localhost") as peer:
             peer.sendall(b"POST /echo HTTP/1.1\r\nHost: web.apps.localhost\r\n" + lines)
-            require(peer.recv(1000).startswith(b"HTTP/1.1 400"), f"{lines!r}")
+            answer = peer.recv(1000)
+            require(answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 501")), f"{lines!r}: {answer!r}")
 
 
 def connect_is_a_local_proxy(network):

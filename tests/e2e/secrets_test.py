@@ -160,6 +160,7 @@ def another_tenant_replays_the_sealed_secret(network):
         if l["node"] == shared["node"] and l["state"] != "ended" and l["app"] != "holder"])
     network.ee("stop", "holder")
     wait_for("the running job is gone", 15, lambda: not network.lease("holder"))
+    time.sleep(0.5)  # its agent ends what it started
     reserved, _ = guest.reserve("thief", shared["command"], shared["values"], node=shared["node"])
     guest.start(reserved["lease"], shared["sealed"])
     refused_to_open(network, guest, reserved["lease"], "replay", before)
@@ -172,7 +173,7 @@ def sealed_for_something_else(network):
     command = ["/bin/echo", "ran"]
 
     def attempt(what, make, names=values):
-        reserved, document = launcher.reserve("wrong", command, names, node=shared["node"])
+        reserved, document = launcher.reserve("wrong-" + what.replace(" ", "-"), command, names, node=shared["node"])
         launcher.start(reserved["lease"], make(reserved["lease"], document))
         refused_to_open(network, launcher, reserved["lease"], what, before)
 
@@ -193,7 +194,7 @@ def secrets_that_do_not_fit_the_deployment(network):
     launcher, before = Launcher(network, "dev"), network.balance("dev")
     for what, sent in (("another name", {"OTHER": b"v"}), ("one too many", {"TOKEN": b"v", "LD_PRELOAD": b"/tmp/x.so"}),
                        ("none", {})):
-        reserved, document = launcher.reserve("names", ["/bin/echo", "ran"], {"TOKEN": b""}, node=shared["node"])
+        reserved, document = launcher.reserve("names-" + what.replace(" ", "-"), ["/bin/echo", "ran"], {"TOKEN": b""}, node=shared["node"])
         launcher.start(reserved["lease"], launcher.seal(reserved["lease"], document, sent))
         ended = launcher.wait_state(reserved["lease"], ["ended", "running"])
         require_equal(ended["end_reason"], "start_failed", f"{what}: {ended}")
