@@ -109,7 +109,7 @@ def an_agent_that_is_not_enrolled(network):
     before = len(network.log("control"))
     child = agent_like(network, "other-machine", sim_platform=platform_file(network, NODE, "other-machine", platform_seed=other))
     try:
-        wait_for("an identity moved to another machine is refused", 8, lambda: refused_by_control(network, "", before))
+        wait_for("an identity moved to another machine is refused", 8, lambda: refused_by_control(network, "wrong_identity", before))
     finally:
         network.end(child)
 
