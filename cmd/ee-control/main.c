@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include <jansson.h>
 
@@ -138,6 +139,7 @@ static int cmd_run(int argc, char **argv)
     int code = read_run(argc, argv, &options);
     if (code != 0)
         return code;
+    (void)prctl(PR_SET_DUMPABLE, 0); /* no core image: it would hold keys */
     enum ee_err err = ee_control_start(&options, &control, detail);
     if (err != EE_OK)
         return ee_control_failed(err, detail);

@@ -40,8 +40,8 @@ static void whoami_print(const json_t *who_value)
     const json_t *scope;
     ee_cli_fields(who_value, account, EE_CLI_COUNT(account));
     (void)printf("scopes ");
-    json_array_foreach(json_object_get(who_value, "scopes"), index, scope)
-        (void) printf(" %s", json_string_value(scope) ? json_string_value(scope) : "?");
+    json_array_foreach(json_object_get(who_value, "scopes"), index, scope)(void)
+        printf(" %s", json_string_value(scope) ? json_string_value(scope) : "?");
     (void)printf("\n\nthe control plane, as attested on this connection\n");
     ee_cli_fields(json_object_get(who_value, "attested"), attested, EE_CLI_COUNT(attested));
 }
@@ -95,35 +95,39 @@ enum ee_err ee_cmd_balance(struct ee_cli *cli, int argc, char **argv)
 
 /* ---- mint, transfer ---- */
 
+struct money_move {
+    const char *kind, *to, *reference; /* reference: of mints, else empty */
+    struct ee_money amount;
+};
+
 /* Remembers what can be proved later. What was done is done: a failure here is only said. */
-static void remember(struct ee_cli *cli, const char *kind, const char *to, const char *amount,
+static void remember(struct ee_cli *cli, const struct money_move *move, const char *amount,
                      const json_t *answer)
 {
     const char *account;
     const char *seq = ee_client_json_text(answer, "seq");
     enum ee_err err = ee_client_session_account(cli->session, &account);
     if (err == EE_OK)
-        err = ee_client_history_add(&cli->problem,
-                                    ee_client_session_trust(cli->session)->network_id, account,
-                                    json_pack("{s:s, s:s, s:s, s:s}", "seq", seq, "kind", kind,
-                                              "account", to, "amount", amount));
+        err = ee_client_history_add(
+            &cli->problem, ee_client_session_trust(cli->session)->network_id, account,
+            json_pack("{s:s, s:s, s:s, s:s, s:s}", "seq", seq, "kind", move->kind, "account",
+                      move->to, "amount", amount, "reference", move->reference));
     if (err == EE_OK)
         return;
     ee_cli_say(cli, "ee: not noted for `ee receipts`: %s", cli->problem.detail);
     ee_client_problem_clear(&cli->problem);
 }
 
-static enum ee_err money_done(struct ee_cli *cli, const char *kind, const char *to,
-                              struct ee_money amount, json_t *answer)
+static enum ee_err money_done(struct ee_cli *cli, const struct money_move *move, json_t *answer)
 {
     char decimal[EE_MONEY_TEXT_SIZE], shown[EE_MONEY_TEXT_SIZE];
-    remember(cli, kind, to, ee_money_format(amount, decimal), answer);
+    remember(cli, move, ee_money_format(move->amount, decimal), answer);
     if (cli->json) {
         ee_cli_json(answer);
         return EE_OK;
     }
-    (void)printf("%s %s to %s, sequence number %s\n", kind, ee_money_show(amount, shown), to,
-                 ee_client_json_text(answer, "seq"));
+    (void)printf("%s %s to %s, sequence number %s\n", move->kind,
+                 ee_money_show(move->amount, shown), move->to, ee_client_json_text(answer, "seq"));
     ee_cli_hint(cli, "next: ee receipt %s -o FILE keeps the proof",
                 ee_client_json_text(answer, "seq"));
     json_decref(answer);
@@ -179,14 +183,15 @@ enum ee_err ee_cmd_mint(struct ee_cli *cli, int argc, char **argv)
     EE_TRY(mint_fill(cli, to, reference, &mint));
     EE_TRY(ee_cli_connect(cli));
     EE_TRY(mint_sign(cli, &mint));
-    json_t *body = json_pack("{s:s, s:s, s:s, s:o}", "account", to, "amount",
-                             ee_money_format(mint.amount, amount), "reference", reference,
-                             "signature",
-                             ee_client_json_hex_new(mint.signature, sizeof(mint.signature)));
+    json_t *body =
+        json_pack("{s:s, s:s, s:s, s:o}", "account", to, "amount",
+                  ee_money_format(mint.amount, amount), "reference", reference, "signature",
+                  ee_client_json_hex_new(mint.signature, sizeof(mint.signature)));
     enum ee_err err = ee_client_send(cli->session, "POST", "/v1/mints", body, &answer);
     json_decref(body);
     EE_TRY(err);
-    return money_done(cli, "mint", to, mint.amount, answer);
+    const struct money_move move = {"mint", to, reference, mint.amount};
+    return money_done(cli, &move, answer);
 }
 
 enum ee_err ee_cmd_transfer(struct ee_cli *cli, int argc, char **argv)
@@ -202,8 +207,8 @@ enum ee_err ee_cmd_transfer(struct ee_cli *cli, int argc, char **argv)
     if (!ee_name_valid(to))
         return ee_client_fail(&cli->problem, EE_USAGE, "'%s' is no account name", to);
     if (ee_money_parse(arguments.items[1], &amount) != EE_OK || amount.micros <= 0)
-        return ee_client_fail(&cli->problem, EE_USAGE,
-                              "'%s' is no amount such as 2, '$2' or 0.5", arguments.items[1]);
+        return ee_client_fail(&cli->problem, EE_USAGE, "'%s' is no amount such as 2, '$2' or 0.5",
+                              arguments.items[1]);
     if (strlen(memo) > EE_MEMO_MAX)
         return ee_client_fail(&cli->problem, EE_USAGE, "--memo has at most %d characters",
                               EE_MEMO_MAX);
@@ -214,5 +219,6 @@ enum ee_err ee_cmd_transfer(struct ee_cli *cli, int argc, char **argv)
                            : ee_client_fail(&cli->problem, EE_USAGE, "--memo is not UTF-8");
     json_decref(body);
     EE_TRY(err);
-    return money_done(cli, "transfer", to, amount, answer);
+    const struct money_move move = {"transfer", to, "", amount};
+    return money_done(cli, &move, answer);
 }

@@ -46,8 +46,7 @@ static enum ee_err folder_choose(struct ee_cli *cli, struct account *a,
     if (!a->folder) {
         const char *slash = strrchr(cli->profile->path, '/');
         int size = slash ? (int)(slash - cli->profile->path) : 1;
-        (void)snprintf(memory, EE_CLIENT_PATH_SIZE, "%.*s", size,
-                       slash ? cli->profile->path : ".");
+        (void)snprintf(memory, EE_CLIENT_PATH_SIZE, "%.*s", size, slash ? cli->profile->path : ".");
         a->folder = memory;
     }
     enum ee_err err = ee_file_make_folder(a->folder);
@@ -66,9 +65,8 @@ static enum ee_err operator_key_write(struct ee_cli *cli, struct account *a)
     bool ok = ee_crypto_openssl.ed25519_public(seed, a->public_key);
     ee_hex_encode(seed, sizeof(seed), hex);
     hex[64] = '\n';
-    enum ee_err err =
-        ok ? ee_client_secret_write(&cli->problem, a->key_path, ee_bytes_of(hex, 65))
-           : ee_client_fail(&cli->problem, EE_CRYPTO, "%s", "");
+    enum ee_err err = ok ? ee_client_secret_write(&cli->problem, a->key_path, ee_bytes_of(hex, 65))
+                         : ee_client_fail(&cli->problem, EE_CRYPTO, "%s", "");
     ee_wipe(seed, sizeof(seed));
     ee_wipe(hex, sizeof(hex));
     return err;
@@ -95,12 +93,11 @@ static enum ee_err account_send(struct ee_cli *cli, const struct account *a, jso
     const char *scopes = a->is_operator ? "read,spend,nodes,keys" : "read,run,spend,keys";
     json_t *list = NULL;
     EE_TRY(ee_cli_scopes(cli, scopes, &list));
-    json_t *body = json_pack(
-        "{s:s, s:s, s:o, s:o, s:o, s:o}", "name", a->name, "kind",
-        a->is_operator ? "operator" : "user", "public_key",
-        ee_client_json_hex_new(a->public_key, 32), "key_hash",
-        ee_client_json_hex_new(a->token_hash, 32), "scopes", list, "expires_s",
-        ee_cli_expiry(a->days));
+    json_t *body = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", a->name, "kind",
+                             a->is_operator ? "operator" : "user", "public_key",
+                             ee_client_json_hex_new(a->public_key, 32), "key_hash",
+                             ee_client_json_hex_new(a->token_hash, 32), "scopes", list, "expires_s",
+                             ee_cli_expiry(a->days));
     enum ee_err err = ee_client_send(cli->session, "POST", "/v1/accounts", body, out);
     json_decref(body);
     return err;
@@ -126,9 +123,9 @@ static enum ee_err profile_write(struct ee_cli *cli, const struct account *a)
     char token[64], key[64];
     (void)snprintf(token, sizeof(token), "%s.token", a->name);
     (void)snprintf(key, sizeof(key), "%s.operator.key", a->name);
-    json_t *profile = json_pack(
-        "{s:o}", "network",
-        ee_client_json_hex_new(ee_client_session_trust(cli->session)->network_id, 32));
+    json_t *profile =
+        json_pack("{s:o}", "network",
+                  ee_client_json_hex_new(ee_client_session_trust(cli->session)->network_id, 32));
     member_add(profile, "api", mine->api);
     member_add(profile, "gateway", mine->gateway);
     member_add(profile, "domain", mine->domain);
@@ -178,8 +175,8 @@ enum ee_err ee_cmd_account_create(struct ee_cli *cli, int argc, char **argv)
     const struct ee_option options[] = {{"kind", 0, EE_OPTION_TEXT, &kind, 0},
                                         {"out", 0, EE_OPTION_TEXT, &a->folder, 0},
                                         {"expires-days", 0, EE_OPTION_NUMBER, &a->days, DAYS_MAX}};
-    enum ee_err err = ee_cli_parse(cli, options, EE_CLI_COUNT(options), argc, argv, 1, 1, false,
-                                   &arguments);
+    enum ee_err err =
+        ee_cli_parse(cli, options, EE_CLI_COUNT(options), argc, argv, 1, 1, false, &arguments);
     if (err == EE_OK && (!kind || (strcmp(kind, "user") != 0 && strcmp(kind, "operator") != 0)))
         err = ee_client_fail(&cli->problem, EE_USAGE, "--kind is user or operator");
     if (err == EE_OK && !ee_name_valid(arguments.items[0]))

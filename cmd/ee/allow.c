@@ -86,8 +86,8 @@ static enum ee_err change_sign(struct ee_cli *cli, struct ee_allow_change *chang
                                               change, &message);
     if (err != EE_OK)
         return ee_client_fail(&cli->problem, err, "the change: %s", ee_err_text(err));
-    EE_TRY(ee_client_seed_read(&cli->problem, cli->profile->founding_key_file, "founding key",
-                               seed));
+    EE_TRY(
+        ee_client_seed_read(&cli->problem, cli->profile->founding_key_file, "founding key", seed));
     bool ok = ee_crypto_openssl.ed25519_sign(seed, ee_writer_done(&message), change->signature);
     ee_wipe(seed, sizeof(seed));
     return ok ? EE_OK : ee_client_fail(&cli->problem, EE_CRYPTO, "%s", "");
@@ -98,11 +98,10 @@ static enum ee_err change_send(struct ee_cli *cli, const struct change *c, json_
     char number[24];
     const struct ee_allow_change *change = &c->signed_change;
     (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)c->number);
-    json_t *body = json_pack("{s:b, s:s, s:o, s:s, s:s, s:o}", "add", (int)change->add, "role",
-                             c->role, "measurement",
-                             ee_client_json_hex_new(change->measurement, 32), "label", c->label,
-                             "number", number, "signature",
-                             ee_client_json_hex_new(change->signature, sizeof(change->signature)));
+    json_t *body = json_pack(
+        "{s:b, s:s, s:o, s:s, s:s, s:o}", "add", (int)change->add, "role", c->role, "measurement",
+        ee_client_json_hex_new(change->measurement, 32), "label", c->label, "number", number,
+        "signature", ee_client_json_hex_new(change->signature, sizeof(change->signature)));
     enum ee_err err = ee_client_send(cli->session, "POST", "/v1/allow", body, out);
     json_decref(body);
     return err;
@@ -114,11 +113,10 @@ static enum ee_err change_run(struct ee_cli *cli, bool add, int argc, char **arg
     struct change c = {.signed_change = {.add = add}};
     json_t *answer = NULL;
     char number[24];
-    const struct ee_option options[] = {
-        {"role", 0, EE_OPTION_TEXT, &c.role, 0},
-        {"measurement", 0, EE_OPTION_TEXT, &c.measurement, 0},
-        {"label", 0, EE_OPTION_TEXT, &c.label, 0},
-        {"number", 0, EE_OPTION_NUMBER, &c.number, UINT64_MAX}};
+    const struct ee_option options[] = {{"role", 0, EE_OPTION_TEXT, &c.role, 0},
+                                        {"measurement", 0, EE_OPTION_TEXT, &c.measurement, 0},
+                                        {"label", 0, EE_OPTION_TEXT, &c.label, 0},
+                                        {"number", 0, EE_OPTION_NUMBER, &c.number, UINT64_MAX}};
     EE_TRY(ee_cli_parse(cli, options, EE_CLI_COUNT(options), argc, argv, 0, 0, false, &arguments));
     EE_TRY(change_check(cli, &c));
     EE_TRY(ee_cli_connect(cli));
@@ -131,8 +129,8 @@ static enum ee_err change_run(struct ee_cli *cli, bool add, int argc, char **arg
         ee_cli_json(answer);
         return EE_OK;
     }
-    (void)printf("%s %s %s as change %s, sequence number %s\n", add ? "allowed" : "retired",
-                 c.role, c.label, number, ee_client_json_text(answer, "seq"));
+    (void)printf("%s %s %s as change %s, sequence number %s\n", add ? "allowed" : "retired", c.role,
+                 c.label, number, ee_client_json_text(answer, "seq"));
     json_decref(answer);
     return EE_OK;
 }

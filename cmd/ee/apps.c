@@ -71,9 +71,9 @@ enum ee_err ee_cmd_stop(struct ee_cli *cli, int argc, char **argv)
 /* An app with its present lease as one flat row. */
 static json_t *app_row(json_t *app)
 {
-    static const char *const of_lease[] = {"lease",       "node",       "operator",   "state",
-                                           "end_reason",  "exit_code",  "price",      "vcpus",
-                                           "reserved_at", "running_at", "ended_at",   "output"};
+    static const char *const of_lease[] = {"lease",       "node",       "operator", "state",
+                                           "end_reason",  "exit_code",  "price",    "vcpus",
+                                           "reserved_at", "running_at", "ended_at", "output"};
     static const char *const of_app[] = {"workload", "port", "wanted", "waits_for_secrets"};
     json_t *row = json_object(), *lease = json_object_get(app, "lease");
     (void)json_object_set(row, "app", json_object_get(app, "name"));
@@ -149,10 +149,10 @@ enum ee_err ee_cmd_ps(struct ee_cli *cli, int argc, char **argv)
 
 static json_t *logs_json(const json_t *lease, const struct ee_job_output *output, bool final)
 {
-    json_t *out = json_pack("{s:O?, s:O?, s:b, s:b, s:b}", "lease", json_object_get(lease, "lease"),
-                            "name", json_object_get(lease, "app"), "final", (int)final,
-                            "stdout_truncated", (int)output->stdout_truncated, "stderr_truncated",
-                            (int)output->stderr_truncated);
+    json_t *out =
+        json_pack("{s:O?, s:O?, s:b, s:b, s:b}", "lease", json_object_get(lease, "lease"), "name",
+                  json_object_get(lease, "app"), "final", (int) final, "stdout_truncated",
+                  (int)output->stdout_truncated, "stderr_truncated", (int)output->stderr_truncated);
     ee_client_json_set_bytes(out, "stdout", output->stdout_bytes);
     ee_client_json_set_bytes(out, "stderr", output->stderr_bytes);
     if (final)
@@ -202,8 +202,7 @@ enum ee_err ee_cmd_connect(struct ee_cli *cli, int argc, char **argv)
     EE_TRY(ee_client_proxy_new(cli->session, arguments.items[0], (uint16_t)port, &proxy));
     ee_client_session_close(cli->session);
     cli->session = NULL;
-    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/",
-                   (unsigned)ee_client_proxy_port(proxy));
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", (unsigned)ee_client_proxy_port(proxy));
     if (cli->json)
         ee_cli_json(json_pack("{s:s, s:s, s:s}", "url", url, "app", arguments.items[0],
                               "tls_ends_in", "control plane"));

@@ -66,8 +66,8 @@ static void proof_print(const struct ee_client_judged *judged)
                   "software %s\n  TLS key %s\n",
                   ee_client_proof_name(judged->verdict.proof), judged->label,
                   ee_hex_encode(judged->measurement, 32, digest),
-                  ee_attest_tcb_status_name(judged->verdict.quote.status),
-                  claims->software_version, ee_hex_encode(claims->tls_key_hash, 32, key));
+                  ee_attest_tcb_status_name(judged->verdict.quote.status), claims->software_version,
+                  ee_hex_encode(claims->tls_key_hash, 32, key));
 }
 
 enum ee_err ee_cli_connect(struct ee_cli *cli)

@@ -114,6 +114,7 @@ enum ee_err ee_cmd_evidence_fetch(struct ee_cli *cli, int argc, char **argv); /*
 enum ee_err ee_cmd_verify_evidence(struct ee_cli *cli, int argc, char **argv);
 int ee_cmd_dev(int argc, char **argv);
 int ee_cmd_verify_quote(int argc, char **argv);
+int ee_cmd_dev(int argc, char **argv); /* dev.c */
 
 /* ---- shared by some of them ---- */
 

@@ -83,10 +83,8 @@ enum ee_err ee_cmd_verify_evidence(struct ee_cli *cli, int argc, char **argv)
     enum ee_err err = ee_client_evidence_judge_saved(&cli->problem, &trust, ee_file_bytes(&file),
                                                      (int64_t)time_s, &judged);
     ee_file_data_free(&file);
-    if (err != EE_OK) {
-        cli->problem.exit_code = ee_err_exit_code(EE_QUOTE); /* whatever is wrong with it */
+    if (err != EE_OK)
         return err;
-    }
     if (cli->json)
         ee_cli_json(ee_client_claims_json(&judged));
     else

@@ -15,7 +15,8 @@ static enum ee_err periods_get(struct ee_cli *cli, const char *lease, json_t **o
     char path[96];
     uint8_t id[EE_ID_SIZE];
     if (lease && ee_hex_decode(ee_bytes_str(lease), id, sizeof(id)) != EE_OK)
-        return ee_client_fail(&cli->problem, EE_USAGE, "--lease wants the 32 hex digits of a lease");
+        return ee_client_fail(&cli->problem, EE_USAGE,
+                              "--lease wants the 32 hex digits of a lease");
     (void)snprintf(path, sizeof(path), "/v1/periods%s%s", lease ? "?lease=" : "",
                    lease ? lease : "");
     return ee_client_list(cli->session, path, out);
@@ -59,8 +60,8 @@ static void settlement_row(json_t *items, const json_t *period)
     if (!json_is_string(seq))
         return;
     json_t *row = json_pack("{s:s, s:s}", "seq", json_string_value(seq), "kind", "settlement");
-    static const char *const members[] = {"lease", "index", "verdict", "reason",
-                                          "locked", "paid", "refunded"};
+    static const char *const members[] = {"lease",  "index", "verdict", "reason",
+                                          "locked", "paid",  "refunded"};
     for (size_t i = 0; i < EE_CLI_COUNT(members); i++)
         (void)json_object_set(row, members[i], json_object_get(period, members[i]));
     (void)json_object_set(row, "amount", json_object_get(period, "paid"));
@@ -77,8 +78,7 @@ static enum ee_err receipts_collect(struct ee_cli *cli, json_t **out)
     EE_TRY(ee_client_history_list(&cli->problem, ee_client_session_trust(cli->session)->network_id,
                                   account, &items));
     enum ee_err err = periods_get(cli, NULL, &periods);
-    json_array_foreach(periods, index, period)
-        settlement_row(items, period);
+    json_array_foreach(periods, index, period) settlement_row(items, period);
     json_decref(periods);
     if (err == EE_OK)
         *out = items;
@@ -89,12 +89,10 @@ static enum ee_err receipts_collect(struct ee_cli *cli, json_t **out)
 
 enum ee_err ee_cmd_receipts(struct ee_cli *cli, int argc, char **argv)
 {
-    static const struct ee_column columns[] = {{"SEQ", "seq", EE_COLUMN_NUMBER},
-                                               {"KIND", "kind", EE_COLUMN_TEXT},
-                                               {"AMOUNT", "amount", EE_COLUMN_MONEY},
-                                               {"TO", "account", EE_COLUMN_TEXT},
-                                               {"LEASE", "lease", EE_COLUMN_TEXT},
-                                               {"VERDICT", "verdict", EE_COLUMN_TEXT}};
+    static const struct ee_column columns[] = {
+        {"SEQ", "seq", EE_COLUMN_NUMBER},      {"KIND", "kind", EE_COLUMN_TEXT},
+        {"AMOUNT", "amount", EE_COLUMN_MONEY}, {"TO", "account", EE_COLUMN_TEXT},
+        {"LEASE", "lease", EE_COLUMN_TEXT},    {"VERDICT", "verdict", EE_COLUMN_TEXT}};
     struct ee_arguments arguments;
     json_t *items = NULL;
     EE_TRY(ee_cli_parse(cli, NULL, 0, argc, argv, 0, 0, false, &arguments));

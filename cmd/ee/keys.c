@@ -76,9 +76,9 @@ static enum ee_err key_send(struct ee_cli *cli, const struct key_options *o, jso
     enum ee_err err = ee_client_secret_write(&cli->problem, o->path, ee_bytes_str(text));
     ee_wipe(text, sizeof(text));
     EE_TRY(err);
-    json_t *body = json_pack("{s:o, s:s, s:O, s:o}", "key_hash", ee_client_json_hex_new(hash, 32),
-                             "label", o->label, "scopes", scopes, "expires_s",
-                             ee_cli_expiry(o->days));
+    json_t *body =
+        json_pack("{s:o, s:s, s:O, s:o}", "key_hash", ee_client_json_hex_new(hash, 32), "label",
+                  o->label, "scopes", scopes, "expires_s", ee_cli_expiry(o->days));
     err = ee_client_send(cli->session, "POST", "/v1/keys", body, out);
     json_decref(body);
     if (err != EE_OK && ee_err_class(err) != EE_CLASS_TEMPORARY)

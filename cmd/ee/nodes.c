@@ -15,14 +15,11 @@ enum { AGENT_FILE_MAX = 64 * 1024, VCPUS_MAX = 100000 };
 
 enum ee_err ee_cmd_nodes(struct ee_cli *cli, int argc, char **argv)
 {
-    static const struct ee_column columns[] = {{"NODE", "node", EE_COLUMN_TEXT},
-                                               {"OPERATOR", "operator", EE_COLUMN_TEXT},
-                                               {"PRICE/vCPU-h", "price", EE_COLUMN_MONEY},
-                                               {"VCPUS", "vcpus", EE_COLUMN_NUMBER},
-                                               {"FREE", "vcpus_free", EE_COLUMN_NUMBER},
-                                               {"STATE", "state", EE_COLUMN_TEXT},
-                                               {"SIMULATED", "simulated", EE_COLUMN_TEXT},
-                                               {"REGION", "region", EE_COLUMN_TEXT}};
+    static const struct ee_column columns[] = {
+        {"NODE", "node", EE_COLUMN_TEXT},           {"OPERATOR", "operator", EE_COLUMN_TEXT},
+        {"PRICE/vCPU-h", "price", EE_COLUMN_MONEY}, {"VCPUS", "vcpus", EE_COLUMN_NUMBER},
+        {"FREE", "vcpus_free", EE_COLUMN_NUMBER},   {"STATE", "state", EE_COLUMN_TEXT},
+        {"SIMULATED", "simulated", EE_COLUMN_TEXT}, {"REGION", "region", EE_COLUMN_TEXT}};
     struct ee_arguments arguments;
     json_t *items = NULL;
     EE_TRY(ee_cli_parse(cli, NULL, 0, argc, argv, 0, 0, false, &arguments));
@@ -95,8 +92,8 @@ static enum ee_err enrolment_sign(struct ee_cli *cli, struct ee_node_enrol *enro
                                             account, enrol, &message);
     if (err != EE_OK)
         return ee_client_fail(&cli->problem, err, "the enrolment: %s", ee_err_text(err));
-    EE_TRY(ee_client_seed_read(&cli->problem, cli->profile->operator_key_file, "operator key",
-                               seed));
+    EE_TRY(
+        ee_client_seed_read(&cli->problem, cli->profile->operator_key_file, "operator key", seed));
     bool ok = ee_crypto_openssl.ed25519_sign(seed, ee_writer_done(&message), enrol->signature);
     ee_wipe(seed, sizeof(seed));
     return ok ? EE_OK : ee_client_fail(&cli->problem, EE_CRYPTO, "%s", "");
@@ -106,13 +103,12 @@ static json_t *enrolment_body(const struct enrolment *e)
 {
     char price[EE_MONEY_TEXT_SIZE];
     const struct ee_node_enrol *enrol = &e->enrol;
-    return json_pack("{s:s, s:o, s:o, s:I, s:s, s:s, s:o}", "node", e->node, "platform_id",
-                     ee_client_json_hex_new(enrol->platform_id, sizeof(enrol->platform_id)),
-                     "agent_key",
-                     ee_client_json_hex_new(enrol->agent_key, sizeof(enrol->agent_key)), "vcpus",
-                     (json_int_t)enrol->vcpus, "price", ee_price_format(enrol->price_nanos, price),
-                     "region", e->region, "signature",
-                     ee_client_json_hex_new(enrol->signature, sizeof(enrol->signature)));
+    return json_pack(
+        "{s:s, s:o, s:o, s:I, s:s, s:s, s:o}", "node", e->node, "platform_id",
+        ee_client_json_hex_new(enrol->platform_id, sizeof(enrol->platform_id)), "agent_key",
+        ee_client_json_hex_new(enrol->agent_key, sizeof(enrol->agent_key)), "vcpus",
+        (json_int_t)enrol->vcpus, "price", ee_price_format(enrol->price_nanos, price), "region",
+        e->region, "signature", ee_client_json_hex_new(enrol->signature, sizeof(enrol->signature)));
 }
 
 enum ee_err ee_cmd_node_enrol(struct ee_cli *cli, int argc, char **argv)
@@ -120,12 +116,11 @@ enum ee_err ee_cmd_node_enrol(struct ee_cli *cli, int argc, char **argv)
     struct ee_arguments arguments;
     struct enrolment e = {.region = "", .enrol = {.price_nanos = -1}};
     json_t *answer = NULL;
-    const struct ee_option options[] = {
-        {"node", 0, EE_OPTION_TEXT, &e.node, 0},
-        {"agent", 0, EE_OPTION_TEXT, &e.agent_file, 0},
-        {"price", 0, EE_OPTION_PRICE, &e.enrol.price_nanos, 0},
-        {"vcpus", 0, EE_OPTION_NUMBER, &e.vcpus, VCPUS_MAX},
-        {"region", 0, EE_OPTION_TEXT, &e.region, 0}};
+    const struct ee_option options[] = {{"node", 0, EE_OPTION_TEXT, &e.node, 0},
+                                        {"agent", 0, EE_OPTION_TEXT, &e.agent_file, 0},
+                                        {"price", 0, EE_OPTION_PRICE, &e.enrol.price_nanos, 0},
+                                        {"vcpus", 0, EE_OPTION_NUMBER, &e.vcpus, VCPUS_MAX},
+                                        {"region", 0, EE_OPTION_TEXT, &e.region, 0}};
     EE_TRY(ee_cli_parse(cli, options, EE_CLI_COUNT(options), argc, argv, 0, 0, false, &arguments));
     EE_TRY(enrolment_check(cli, &e));
     EE_TRY(ee_cli_connect(cli));
@@ -163,12 +158,10 @@ static void highest_add(struct ee_cli *cli, json_t *network)
 
 enum ee_err ee_cmd_network(struct ee_cli *cli, int argc, char **argv)
 {
-    static const struct ee_column columns[] = {{"network", "network", EE_COLUMN_TEXT},
-                                               {"name", "name", EE_COLUMN_TEXT},
-                                               {"kind", "kind", EE_COLUMN_TEXT},
-                                               {"simulated", "simulated", EE_COLUMN_TEXT},
-                                               {"profile", "profile", EE_COLUMN_TEXT},
-                                               {"software", "software_version", EE_COLUMN_TEXT}};
+    static const struct ee_column columns[] = {
+        {"network", "network", EE_COLUMN_TEXT}, {"name", "name", EE_COLUMN_TEXT},
+        {"kind", "kind", EE_COLUMN_TEXT},       {"simulated", "simulated", EE_COLUMN_TEXT},
+        {"profile", "profile", EE_COLUMN_TEXT}, {"software", "software_version", EE_COLUMN_TEXT}};
     static const struct ee_column head_columns[] = {{"checkpoint size", "size", EE_COLUMN_TEXT},
                                                     {"checkpoint root", "root", EE_COLUMN_TEXT}};
     struct ee_arguments arguments;
@@ -183,10 +176,9 @@ enum ee_err ee_cmd_network(struct ee_cli *cli, int argc, char **argv)
         return EE_OK;
     }
     ee_cli_fields(network, columns, EE_CLI_COUNT(columns));
-    ee_cli_fields(json_object_get(network, "checkpoint"), head_columns,
-                  EE_CLI_COUNT(head_columns));
-    json_object_foreach(json_object_get(network, "params"), name, value)
-        (void) printf("%s %lld\n", name, (long long)json_integer_value(value));
+    ee_cli_fields(json_object_get(network, "checkpoint"), head_columns, EE_CLI_COUNT(head_columns));
+    json_object_foreach(json_object_get(network, "params"), name, value)(void)
+        printf("%s %lld\n", name, (long long)json_integer_value(value));
     json_decref(network);
     return EE_OK;
 }

@@ -58,12 +58,10 @@ static enum ee_err check(struct ee_cli *cli, const struct ee_trust *trust, struc
 
 static void facts_print(const struct checked_receipt *r)
 {
-    static const struct ee_column columns[] = {{"kind", "kind", EE_COLUMN_TEXT},
-                                               {"sequence number", "seq", EE_COLUMN_TEXT},
-                                               {"at", "at", EE_COLUMN_TEXT},
-                                               {"actor", "actor", EE_COLUMN_TEXT},
-                                               {"verdict", "verdict", EE_COLUMN_TEXT},
-                                               {"says", "summary", EE_COLUMN_TEXT}};
+    static const struct ee_column columns[] = {
+        {"kind", "kind", EE_COLUMN_TEXT},       {"sequence number", "seq", EE_COLUMN_TEXT},
+        {"at", "at", EE_COLUMN_TEXT},           {"actor", "actor", EE_COLUMN_TEXT},
+        {"verdict", "verdict", EE_COLUMN_TEXT}, {"says", "summary", EE_COLUMN_TEXT}};
     static const struct ee_column slots[] = {{"OK", "ok", EE_COLUMN_NUMBER},
                                              {"missed", "missed", EE_COLUMN_NUMBER},
                                              {"void", "void", EE_COLUMN_NUMBER}};
@@ -97,9 +95,8 @@ static void facts_tell(const struct ee_cli *cli, const struct checked_receipt *r
     json_t *facts = ee_cli_receipt_json(&r->checked);
     (void)json_object_set_new(facts, "verified_at",
                               json_string(ee_time_format(r->signer.time_s, at)));
-    (void)json_object_set_new(
-        facts, "verified_at_source",
-        json_string(ee_client_time_source_text(r->signer.time_source)));
+    (void)json_object_set_new(facts, "verified_at_source",
+                              json_string(ee_client_time_source_text(r->signer.time_source)));
     ee_cli_json(facts);
 }
 
@@ -143,13 +140,14 @@ static enum ee_err fetch(struct ee_cli *cli, const char *seq, struct checked_rec
     (void)snprintf(path, sizeof(path), "/v1/receipts/%llu", (unsigned long long)number);
     const struct ee_client_request request = {.method = "GET", .path = path, .raw = true};
     EE_TRY(ee_client_session_request(cli->session, &request, answer));
-    EE_TRY(check(cli, ee_client_session_trust(cli->session), ee_buffer_bytes(&answer->body), 0,
-                 out));
+    EE_TRY(
+        check(cli, ee_client_session_trust(cli->session), ee_buffer_bytes(&answer->body), 0, out));
     if (out->checked.fact.command.seq == number)
         return EE_OK;
     ee_receipt_checked_free(&out->checked);
-    return ee_client_fail(&cli->problem, EE_RECEIPT, "the network gave the receipt of another "
-                                                     "command");
+    return ee_client_fail(&cli->problem, EE_RECEIPT,
+                          "the network gave the receipt of another "
+                          "command");
 }
 
 static enum ee_err receipt_write(struct ee_cli *cli, const char *path, const char *seq,
@@ -185,8 +183,8 @@ enum ee_err ee_cmd_receipt(struct ee_cli *cli, int argc, char **argv)
         path = chosen;
     }
     struct checked_receipt *r = calloc(1, sizeof(*r));
-    enum ee_err err = r ? fetch(cli, seq, r, &answer)
-                        : ee_client_fail(&cli->problem, EE_NO_MEMORY, "%s", "");
+    enum ee_err err =
+        r ? fetch(cli, seq, r, &answer) : ee_client_fail(&cli->problem, EE_NO_MEMORY, "%s", "");
     if (err == EE_OK) {
         err = receipt_write(cli, path, seq, ee_buffer_bytes(&answer.body), &r->checked);
         ee_receipt_checked_free(&r->checked);
@@ -200,8 +198,8 @@ enum ee_err ee_cli_explain_seq(struct ee_cli *cli, const char *seq)
 {
     struct ee_client_answer answer = {.json = NULL};
     struct checked_receipt *r = calloc(1, sizeof(*r));
-    enum ee_err err = r ? fetch(cli, seq, r, &answer)
-                        : ee_client_fail(&cli->problem, EE_NO_MEMORY, "%s", "");
+    enum ee_err err =
+        r ? fetch(cli, seq, r, &answer) : ee_client_fail(&cli->problem, EE_NO_MEMORY, "%s", "");
     if (err == EE_OK) {
         facts_tell(cli, r);
         ee_receipt_checked_free(&r->checked);

@@ -52,9 +52,8 @@ static void settlement_summary(const struct ee_receipt_settlement *settlement,
     (void)snprintf(out, EE_CLI_SUMMARY_SIZE,
                    "period %u of %s (%s) on %s: %s%s%s; of %s locked %s paid to %s, %s returned",
                    settlement->checks.period, s->app, s->launcher, s->node,
-                   verdict_name(s->verdict), failed ? ", " : "",
-                   failed ? fail_name(s->reason) : "", ee_money_show(s->locked, locked),
-                   ee_money_show(s->paid, paid), s->operator_name,
+                   verdict_name(s->verdict), failed ? ", " : "", failed ? fail_name(s->reason) : "",
+                   ee_money_show(s->locked, locked), ee_money_show(s->paid, paid), s->operator_name,
                    ee_money_show(s->refunded, refunded));
 }
 
@@ -89,8 +88,8 @@ static bool reserve_summary(const struct ee_receipt_fact *fact, char out[EE_CLI_
     struct ee_reserve_result result;
     if (fact->command.kind != EE_COMMAND_LEASE_RESERVE || fact->result.err != EE_OK ||
         ee_lease_reserve_decode(fact->command.payload, &reserve) != EE_OK ||
-        ee_reserve_result_decode(ee_bytes_of(fact->result.body, fact->result.body_size),
-                                 &result) != EE_OK)
+        ee_reserve_result_decode(ee_bytes_of(fact->result.body, fact->result.body_size), &result) !=
+            EE_OK)
         return false;
     (void)snprintf(out, EE_CLI_SUMMARY_SIZE, "%s placed on %s, %s locked for the first period",
                    reserve.name, result.node, ee_money_show(result.lock, lock));
@@ -111,6 +110,16 @@ static bool allow_summary(const struct ee_command *command, char out[EE_CLI_SUMM
     return true;
 }
 
+static bool stop_summary(const struct ee_command *command, char out[EE_CLI_SUMMARY_SIZE])
+{
+    struct ee_lease_stop stop;
+    if (command->kind != EE_COMMAND_LEASE_STOP ||
+        ee_lease_stop_decode(command->payload, &stop) != EE_OK)
+        return false;
+    (void)snprintf(out, EE_CLI_SUMMARY_SIZE, "%s stopped by %s", stop.name, command->actor);
+    return true;
+}
+
 char *ee_cli_receipt_summary(const struct ee_receipt_checked *checked,
                              char out[EE_CLI_SUMMARY_SIZE])
 {
@@ -122,7 +131,8 @@ char *ee_cli_receipt_summary(const struct ee_receipt_checked *checked,
         return out;
     }
     if (!mint_summary(command, text) && !transfer_summary(command, text) &&
-        !reserve_summary(fact, text) && !allow_summary(command, text))
+        !reserve_summary(fact, text) && !stop_summary(command, text) &&
+        !allow_summary(command, text))
         (void)snprintf(text, sizeof(text), "%s", ee_command_kind_name(command->kind));
     bool refused = fact->result.err != EE_OK;
     (void)snprintf(out, EE_CLI_SUMMARY_SIZE, "%.*s%s%s", 440, text, refused ? "; refused: " : "",
@@ -153,8 +163,7 @@ static json_t *checks_json(const struct ee_receipt_checked *checked)
     (void)json_object_set_new(out, "health", slots_json(checks->health, checks->health_count));
     (void)json_object_set_new(out, "attestation",
                               slots_json(checks->attestation, checks->attestation_count));
-    (void)json_object_set_new(out, "earlier_miss",
-                              json_boolean(checked->settlement.earlier_miss));
+    (void)json_object_set_new(out, "earlier_miss", json_boolean(checked->settlement.earlier_miss));
     return out;
 }
 
@@ -204,11 +213,12 @@ json_t *ee_cli_receipt_json(const struct ee_receipt_checked *checked)
     (void)json_object_set_new(out, "actor", json_string(fact->command.actor));
     (void)json_object_set_new(out, "network",
                               ee_client_json_hex_new(fact->checkpoint.network_id, 32));
-    (void)json_object_set_new(
-        out, "verdict",
-        checked->is_settlement ? json_string(verdict_name(checked->settlement.settle.verdict))
-                               : json_null());
-    (void)json_object_set_new(out, "summary", json_string(ee_cli_receipt_summary(checked, summary)));
+    (void)json_object_set_new(out, "verdict",
+                              checked->is_settlement
+                                  ? json_string(verdict_name(checked->settlement.settle.verdict))
+                                  : json_null());
+    (void)json_object_set_new(out, "summary",
+                              json_string(ee_cli_receipt_summary(checked, summary)));
     (void)json_object_set_new(out, "checks", checks_json(checked));
     if (checked->is_settlement)
         (void)json_object_set_new(out, "settlement", settlement_json(&checked->settlement));

@@ -18,8 +18,7 @@ static void money_text(const char *decimal, char out[EE_CLI_CELL_SIZE])
         (void)snprintf(out, EE_CLI_CELL_SIZE, "$%s", decimal); /* a price: finer than amounts */
         return;
     }
-    (void)snprintf(out, EE_CLI_CELL_SIZE, "%s%s", negative ? "-" : "",
-                   ee_money_show(money, shown));
+    (void)snprintf(out, EE_CLI_CELL_SIZE, "%s%s", negative ? "-" : "", ee_money_show(money, shown));
 }
 
 /* Control characters would rule the terminal. */

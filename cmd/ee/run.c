@@ -49,9 +49,7 @@ static void placement_say(const struct launching *l)
     const json_t *row;
     json_array_foreach(json_object_get(l->launch.reserved, "placement"), index, row)
     {
-        const char *node = ee_client_json_text(row, "node");
-        ee_cli_say(l->cli, "          %s %s at $%s/vCPU-h: %s",
-                   strcmp(node, l->launch.node) == 0 ? "chosen" : "not   ", node,
+        ee_cli_say(l->cli, "          %s at $%s/vCPU-h: %s", ee_client_json_text(row, "node"),
                    ee_client_json_text(row, "price"), ee_client_json_text(row, "text"));
     }
 }
@@ -216,7 +214,13 @@ static enum ee_err end_fail(struct ee_cli *cli, const json_t *lease)
         err = ends[i].err;
         text = ends[i].text;
     }
-    (void)ee_client_fail(&cli->problem, err, "%s: %s (%s)", name, text, reason);
+    if (strcmp(reason, "exited") == 0) {
+        (void)ee_client_fail(&cli->problem, err, "%s: it ended by itself with code %lld", name,
+                             (long long)json_integer_value(json_object_get(lease, "exit_code")));
+        ee_client_suggest(&cli->problem, "ee logs %s", name);
+    } else {
+        (void)ee_client_fail(&cli->problem, err, "%s: %s (%s)", name, text, reason);
+    }
     ee_client_suggest(&cli->problem, "ee explain %s", name);
     return err;
 }
@@ -236,11 +240,10 @@ static void output_print(const struct ee_job_output *output)
 
 static json_t *result_json(const struct launching *l, const struct ee_job_output *output)
 {
-    json_t *out = json_pack("{s:s, s:s, s:s, s:i, s:b, s:b}", "lease", l->launch.lease, "name",
-                            l->launch.name, "node", l->launch.node, "exit_code",
-                            (int)output->exit_code, "stdout_truncated",
-                            (int)output->stdout_truncated, "stderr_truncated",
-                            (int)output->stderr_truncated);
+    json_t *out = json_pack(
+        "{s:s, s:s, s:s, s:i, s:b, s:b}", "lease", l->launch.lease, "name", l->launch.name, "node",
+        l->launch.node, "exit_code", (int)output->exit_code, "stdout_truncated",
+        (int)output->stdout_truncated, "stderr_truncated", (int)output->stderr_truncated);
     ee_client_json_set_bytes(out, "stdout", output->stdout_bytes);
     ee_client_json_set_bytes(out, "stderr", output->stderr_bytes);
     (void)json_object_set(out, "price", json_object_get(l->launch.reserved, "price"));
@@ -407,10 +410,9 @@ static enum ee_err target_parse(struct ee_cli *cli, const char *target, uint64_t
 enum ee_err ee_cmd_expose(struct ee_cli *cli, int argc, char **argv)
 {
     struct ee_arguments arguments;
-    struct launch_options o = {
-        .vcpus = 1,
-        .timeout_s = APP_TIMEOUT_S,
-        .workload = {.kind = EE_WORKLOAD_APP, .runtime = EE_RUNTIME_EXPOSE}};
+    struct launch_options o = {.vcpus = 1,
+                               .timeout_s = APP_TIMEOUT_S,
+                               .workload = {.kind = EE_WORKLOAD_APP, .runtime = EE_RUNTIME_EXPOSE}};
     const struct ee_option options[] = {
         {"vcpus", 0, EE_OPTION_NUMBER, &o.vcpus, VCPUS_MAX},
         {"max-price", 0, EE_OPTION_PRICE, &o.max_price_nanos, 0},

@@ -90,8 +90,53 @@ enum ee_err ee_client_evidence_judge(struct ee_client_problem *problem, struct e
         err = judge(text, policy, memory, scratch, out);
     free(scratch);
     free(memory);
-    if (err != EE_OK)
-        explain(problem, err, &out->verdict);
+    if (err == EE_OK)
+        return EE_OK;
+    explain(problem, err, &out->verdict);
+    if (ee_err_class(err) != EE_CLASS_SYSTEM)
+        problem->exit_code = ee_err_exit_code(EE_QUOTE);
+    return err;
+}
+
+/* ---- collateral ---- */
+
+static enum ee_err complete(struct ee_bytes text, struct ee_bytes donor, uint8_t *memory,
+                            uint8_t *donor_memory, struct ee_buffer *out)
+{
+    struct ee_evidence evidence, other;
+    size_t size;
+    EE_TRY(ee_evidence_decode(&ee_crypto_openssl, text, memory, text.size, &evidence));
+    if (evidence.collateral.size > 0)
+        return ee_buffer_append(out, text);
+    EE_TRY(ee_evidence_decode(&ee_crypto_openssl, donor, donor_memory, donor.size, &other));
+    evidence.collateral = other.collateral;
+    size_t capacity = ee_evidence_text_size(&evidence);
+    char *whole = malloc(capacity);
+    enum ee_err err =
+        whole ? ee_evidence_encode(&ee_crypto_openssl, &evidence, whole, capacity, &size)
+              : EE_NO_MEMORY;
+    if (err == EE_OK)
+        err = ee_buffer_append(out, ee_bytes_of(whole, size));
+    free(whole);
+    return err;
+}
+
+enum ee_err ee_client_evidence_complete(struct ee_client_problem *problem, struct ee_bytes text,
+                                        struct ee_bytes donor, struct ee_buffer *out)
+{
+    memset(out, 0, sizeof(*out));
+    uint8_t *memory = malloc(text.size + 1), *donor_memory = malloc(donor.size + 1);
+    enum ee_err err = EE_NO_MEMORY;
+    if (memory && donor_memory)
+        err = complete(text, donor, memory, donor_memory, out);
+    free(donor_memory);
+    free(memory);
+    if (err == EE_OK)
+        return EE_OK;
+    ee_buffer_close(out);
+    (void)ee_client_fail(problem, err, "this is no intact evidence document: %s", ee_err_text(err));
+    if (ee_err_class(err) != EE_CLASS_SYSTEM)
+        problem->exit_code = ee_err_exit_code(EE_QUOTE);
     return err;
 }
 
@@ -131,9 +176,12 @@ enum ee_err ee_client_evidence_judge_saved(struct ee_client_problem *problem,
     enum ee_role role;
     int64_t now_s = time_s ? time_s : (int64_t)(ee_clock_wall_us() / 1000000);
     enum ee_err err = text.size > EE_EVIDENCE_TEXT_MAX ? EE_TOO_LARGE : stated_role(text, &role);
-    if (err != EE_OK)
-        return ee_client_fail(problem, err, "this is no intact evidence document: %s",
-                              ee_err_text(err));
+    if (err != EE_OK) {
+        (void)ee_client_fail(problem, err, "this is no intact evidence document: %s",
+                             ee_err_text(err));
+        problem->exit_code = ee_err_exit_code(EE_QUOTE);
+        return err;
+    }
     err = judge_at(problem, trust, text, role, now_s, out);
     int64_t issued_s = out->verdict.quote.collateral_issued_s;
     if (err == EE_EXPIRED && !time_s && issued_s > 0) {

@@ -7,6 +7,7 @@
 #include "attest/evidence.h"
 #include "client/problem.h"
 #include "core/trust.h"
+#include "io/buffer.h"
 
 /* At which time a saved document was judged. */
 enum ee_client_time_source {
@@ -26,11 +27,19 @@ struct ee_client_judged { /* about 12 KiB */
 /* Judges the JSON text of a document; `policy` comes from ee_trust_policy() and the caller. The
  * collateral the document brings may be used: it is signed under the genesis' roots. The pointer
  * `allowed` of the verdict is not kept. Errors of ee_evidence_decode() and ee_evidence_verify(),
- * EE_NO_MEMORY; `problem` says which check failed. */
+ * EE_NO_MEMORY; `problem` says which check failed; its exit code is 7 whatever is wrong
+ * with the document. */
 EE_MUST_USE enum ee_err ee_client_evidence_judge(struct ee_client_problem *problem,
                                                  struct ee_bytes text,
                                                  struct ee_evidence_policy *policy,
                                                  struct ee_client_judged *out);
+
+/* A document without collateral gets that of `donor`, a document that has some: collateral is
+ * public and signed under the roots, not part of what the quote binds. One that has its own is
+ * copied as it is. `out` is the caller's to close. Errors of the codec; EE_NO_MEMORY. */
+EE_MUST_USE enum ee_err ee_client_evidence_complete(struct ee_client_problem *problem,
+                                                    struct ee_bytes text, struct ee_bytes donor,
+                                                    struct ee_buffer *out);
 
 /* A saved document, of whatever role its claims say: nothing about freshness is proven. `time_s` 0:
  * now, and when that is outside the collateral's validity, its issue date, if all holds then. */

@@ -51,13 +51,20 @@ enum ee_err ee_client_history_list(struct ee_client_problem *problem, const uint
     return EE_OK;
 }
 
-static bool has_seq(const json_t *items, const char *seq)
+static bool same_text(const json_t *a, const json_t *b, const char *member)
+{
+    const char *text = ee_client_json_text(a, member);
+    return *text && strcmp(text, ee_client_json_text(b, member)) == 0;
+}
+
+/* An external reference counts once: asking again mints nothing. */
+static bool is_known(const json_t *items, const json_t *entry)
 {
     size_t index;
     json_t *item;
     json_array_foreach(items, index, item)
     {
-        if (strcmp(ee_client_json_text(item, "seq"), seq) == 0)
+        if (same_text(item, entry, "seq") || same_text(item, entry, "reference"))
             return true;
     }
     return false;
@@ -90,7 +97,7 @@ enum ee_err ee_client_history_add(struct ee_client_problem *problem, const uint8
         err = ee_client_state_lock(problem, lock_path, &lock);
     if (err == EE_OK)
         err = ee_client_history_list(problem, network_id, account, &items);
-    if (err == EE_OK && !has_seq(items, ee_client_json_text(entry, "seq"))) {
+    if (err == EE_OK && !is_known(items, entry)) {
         (void)json_array_append(items, entry);
         err = history_write(problem, path, items);
     }

@@ -8,7 +8,7 @@
 
 enum { EE_CLIENT_HISTORY_MAX = 5000 }; /* the oldest go first */
 
-/* Adds an object with "seq"; one of a sequence number that is there already is left out. Takes
+/* Adds an object with "seq"; one whose "seq" or "reference" is there already is left out. Takes
  * `entry` over. EE_IO, EE_SYNTAX: the file is damaged. */
 EE_MUST_USE enum ee_err ee_client_history_add(struct ee_client_problem *problem,
                                               const uint8_t network_id[32], const char *account,

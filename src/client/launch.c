@@ -105,41 +105,48 @@ static enum ee_err agent_judge(struct ee_client_session *session, struct ee_byte
     return ee_client_evidence_judge(ee_client_session_problem(session), text, &policy, out);
 }
 
+/* The document as it came, completed with collateral where the agent has none of its own. */
 static enum ee_err agent_ask(struct ee_client_session *session, const char *lease,
-                             struct ee_client_judged *out, struct ee_client_answer *answer)
+                             const uint8_t nonce[32], struct ee_buffer *out)
 {
     char path[160], hex[65];
-    uint8_t nonce[32];
-    ee_random_bytes(nonce, sizeof(nonce));
+    struct ee_client_answer answer;
     (void)snprintf(path, sizeof(path), "/v1/leases/%s/evidence?nonce=%s", lease,
-                   ee_hex_encode(nonce, sizeof(nonce), hex));
+                   ee_hex_encode(nonce, 32, hex));
     const struct ee_client_request request = {.method = "GET", .path = path, .raw = true};
-    EE_TRY(ee_client_session_request(session, &request, answer));
-    struct ee_bytes text = ee_buffer_bytes(&answer->body);
-    enum ee_err err = agent_judge(session, text, nonce, out);
-    if (err != EE_MEASUREMENT)
-        return err;
-    ee_client_problem_clear(ee_client_session_problem(session));
-    EE_TRY(ee_client_session_allow_changes(session));
-    return agent_judge(session, text, nonce, out);
+    enum ee_err err = ee_client_session_request(session, &request, &answer);
+    if (err == EE_OK)
+        err = ee_client_evidence_complete(ee_client_session_problem(session),
+                                          ee_buffer_bytes(&answer.body),
+                                          ee_client_session_evidence(session), out);
+    ee_client_answer_close(&answer);
+    return err;
 }
 
 enum ee_err ee_client_agent_verify(struct ee_client_session *session, const char *lease,
                                    const char *node, struct ee_client_judged *out,
                                    struct ee_buffer *document_out)
 {
-    struct ee_client_answer answer = {.json = NULL};
+    struct ee_buffer document = {.size = 0};
+    uint8_t nonce[32];
     struct ee_client_problem *problem = ee_client_session_problem(session);
-    enum ee_err err = agent_ask(session, lease, out, &answer);
+    ee_random_bytes(nonce, sizeof(nonce));
+    EE_TRY(agent_ask(session, lease, nonce, &document));
+    enum ee_err err = agent_judge(session, ee_buffer_bytes(&document), nonce, out);
+    if (err == EE_MEASUREMENT) { /* perhaps allowed by a logged change we have not seen */
+        ee_client_problem_clear(problem);
+        err = ee_client_session_allow_changes(session);
+        if (err == EE_OK)
+            err = agent_judge(session, ee_buffer_bytes(&document), nonce, out);
+    }
     if (err == EE_OK && strcmp(out->verdict.claims.node_name, node) != 0)
         err = ee_client_fail(problem, EE_WRONG_IDENTITY,
                              "the evidence is of node %s, the lease is on %s",
                              out->verdict.claims.node_name, node);
-    if (err == EE_OK && document_out) {
-        *document_out = answer.body;
-        memset(&answer.body, 0, sizeof(answer.body));
-    }
-    ee_client_answer_close(&answer);
+    if (err == EE_OK && document_out)
+        *document_out = document;
+    else
+        ee_buffer_close(&document);
     return err;
 }
 

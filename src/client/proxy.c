@@ -103,7 +103,8 @@ static enum ee_err verify_again(struct ee_client_proxy *proxy)
     enum ee_err err = ee_client_session_open(proxy->problem, proxy->profile, &session);
     enum ee_err_class class = ee_err_class(err);
     if (err != EE_OK && (class == EE_CLASS_TEMPORARY || class == EE_CLASS_SYSTEM)) {
-        ee_client_problem_clear(proxy->problem); /* nobody to verify now; the next connection asks */
+        ee_client_problem_clear(
+            proxy->problem); /* nobody to verify now; the next connection asks */
         ee_client_links_refuse_waiting(proxy);
         return EE_OK;
     }

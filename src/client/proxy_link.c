@@ -346,10 +346,8 @@ static void local_closed(void *context, struct ee_conn *conn, enum ee_err err)
     link_remove(link);
 }
 
-static const struct ee_conn_events local_events = {.data = local_data,
-                                                   .drained = local_drained,
-                                                   .ended = local_ended,
-                                                   .closed = local_closed};
+static const struct ee_conn_events local_events = {
+    .data = local_data, .drained = local_drained, .ended = local_ended, .closed = local_closed};
 
 void ee_client_link_accept(struct ee_client_proxy *proxy, struct ee_conn *local)
 {

@@ -178,8 +178,6 @@ static enum ee_err verify_once(struct ee_client_session *s)
         ee_buffer_close(&s->evidence);
         s->evidence = answer.body;
         memset(&answer.body, 0, sizeof(answer.body));
-    } else if (ee_err_class(err) != EE_CLASS_SYSTEM) {
-        s->problem->exit_code = ee_err_exit_code(EE_NOT_BOUND); /* whatever is wrong with it: 7 */
     }
     free(judged);
     ee_client_answer_close(&answer);

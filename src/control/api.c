@@ -9,6 +9,8 @@
 #include "control/api_routes.h"
 #include "control/auth.h"
 #include "control/problem.h"
+#include "control/scheduler.h"
+#include "control/session.h"
 #include "io/clock.h"
 #include "io/log.h"
 #include "io/random.h"
@@ -31,6 +33,9 @@ static void call_free(struct ee_api_call *call)
 {
     call_unlink(call);
     ee_sequencer_forget(call->control->sequencer, call);
+    ee_quoter_forget(call->control->quoter, call);
+    ee_session_forget(call->control, call);
+    ee_scheduler_forget(call->control, call);
     ee_timer_free(call->timer);
     ee_json_blob_free(&call->blob);
     ee_file_data_free(&call->answer_file);

@@ -47,7 +47,7 @@ struct ee_api_call *ee_api_begin(struct ee_control *control, const struct ee_api
                                  ee_api_respond respond, void *context);
 /* The client is gone: `respond` is not called any more. */
 void ee_api_cancel(struct ee_api_call *call);
-/* Ends every call in progress: EE_CLOSED. */
+/* Drops every call in progress; after the listener is gone, so that nobody waits for an answer. */
 void ee_api_shutdown(struct ee_control *control);
 /* Lets calls that wait for a lease look again. */
 void ee_api_lease_changed(struct ee_control *control, const uint8_t lease[EE_ID_SIZE]);

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "control/api.h"
 #include "control/api_view.h"
+#include "control/scheduler.h"
 
 #include "base/banned.h"
 
@@ -44,17 +45,31 @@ static void stop_done(struct ee_api_call *call, const struct ee_answer *answer)
         json_pack("{s:s, s:o}", "name", call->values.value[0], "seq", ee_json_u64(answer->seq)));
 }
 
+static void submit_stop(void *context)
+{
+    struct ee_api_call *call = context;
+    struct ee_lease_stop stop;
+    memcpy(stop.name, call->values.value[0], strlen(call->values.value[0]) + 1);
+    struct ee_writer writer = ee_api_payload(call);
+    enum ee_err err = ee_lease_stop_encode(&stop, &writer);
+    ee_api_submit(call, EE_COMMAND_LEASE_STOP, &writer, err, stop_done);
+}
+
+/* The present period gets its results before the app ends, so that what it used can be paid. */
 void ee_api_app_stop(struct ee_api_call *call)
 {
-    struct ee_lease_stop stop;
+    struct ee_control *control = call->control;
     if (!ee_api_read(call, NULL, 0))
         return;
     if (!ee_name_valid(call->values.value[0])) {
         ee_api_fail(call, EE_APP_UNKNOWN, NULL);
         return;
     }
-    memcpy(stop.name, call->values.value[0], strlen(call->values.value[0]) + 1);
-    struct ee_writer writer = ee_api_payload(call);
-    enum ee_err err = ee_lease_stop_encode(&stop, &writer);
-    ee_api_submit(call, EE_COMMAND_LEASE_STOP, &writer, err, stop_done);
+    const struct ee_core *core = ee_control_core(control);
+    const struct ee_app *app = ee_core_app(core, call->values.value[0]);
+    const struct ee_lease *lease = app != NULL ? ee_core_lease(core, app->lease) : NULL;
+    bool judged_first = lease != NULL && lease->state == EE_LEASE_RUNNING &&
+                        strcmp(app->launcher, call->account) == 0;
+    if (!judged_first || ee_scheduler_conclude(control, lease->id, submit_stop, call) != EE_OK)
+        submit_stop(call);
 }

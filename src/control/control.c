@@ -414,8 +414,8 @@ void ee_control_free(struct ee_control *control)
         ee_session_abort_all(control);
     }
     ee_gateway_free(control->gateway);
-    ee_api_shutdown(control);
     ee_api_server_free(control->api);
+    ee_api_shutdown(control);
     ee_tls_free(control->api_tls);
     ee_tls_free(control->gateway_tls);
     ee_scheduler_free(control->scheduler);

@@ -81,7 +81,7 @@ static void submit_missed(struct ee_scheduler *s, const struct ee_miss *miss)
            ee_log_text("node", miss->node), ee_log_unsigned("period", miss->period),
            ee_log_unsigned("slot", miss->slot),
            ee_log_text("kind", miss->kind == EE_CHECK_HEALTH ? "health" : "attestation"),
-           ee_log_text("why", ee_err_name(miss->why)), ee_log_err(err));
+           ee_log_text("why", ee_err_name(miss->why)), ee_log_bool("recorded", err == EE_OK));
 }
 
 /* Nodes that run something, each once; `operators_out` counts theirs. */

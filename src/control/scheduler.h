@@ -23,7 +23,8 @@ void ee_scheduler_period_over(struct ee_control *control, const uint8_t lease[EE
                               uint32_t period);
 
 /* Calls `fn` once the present period of the lease has a health and an attestation result, or can
- * have none; perhaps inside this call. So that work shorter than a slot can be judged. EE_FULL. */
+ * have none; never inside this call. So that work shorter than a slot can be judged. EE_NO_MEMORY.
+ */
 EE_MUST_USE enum ee_err ee_scheduler_conclude(struct ee_control *control,
                                               const uint8_t lease[EE_ID_SIZE], ee_loop_fn fn,
                                               void *context);

@@ -53,8 +53,8 @@ bool rig_agent_start(struct rig *rig, size_t index, const char *price, const cha
 bool rig_agent_run(struct rig *rig, size_t index);
 
 /* One request; the status and, if not NULL, the JSON body (the caller's) or null. 0: no answer. */
-int rig_call(struct rig *rig, const char *key, const char *method, const char *target,
-             json_t *body, json_t **answer_out);
+int rig_call(struct rig *rig, const char *key, const char *method, const char *target, json_t *body,
+             json_t **answer_out);
 /* The body as bytes, and what the answer says in EE-Checkpoint (empty: nothing). */
 int rig_call_raw(struct rig *rig, const char *key, const char *target, struct ee_sync_answer *out);
 /* Accounts "alice" (user) and "op" (operator), with keys, and credits for alice. */
@@ -73,7 +73,15 @@ bool rig_wait(struct rig *rig, const char *target, const char *member, const cha
 bool rig_output(struct rig *rig, const char *lease, char *out, size_t size);
 /* GET over the plain path-form listener; status, and the start of the body with a NUL. */
 int rig_http_get(struct rig *rig, const char *target, char *body_out, size_t size);
+/* Starts a program that the test itself needs; `argv` ends with NULL. */
+pid_t rig_spawn(const struct rig *rig, const char *log, char *const argv[]);
 /* Copies a member of an object as text; "" when it is missing or no string. */
 void rig_text(const json_t *object, const char *member, char *out, size_t size);
+
+/* Between the files of the rig. */
+bool rig_fail(const char *what); /* prints; false */
+void rig_wait_ms(long ms);
+json_t *rig_hex(const void *data, size_t size);
+json_t *rig_key_hash(const char *key);
 
 #endif
