@@ -162,10 +162,11 @@ static void change_make(const struct network *n, struct ee_allow_change *out)
     struct ee_writer message;
     struct ee_sim_td td;
     struct ee_measurement measurement;
-    td_of(OTHER_CODE, &td);
+    bool retire = n->lie == RETIRED_LATER;
+    td_of(retire ? HONEST : OTHER_CODE, &td);
     ee_sim_td_measurement(&td, &measurement);
-    *out =
-        (struct ee_allow_change){.add = 1, .role = EE_ROLE_CONTROL, .label = "later", .number = 1};
+    *out = (struct ee_allow_change){
+        .add = !retire, .role = EE_ROLE_CONTROL, .label = "later", .number = 1};
     ee_measurement_digest(CRYPTO, &measurement, out->measurement);
     memcpy(seed, n->founding_seed, sizeof(seed));
     seed[0] ^= n->lie == OTHER_CODE_CHANGE_FORGED;
