@@ -207,11 +207,13 @@ static bool sealing_key(struct rig *rig, const char *lease, uint8_t out[32])
     struct ee_bytes text = ee_buffer_bytes(&answer.body);
     uint8_t *memory = malloc(text.size + 1);
     struct ee_evidence evidence;
+    struct ee_nonce expected;
+    ee_freshness_caller_nonce(crypto, random, &expected);
     struct ee_claims claims;
     bool ok = memory != NULL &&
               ee_evidence_decode(crypto, text, memory, text.size, &evidence) == EE_OK &&
               ee_claims_decode(evidence.claims, &claims) == EE_OK &&
-              memcmp(evidence.nonce.bytes, random, 32) == 0;
+              memcmp(&evidence.nonce, &expected, sizeof expected) == 0;
     if (ok)
         memcpy(out, claims.sealing_key, 32);
     free(memory);
