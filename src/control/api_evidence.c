@@ -38,9 +38,12 @@ static bool read_nonce(struct ee_api_call *call, uint8_t out[32])
 
 void ee_api_evidence(struct ee_api_call *call)
 {
+    uint8_t drawn[32];
     struct ee_nonce nonce;
-    if (read_nonce(call, nonce.bytes))
-        ask(call, &nonce);
+    if (!read_nonce(call, drawn))
+        return;
+    ee_freshness_caller_nonce(call->control->crypto, drawn, &nonce);
+    ask(call, &nonce);
 }
 
 void ee_api_evidence_channel(struct ee_api_call *call)
