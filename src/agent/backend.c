@@ -317,8 +317,11 @@ static void on_open(struct stream *stream, struct ee_conn *conn)
     consumed(stream, 0);
 }
 
+/* What comes behind a complete answer belongs to nothing: kept, it would only grow. */
 static void on_data(struct stream *stream, struct ee_bytes data)
 {
+    if (stream->answered)
+        return;
     if (!buffer_append(&stream->input, data))
         stream_fail(stream, EE_TUNNEL_OVERLOAD, "out of memory");
     else

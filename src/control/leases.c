@@ -349,8 +349,11 @@ static void lost_it(struct ee_control *control, const uint8_t lease[EE_ID_SIZE])
 void ee_leases_on_state(struct ee_control *control, const uint8_t id[EE_ID_SIZE], const char *state)
 {
     const struct ee_lease *lease = ee_core_lease(ee_control_core(control), id);
-    if (lease == NULL || lease->state != EE_LEASE_RUNNING ||
-        ending_find(control->leases, id) != NULL)
+    if (lease == NULL || ending_find(control->leases, id) != NULL)
+        return;
+    if (lease->state == EE_LEASE_STARTING && strcmp(state, "unknown") == 0)
+        ee_leases_start(control, id);
+    if (lease->state != EE_LEASE_RUNNING)
         return;
     struct ee_session *session = ee_session_of_node(control, lease->node);
     if (strcmp(state, "unknown") == 0)
@@ -411,9 +414,9 @@ static void reconcile_known(struct ee_session *session, const uint8_t id[EE_ID_S
     bool runs = reported(session, id);
     if (state == EE_LEASE_STARTING && runs) {
         submit_running(control, id);
-    } else if (state == EE_LEASE_STARTING) {
-        ee_leases_start(control, id);
-    } else if (state == EE_LEASE_RUNNING && !runs) {
+    } else if (state == EE_LEASE_STARTING || (state == EE_LEASE_RUNNING && !runs)) {
+        /* It may have run and ended meanwhile, and its secrets may be gone here: so it is not
+         * started again, nor ended, before the agent says that it does not know it. */
         ask_doubt(session, id); /* the agent repeats unacknowledged ends before it answers */
     }
 }

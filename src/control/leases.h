@@ -36,7 +36,7 @@ void ee_leases_reconcile(struct ee_session *session);
 void ee_leases_end(struct ee_control *control, const struct ee_lease_end *end);
 
 /* An agent says in a check that a lease which should run has "exited" or is "unknown": whatever
- * became of the report of its end, it ends now. */
+ * became of the report of its end, it ends now. One that should start and is unknown is started. */
 void ee_leases_on_state(struct ee_control *control, const uint8_t lease[EE_ID_SIZE],
                         const char *state);
 

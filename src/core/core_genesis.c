@@ -87,7 +87,16 @@ static bool change_signed(const struct ee_core *core, const struct ee_allow_chan
                                         change->signature);
 }
 
-/* EE_NOT_FOUND: nothing to retire. EE_STATE: already as asked, or not the next number. */
+static uint32_t allowed_count(const struct ee_core *core)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < core->allow.count; i++)
+        count += ((const struct ee_allow_row *)ee_table_at(&core->allow, i))->active;
+    return count;
+}
+
+/* EE_LIMIT: as many as anybody who follows the list can hold (core/trust.h): retire one first.
+ * EE_NOT_FOUND: nothing to retire. EE_STATE: already as asked, or not the next number. */
 static enum ee_err change_check(const struct ee_core *core, const struct ee_allow_change *change)
 {
     if (!change_signed(core, change))
@@ -97,7 +106,9 @@ static enum ee_err change_check(const struct ee_core *core, const struct ee_allo
     bool allowed = ee_core_allowed(core, (enum ee_role)change->role, change->measurement);
     if (!change->add && !allowed)
         return EE_NOT_FOUND;
-    return change->add && allowed ? EE_STATE : EE_OK;
+    if (change->add && allowed)
+        return EE_STATE;
+    return change->add && allowed_count(core) >= EE_ALLOW_MAX ? EE_LIMIT : EE_OK;
 }
 
 enum ee_err ee_core_on_allow(struct ee_change *c)

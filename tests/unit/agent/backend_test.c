@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two tunnel engines joined in memory, the backend under one of them, and an app that answers what
  * the test says. */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -58,9 +59,12 @@ static void on_app_data(void *context, struct ee_conn *conn, struct ee_bytes dat
 
 static const struct ee_conn_events app_events = {.data = on_app_data};
 
+static struct ee_conn *app_conn; /* the newest */
+
 static void on_accept(void *context, struct ee_conn *conn)
 {
     (void)context;
+    app_conn = conn;
     ee_conn_set_events(conn, &app_events, NULL);
 }
 
@@ -266,6 +270,32 @@ static void answer_before_the_upload_was_read(void)
     upload(stream, 600000); /* more than the window: only discarding lets it end */
 }
 
+/* Both are the launcher's: the app that does not stop, the client that does not finish. */
+static void bytes_behind_the_answer_are_not_kept(void)
+{
+    enum { PIECE = 256 * 1024, PIECES = 64 };
+    static uint8_t piece[PIECE];
+    answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    request_end = "\r\n\r\n";
+    close_after_answer = false;
+    uint32_t stream = open_stream(EE_TUNNEL_KIND_HTTP, "POST", 1, false);
+    settle();
+    REQUIRE(status == 200);
+    struct mallinfo2 before = mallinfo2();
+    for (unsigned i = 0; i < PIECES; i++) {
+        bool never = false;
+        (void)!ee_conn_write(app_conn, ee_bytes_of(piece, sizeof(piece)));
+        for (unsigned turn = 0; turn < 1000 && ee_conn_queued(app_conn) > 0; turn++)
+            (void)!ee_loop_run_until(loop, &never, 1);
+    }
+    struct mallinfo2 after = mallinfo2();
+    CHECK(ee_conn_queued(app_conn) == 0); /* all of it was read */
+    CHECK(after.uordblks + after.hblkhd < before.uordblks + before.hblkhd + 8 * PIECE);
+    CHECK(ee_tunnel_reset(control, stream, EE_TUNNEL_CANCELLED, "test") == EE_OK);
+    while (carry(control, agent) || carry(agent, control))
+        ;
+}
+
 static void bytes_pass_both_ways_after_101(void)
 {
     answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "
@@ -359,6 +389,7 @@ int main(void)
         TEST(port_nobody_listens_on),
         TEST(upload_larger_than_the_window_arrives_in_chunks),
         TEST(answer_before_the_upload_was_read),
+        TEST(bytes_behind_the_answer_are_not_kept),
         TEST(bytes_pass_both_ways_after_101),
         TEST(raw_stream_ends_with_its_half_close),
         TEST(no_stream_is_left_behind),

@@ -14,13 +14,16 @@
 
 enum { SECOND = 1000000 };
 
-/* alice reserves a job of that name and says start; gives its lease. */
+/* alice reserves a job of that name and says start; gives its lease. It has a secret. */
 static const struct ee_lease *start(struct parts *p, const char *name)
 {
     uint8_t deployment[512], payload[1024];
     struct ee_writer w;
-    struct ee_deployment d = {
-        .runtime = EE_RUNTIME_PROCESS, .arg_count = 1, .args = {ee_bytes_str("/bin/true")}};
+    struct ee_deployment d = {.runtime = EE_RUNTIME_PROCESS,
+                              .arg_count = 1,
+                              .args = {ee_bytes_str("/bin/true")},
+                              .secret_count = 1,
+                              .secrets = {ee_bytes_str("TOKEN")}};
     struct ee_lease_reserve reserve = {.workload = EE_WORKLOAD_JOB, .vcpus = 1};
     struct ee_lease_start begin = {.sealed_hash = {1}};
     memcpy(reserve.name, name, strlen(name) + 1);
@@ -111,6 +114,23 @@ static void lease_lost_while_we_were_down_ourselves_does_not_fail(void)
     parts_close(&p);
 }
 
+/* After our restart the sealed secrets are gone, but the agent may have got them before. */
+static void job_that_ended_while_we_were_down_is_not_called_a_failed_start(void)
+{
+    struct parts p;
+    open_network(&p);
+    const struct ee_lease *lease = start(&p, "job");
+    REQUIRE(lease != NULL && lease->state == EE_LEASE_STARTING);
+    ee_leases_reconcile(p.control->sessions); /* it reports nothing that runs */
+    CHECK(fixture_settle(p.f) && lease->state == EE_LEASE_STARTING);
+    ee_leases_on_state(p.control, lease->id, "exited"); /* its report comes by itself */
+    CHECK(fixture_settle(p.f) && lease->state == EE_LEASE_STARTING);
+    ee_leases_on_state(p.control, lease->id, "unknown"); /* it never got them */
+    CHECK(fixture_settle(p.f) && lease->end_reason == EE_END_START_FAILED);
+    CHECK(core_available(p.f, "alice") == 1000000000);
+    parts_close(&p);
+}
+
 /* Secrets that wait for a lease which then ends with its node hold a place each. */
 static void secrets_of_ended_leases_give_their_room_back(void)
 {
@@ -134,6 +154,7 @@ int main(void)
     const struct tap_test tests[] = {
         TEST(lease_the_agent_no_longer_knows_ends_and_its_period_fails),
         TEST(lease_lost_while_we_were_down_ourselves_does_not_fail),
+        TEST(job_that_ended_while_we_were_down_is_not_called_a_failed_start),
         TEST(secrets_of_ended_leases_give_their_room_back),
     };
     return tap_run(tests, sizeof tests / sizeof tests[0]);

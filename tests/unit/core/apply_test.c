@@ -330,6 +330,28 @@ static void allow_list_changes_only_by_the_founding_key_in_order(void)
     close_network();
 }
 
+/* One more than a follower can hold would stop every control plane at its next start, for ever. */
+static void allow_list_is_never_longer_than_its_followers_can_hold(void)
+{
+    struct ee_allow_change change = {.add = 1, .role = EE_ROLE_AGENT, .label = "next"};
+    open_network();
+    for (uint32_t i = 1; i < EE_ALLOW_MAX; i++) { /* the genesis lists one */
+        change.number = i;
+        change.measurement[0] = (uint8_t)i;
+        CHECK(send_allow(&change, network_seed_founder) == EE_OK);
+    }
+    change.number = EE_ALLOW_MAX;
+    change.measurement[0] = 0xff;
+    CHECK(send_allow(&change, network_seed_founder) == EE_LIMIT);
+    change.add = 0;
+    change.measurement[0] = 1;
+    CHECK(send_allow(&change, network_seed_founder) == EE_OK);
+    change.add = 1;
+    change.number++;
+    CHECK(send_allow(&change, network_seed_founder) == EE_OK); /* there again */
+    close_network();
+}
+
 static void node_of_a_retired_measurement_gets_no_lease(void)
 {
     struct ee_allow_change change = {.role = EE_ROLE_AGENT, .number = 1};
@@ -350,4 +372,5 @@ TESTS(TEST(command_with_seq_time_or_version_out_of_order), TEST(first_command_is
       TEST(failed_allocation_leaves_the_core_unchanged), TEST(new_core_without_memory),
       TEST(boot_of_a_wrong_epoch_or_another_state), TEST(replay_gives_the_same_results_and_hash),
       TEST(allow_list_changes_only_by_the_founding_key_in_order),
+      TEST(allow_list_is_never_longer_than_its_followers_can_hold),
       TEST(node_of_a_retired_measurement_gets_no_lease))
