@@ -54,18 +54,6 @@ static bool lease_of_payload(const struct ee_command *command, uint8_t out[EE_ID
     return lease != NULL;
 }
 
-static bool first_lease_party(const struct ee_core *core, struct ee_bytes payload,
-                              const char *account)
-{
-    struct ee_cursor cursor;
-    char label[64];
-    ee_cursor_init(&cursor, payload);
-    ee_cursor_text(&cursor, label, sizeof label);
-    (void)ee_cursor_u16(&cursor);
-    const uint8_t *id = ee_cursor_take(&cursor, EE_ID_SIZE);
-    return id != NULL && lease_party(core, id, account);
-}
-
 static bool by_node(const struct ee_core *core, const struct ee_command *command,
                     const char *account)
 {

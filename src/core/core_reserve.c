@@ -106,7 +106,7 @@ static enum ee_err name_check(const struct ee_change *c, const struct reservatio
         return EE_ALREADY_RUNNING;
     bool both_apps =
         r->known->app.workload == EE_WORKLOAD_APP && r->request.workload == EE_WORKLOAD_APP;
-    return both_apps ? EE_OK : EE_STATE;
+    return both_apps ? EE_OK : EE_NAME_USED;
 }
 
 static void app_draft(const struct ee_change *c, struct reservation *r)

@@ -118,12 +118,12 @@ static void names_belong_to_their_first_launcher_and_jobs_run_once(void)
     CHECK(network_reserve(&n, "bob", EE_WORKLOAD_APP, "web", 1) == EE_APP_NAME_TAKEN);
     CHECK(network_stop(&n, "alice", "web") == EE_OK);
     CHECK(network_reserve(&n, "bob", EE_WORKLOAD_APP, "web", 1) == EE_APP_NAME_TAKEN);
-    CHECK(network_reserve(&n, "alice", EE_WORKLOAD_JOB, "web", 1) == EE_STATE);
+    CHECK(network_reserve(&n, "alice", EE_WORKLOAD_JOB, "web", 1) == EE_NAME_USED);
     CHECK(network_reserve(&n, "alice", EE_WORKLOAD_APP, "web", 1) == EE_OK);
     CHECK(network_reserve(&n, "alice", EE_WORKLOAD_JOB, "job", 1) == EE_OK);
     CHECK(network_reserve(&n, "alice", EE_WORKLOAD_JOB, "job", 1) == EE_ALREADY_RUNNING);
     CHECK(network_stop(&n, "alice", "job") == EE_OK);
-    CHECK(network_reserve(&n, "alice", EE_WORKLOAD_JOB, "job", 1) == EE_STATE);
+    CHECK(network_reserve(&n, "alice", EE_WORKLOAD_JOB, "job", 1) == EE_NAME_USED);
     CHECK(network_reserve(&n, "op-a", EE_WORKLOAD_JOB, "other", 1) == EE_ACCOUNT_KIND);
     close_network();
 }
