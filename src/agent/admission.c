@@ -201,7 +201,7 @@ static void evidence_send(struct ee_agent *agent, const uint8_t challenge[32])
     free(text);
 }
 
-void ee_agent_on_control_evidence(struct ee_agent *agent, const json_t *message)
+void ee_agent_on_control_evidence(struct ee_agent *agent, json_t *message)
 {
     struct ee_evidence_verdict *verdict = &agent->verdict;
     uint8_t challenge[32];
@@ -243,7 +243,7 @@ enum ee_err ee_agent_checkpoint_take(struct ee_agent *agent, const char *note)
     return EE_OK;
 }
 
-void ee_agent_on_checkpoint(struct ee_agent *agent, const json_t *message)
+void ee_agent_on_checkpoint(struct ee_agent *agent, json_t *message)
 {
     const char *note = json_string_value(json_object_get(message, "note"));
     enum ee_err err = note ? ee_agent_checkpoint_take(agent, note) : EE_SYNTAX;
@@ -251,7 +251,7 @@ void ee_agent_on_checkpoint(struct ee_agent *agent, const json_t *message)
         ee_agent_session_fail(agent, err, "the control plane's checkpoint is refused");
 }
 
-void ee_agent_on_admitted(struct ee_agent *agent, const json_t *message)
+void ee_agent_on_admitted(struct ee_agent *agent, json_t *message)
 {
     struct ee_tlog_checkpoint found;
     const char *note = json_string_value(json_object_get(message, "checkpoint"));
@@ -278,7 +278,7 @@ void ee_agent_on_admitted(struct ee_agent *agent, const json_t *message)
     ee_agent_leases_report(agent);
 }
 
-void ee_agent_on_refused(struct ee_agent *agent, const json_t *message)
+void ee_agent_on_refused(struct ee_agent *agent, json_t *message)
 {
     const char *name = json_string_value(json_object_get(message, "error"));
     const char *detail = json_string_value(json_object_get(message, "detail"));

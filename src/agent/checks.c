@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers to the checks that decide a period. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "agent/state.h"
 #include "io/file.h"
@@ -9,7 +8,7 @@
 
 #include "base/banned.h"
 
-void ee_agent_on_check(struct ee_agent *agent, const json_t *message)
+void ee_agent_on_check(struct ee_agent *agent, json_t *message)
 {
     const json_t *id = json_object_get(message, "id"), *nonce = json_object_get(message, "nonce");
     ee_agent_send(agent,
@@ -18,7 +17,7 @@ void ee_agent_on_check(struct ee_agent *agent, const json_t *message)
                             ee_agent_leases_states(agent, json_object_get(message, "leases"))));
 }
 
-void ee_agent_on_attest(struct ee_agent *agent, const json_t *message)
+void ee_agent_on_attest(struct ee_agent *agent, json_t *message)
 {
     struct ee_nonce nonce;
     uint8_t challenge[32];
@@ -27,7 +26,7 @@ void ee_agent_on_attest(struct ee_agent *agent, const json_t *message)
         return;
     enum ee_err err = EE_OK;
     if (json_is_true(json_object_get(message, "key_bound"))) {
-        memcpy(nonce.bytes, challenge, sizeof(challenge)); /* the nonce is the client's own */
+        ee_freshness_caller_nonce(agent->crypto, challenge, &nonce);
         err = ee_file_read(agent->options.collateral_path, EE_EVIDENCE_COLLATERAL_MAX, &collateral);
     } else {
         err = ee_attest_channel_nonce(agent->crypto, ee_tunnel_link_conn(agent->link), challenge,

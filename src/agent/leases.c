@@ -89,6 +89,18 @@ static void report_end(struct ee_agent *agent, const struct ee_agent_lease *leas
                                    "output", lease->sealed_output ? lease->sealed_output : ""));
 }
 
+/* Starts again what waited for a workload to end. */
+static void waiting_retry(struct ee_agent *agent)
+{
+    for (size_t i = 0; i < EE_AGENT_WAITING_MAX; i++) {
+        json_t *message = agent->waiting[i];
+        agent->waiting[i] = NULL;
+        if (message)
+            ee_agent_lease_on_start(agent, message);
+        json_decref(message);
+    }
+}
+
 static void on_exited(void *context, struct ee_workload *workload)
 {
     struct ee_agent_lease *lease = context;
@@ -101,6 +113,7 @@ static void on_exited(void *context, struct ee_workload *workload)
            ee_log_number("exit_code", lease->exit_code));
     if (agent->state == EE_AGENT_ADMITTED)
         report_end(agent, lease);
+    waiting_retry(agent);
 }
 
 /* Names given must be exactly the names the deployment declares; both lists are sorted. */
@@ -209,7 +222,43 @@ static enum ee_err lease_start(struct ee_agent *agent, const json_t *message,
     return err;
 }
 
-void ee_agent_lease_on_start(struct ee_agent *agent, const json_t *message)
+/* The network has freed this agent for a new launcher, but what was stopped has not quite ended:
+ * keeps the message until it has. */
+static bool start_postpone(struct ee_agent *agent, json_t *message)
+{
+    char launcher[EE_NAME_MAX + 1];
+    bool others = false;
+    if (!ee_agent_json_name(message, "launcher", launcher))
+        return false;
+    for (size_t i = 0; i < EE_AGENT_LEASES_MAX; i++) {
+        const struct ee_agent_lease *lease = &agent->leases[i];
+        if (!lease->used || !lease->workload || strcmp(lease->launcher, launcher) == 0)
+            continue;
+        if (!ee_workload_stopping(lease->workload))
+            return false;
+        others = true;
+    }
+    for (size_t i = 0; others && i < EE_AGENT_WAITING_MAX; i++) {
+        if (!agent->waiting[i]) {
+            agent->waiting[i] = json_incref(message);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void waiting_drop(struct ee_agent *agent, const char *lease)
+{
+    for (size_t i = 0; lease && i < EE_AGENT_WAITING_MAX; i++) {
+        const char *other = json_string_value(json_object_get(agent->waiting[i], "lease"));
+        if (!other || strcmp(other, lease) != 0)
+            continue;
+        json_decref(agent->waiting[i]);
+        agent->waiting[i] = NULL;
+    }
+}
+
+void ee_agent_lease_on_start(struct ee_agent *agent, json_t *message)
 {
     const char *id = json_string_value(json_object_get(message, "lease"));
     struct ee_agent_lease *known = lease_named(agent, message);
@@ -217,6 +266,8 @@ void ee_agent_lease_on_start(struct ee_agent *agent, const json_t *message)
         ee_agent_send(agent, json_pack("{s:s, s:s}", "type", "started", "lease", id));
         return;
     }
+    if (!known && start_postpone(agent, message))
+        return;
     struct ee_agent_lease *lease = known ? NULL : slot_free(agent);
     enum ee_err err = known ? EE_LEASE_STATE : lease ? EE_OK : EE_FULL;
     if (err == EE_OK) {
@@ -235,8 +286,9 @@ void ee_agent_lease_on_start(struct ee_agent *agent, const json_t *message)
                                    "error", ee_err_name(err), "detail", ee_err_text(err)));
 }
 
-void ee_agent_lease_on_stop(struct ee_agent *agent, const json_t *message)
+void ee_agent_lease_on_stop(struct ee_agent *agent, json_t *message)
 {
+    waiting_drop(agent, json_string_value(json_object_get(message, "lease")));
     struct ee_agent_lease *lease = lease_named(agent, message);
     if (lease && lease->workload)
         ee_workload_stop(lease->workload);
@@ -251,14 +303,14 @@ static void lease_forget(struct ee_agent_lease *lease)
     *lease = (struct ee_agent_lease){.used = false};
 }
 
-void ee_agent_lease_on_ended(struct ee_agent *agent, const json_t *message)
+void ee_agent_lease_on_ended(struct ee_agent *agent, json_t *message)
 {
     struct ee_agent_lease *lease = lease_named(agent, message);
     if (lease && !lease->workload)
         lease_forget(lease);
 }
 
-void ee_agent_lease_on_logs(struct ee_agent *agent, const json_t *message)
+void ee_agent_lease_on_logs(struct ee_agent *agent, json_t *message)
 {
     const json_t *request = json_object_get(message, "id");
     const char *id = json_string_value(json_object_get(message, "lease"));
@@ -314,6 +366,8 @@ json_t *ee_agent_leases_states(struct ee_agent *agent, const json_t *asked)
 
 void ee_agent_leases_free(struct ee_agent *agent)
 {
+    for (size_t i = 0; i < EE_AGENT_WAITING_MAX; i++)
+        json_decref(agent->waiting[i]);
     for (size_t i = 0; i < EE_AGENT_LEASES_MAX; i++)
         if (agent->leases[i].used)
             lease_forget(&agent->leases[i]);

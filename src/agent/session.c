@@ -35,7 +35,7 @@ void ee_agent_session_fail(struct ee_agent *agent, enum ee_err err, const char *
 
 static const struct {
     const char *type;
-    void (*take)(struct ee_agent *agent, const json_t *message);
+    void (*take)(struct ee_agent *agent, json_t *message);
     bool before_admission;
 } messages[] = {
     {"evidence", ee_agent_on_control_evidence, true},
@@ -50,7 +50,7 @@ static const struct {
     {"checkpoint", ee_agent_on_checkpoint, false},
 };
 
-static void message_take(struct ee_agent *agent, const json_t *message)
+static void message_take(struct ee_agent *agent, json_t *message)
 {
     const char *type = json_string_value(json_object_get(message, "type"));
     for (size_t i = 0; type && i < sizeof(messages) / sizeof(messages[0]); i++) {

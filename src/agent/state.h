@@ -13,6 +13,7 @@
 #include "tlog/checkpoint.h"
 
 enum {
+    EE_AGENT_WAITING_MAX = 8,        /* starts that wait for another tenant's workload to end */
     EE_AGENT_ADMISSION_MS = 10000,   /* from dialling to admitted */
     EE_AGENT_BACKOFF_BASE_MS = 250,  /* full jitter, doubled up to the cap */
     EE_AGENT_BACKOFF_CAP_MS = 2000,  /* the control plane is one process that comes back quickly */
@@ -66,15 +67,16 @@ struct ee_agent {
     char checkpoint_note[EE_TLOG_CHECKPOINT_SIZE_MAX];
 
     struct ee_agent_lease leases[EE_AGENT_LEASES_MAX];
+    json_t *waiting[EE_AGENT_WAITING_MAX]; /* start messages; NULL: free */
     struct ee_backend *backend;
 };
 
 /* leases.c */
 struct ee_agent_lease *ee_agent_lease_find(struct ee_agent *agent, const uint8_t id[EE_ID_SIZE]);
-void ee_agent_lease_on_start(struct ee_agent *agent, const json_t *message);
-void ee_agent_lease_on_stop(struct ee_agent *agent, const json_t *message);
-void ee_agent_lease_on_ended(struct ee_agent *agent, const json_t *message);
-void ee_agent_lease_on_logs(struct ee_agent *agent, const json_t *message);
+void ee_agent_lease_on_start(struct ee_agent *agent, json_t *message);
+void ee_agent_lease_on_stop(struct ee_agent *agent, json_t *message);
+void ee_agent_lease_on_ended(struct ee_agent *agent, json_t *message);
+void ee_agent_lease_on_logs(struct ee_agent *agent, json_t *message);
 /* Reports every end that was not acknowledged; after an admission. */
 void ee_agent_leases_report(struct ee_agent *agent);
 json_t *ee_agent_leases_running(const struct ee_agent *agent); /* array of ids */
@@ -83,9 +85,9 @@ void ee_agent_leases_free(struct ee_agent *agent);
 
 /* admission.c */
 void ee_agent_hello(struct ee_agent *agent);
-void ee_agent_on_control_evidence(struct ee_agent *agent, const json_t *message);
-void ee_agent_on_admitted(struct ee_agent *agent, const json_t *message);
-void ee_agent_on_refused(struct ee_agent *agent, const json_t *message);
+void ee_agent_on_control_evidence(struct ee_agent *agent, json_t *message);
+void ee_agent_on_admitted(struct ee_agent *agent, json_t *message);
+void ee_agent_on_refused(struct ee_agent *agent, json_t *message);
 /* Evidence text of this agent for one nonce; the caller frees it. NULL with the error logged. The
  * control plane has collateral of its own; clients, and everybody years later, need it in the
  * document. */
@@ -96,11 +98,11 @@ char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce,
 EE_MUST_USE enum ee_err ee_agent_checkpoint_take(struct ee_agent *agent, const char *note);
 
 /* checks.c */
-void ee_agent_on_check(struct ee_agent *agent, const json_t *message);
-void ee_agent_on_attest(struct ee_agent *agent, const json_t *message);
+void ee_agent_on_check(struct ee_agent *agent, json_t *message);
+void ee_agent_on_attest(struct ee_agent *agent, json_t *message);
 
 /* A checkpoint on its own; an older or other history ends the session. */
-void ee_agent_on_checkpoint(struct ee_agent *agent, const json_t *message);
+void ee_agent_on_checkpoint(struct ee_agent *agent, json_t *message);
 
 /* session.c */
 EE_MUST_USE enum ee_err ee_agent_session_init(struct ee_agent *agent);

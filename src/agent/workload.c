@@ -295,6 +295,11 @@ bool ee_workload_running(const struct ee_workload *workload)
     return workload->running;
 }
 
+bool ee_workload_stopping(const struct ee_workload *workload)
+{
+    return workload->running && workload->stopping;
+}
+
 int32_t ee_workload_exit_code(const struct ee_workload *workload)
 {
     return workload->exit_code;

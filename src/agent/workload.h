@@ -50,6 +50,7 @@ void ee_workload_stop(struct ee_workload *workload);
 void ee_workload_free(struct ee_workload *workload);
 
 bool ee_workload_running(const struct ee_workload *workload);
+bool ee_workload_stopping(const struct ee_workload *workload); /* asked to stop, not yet ended */
 /* 0 to 255, or 128 + signal; valid after the end. */
 int32_t ee_workload_exit_code(const struct ee_workload *workload);
 uint16_t ee_workload_port(const struct ee_workload *workload);

@@ -36,6 +36,18 @@ void ee_freshness_report_data(const struct ee_crypto *crypto, struct ee_bytes cl
     memcpy(out + EE_SHA256_SIZE, root->bytes, sizeof(root->bytes));
 }
 
+void ee_freshness_caller_nonce(const struct ee_crypto *crypto, const uint8_t drawn[32],
+                               struct ee_nonce *out)
+{
+    uint8_t buffer[64];
+    struct ee_writer w;
+    ee_writer_init(&w, buffer, sizeof(buffer));
+    ee_writer_label(&w, "ee-caller", 1);
+    ee_writer_bytes(&w, drawn, 32);
+    const struct ee_bytes bytes = ee_writer_done(&w);
+    crypto->sha256(&bytes, 1, out->bytes);
+}
+
 void ee_freshness_channel_nonce(const struct ee_crypto *crypto, const struct ee_channel *channel,
                                 struct ee_nonce *out)
 {

@@ -6,6 +6,7 @@
 
 #include "client/json.h"
 #include "io/clock.h"
+#include "io/crypto_openssl.h"
 #include "io/random.h"
 
 #include "base/banned.h"
@@ -101,7 +102,7 @@ static enum ee_err agent_judge(struct ee_client_session *session, struct ee_byte
     ee_trust_policy(ee_client_session_trust(session), EE_ROLE_AGENT,
                     (int64_t)(ee_clock_wall_us() / 1000000), &policy);
     policy.nonce_kind = EE_NONCE_CALLER;
-    memcpy(policy.nonce.bytes, nonce, sizeof(policy.nonce.bytes));
+    ee_freshness_caller_nonce(&ee_crypto_openssl, nonce, &policy.nonce);
     return ee_client_evidence_judge(ee_client_session_problem(session), text, &policy, out);
 }
 
@@ -132,13 +133,11 @@ enum ee_err ee_client_agent_verify(struct ee_client_session *session, const char
     struct ee_client_problem *problem = ee_client_session_problem(session);
     ee_random_bytes(nonce, sizeof(nonce));
     EE_TRY(agent_ask(session, lease, nonce, &document));
-    enum ee_err err = agent_judge(session, ee_buffer_bytes(&document), nonce, out);
-    if (err == EE_MEASUREMENT) { /* perhaps allowed by a logged change we have not seen */
-        ee_client_problem_clear(problem);
-        err = ee_client_session_allow_changes(session);
-        if (err == EE_OK)
-            err = agent_judge(session, ee_buffer_bytes(&document), nonce, out);
-    }
+    /* Changes of the list count before secrets go anywhere: also those that retire a measurement.
+     */
+    enum ee_err err = ee_client_session_allow_changes(session);
+    if (err == EE_OK)
+        err = agent_judge(session, ee_buffer_bytes(&document), nonce, out);
     if (err == EE_OK && strcmp(out->verdict.claims.node_name, node) != 0)
         err = ee_client_fail(problem, EE_WRONG_IDENTITY,
                              "the evidence is of node %s, the lease is on %s",

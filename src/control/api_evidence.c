@@ -38,9 +38,12 @@ static bool read_nonce(struct ee_api_call *call, uint8_t out[32])
 
 void ee_api_evidence(struct ee_api_call *call)
 {
+    uint8_t drawn[32];
     struct ee_nonce nonce;
-    if (read_nonce(call, nonce.bytes))
-        ask(call, &nonce);
+    if (!read_nonce(call, drawn))
+        return;
+    ee_freshness_caller_nonce(call->control->crypto, drawn, &nonce);
+    ask(call, &nonce);
 }
 
 void ee_api_evidence_channel(struct ee_api_call *call)
@@ -86,10 +89,11 @@ void ee_api_lease_evidence(struct ee_api_call *call)
     struct ee_session *session = ee_session_of_node(call->control, lease->node);
     enum ee_err err = EE_UNAVAILABLE;
     if (session != NULL)
-        err = ee_session_ask(session,
-                             json_pack("{s:s, s:s, s:b}", "type", "attest", "challenge",
-                                       ee_hex_encode(nonce, sizeof nonce, text), "key_bound", true),
-                             "attested", EE_SESSION_ASK_MS, lease_evidence_done, call);
+        err = ee_session_ask_for_client(session,
+                                        json_pack("{s:s, s:s, s:b}", "type", "attest", "challenge",
+                                                  ee_hex_encode(nonce, sizeof nonce, text),
+                                                  "key_bound", true),
+                                        "attested", lease_evidence_done, call);
     if (err != EE_OK)
-        ee_api_fail(call, err, "the agent is not connected");
+        ee_api_fail(call, err, err == EE_FULL ? NULL : "the agent is not connected");
 }

@@ -42,12 +42,12 @@ static void ask_logs(struct ee_api_call *call, const struct ee_lease *lease)
     struct ee_session *session = ee_session_of_node(call->control, lease->node);
     enum ee_err err = EE_UNAVAILABLE;
     if (session != NULL)
-        err = ee_session_ask(
+        err = ee_session_ask_for_client(
             session,
             json_pack("{s:s, s:o}", "type", "logs", "lease", ee_json_hex(lease->id, EE_ID_SIZE)),
-            "logs", EE_SESSION_ASK_MS, logs_done, call);
+            "logs", logs_done, call);
     if (err != EE_OK)
-        ee_api_fail(call, err, "the agent is not connected");
+        ee_api_fail(call, err, err == EE_FULL ? NULL : "the agent is not connected");
 }
 
 void ee_api_lease_output(struct ee_api_call *call)

@@ -6,8 +6,10 @@
 
 #include "base/text.h"
 #include "control/api.h"
+#include "control/problem.h"
 #include "control/session.h"
 #include "io/log.h"
+#include "io/random.h"
 #include "link/attest_channel.h"
 #include "link/http_server.h"
 
@@ -158,6 +160,30 @@ static void on_request(void *context, struct ee_http_exchange *exchange)
     ee_http_exchange_collect(exchange, EE_API_BODY_MAX, &visit_events, visit);
 }
 
+/* What the HTTP layer refuses before there is a call, in the form of every other answer. */
+static void on_refusal(void *context, uint16_t status, const char *text,
+                       struct ee_http_refusal *out)
+{
+    uint8_t id[16];
+    enum ee_err err = status == 413   ? EE_TOO_LARGE
+                      : status == 408 ? EE_TIMEOUT
+                      : status == 503 ? EE_FULL
+                                      : EE_HTTP;
+    (void)context;
+    ee_random_bytes(id, sizeof id);
+    ee_hex_encode(id, sizeof id, out->request_id);
+    json_t *problem = ee_problem(err, text, out->request_id);
+    json_object_set_new(problem, "status", json_integer(status));
+    size_t size = json_dumpb(problem, out->body, sizeof out->body - 1, JSON_COMPACT);
+    json_decref(problem);
+    if (size == 0 || size >= sizeof out->body)
+        return; /* plain text stays */
+    out->body[size] = '\0';
+    out->content_type = EE_PROBLEM_TYPE;
+    EE_LOG(EE_LOG_INFO, "api", "refused", ee_log_text("request_id", out->request_id),
+           ee_log_unsigned("status", status), ee_log_text("why", text));
+}
+
 enum ee_err ee_api_server_new(struct ee_control *control, const char *address, struct ee_tls *tls,
                               struct ee_api_server **out)
 {
@@ -165,8 +191,11 @@ enum ee_err ee_api_server_new(struct ee_control *control, const char *address, s
     if (server == NULL)
         return EE_NO_MEMORY;
     server->control = control;
-    struct ee_http_server_options options = {
-        .address = address, .tls = tls, .request = on_request, .context = server};
+    struct ee_http_server_options options = {.address = address,
+                                             .tls = tls,
+                                             .request = on_request,
+                                             .refusal = on_refusal,
+                                             .context = server};
     enum ee_err err = ee_http_server_new(control->loop, &options, &server->server);
     if (err != EE_OK) {
         free(server);

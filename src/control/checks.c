@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "control/leases.h"
 #include "control/scheduler_state.h"
 #include "control/verify.h"
 #include "io/log.h"
@@ -65,13 +66,17 @@ static bool same_nonce(const struct health_ask *ask, const json_t *message)
            memcmp(nonce, ask->nonce, sizeof nonce) == 0;
 }
 
-/* An agent that knows the lease is well, also when the workload has just ended. */
-static enum ee_err state_of(const json_t *message, const uint8_t lease[EE_ID_SIZE])
+/* What the agent says of the lease; NULL: nothing. */
+static const char *state_of(const json_t *message, const uint8_t lease[EE_ID_SIZE])
 {
     char id[2 * EE_ID_SIZE + 1];
     const json_t *states = json_object_get(message, "leases");
-    const char *state =
-        json_string_value(json_object_get(states, ee_hex_encode(lease, EE_ID_SIZE, id)));
+    return json_string_value(json_object_get(states, ee_hex_encode(lease, EE_ID_SIZE, id)));
+}
+
+/* An agent that knows the lease is well, also when the workload has just ended. */
+static enum ee_err state_err(const char *state)
+{
     if (state == NULL)
         return EE_PROTOCOL;
     return strcmp(state, "running") == 0 || strcmp(state, "exited") == 0 ? EE_OK : EE_LEASE_UNKNOWN;
@@ -87,9 +92,12 @@ static void on_health(void *context, enum ee_err err, const json_t *message)
     for (size_t i = 0; i < ask->count; i++) {
         const struct target *target = &ask->targets[i];
         struct ee_track *track = ee_scheduler_track(s, target->lease, target->period);
-        enum ee_err each = err == EE_OK ? state_of(message, target->lease) : err;
+        const char *state = err == EE_OK ? state_of(message, target->lease) : NULL;
+        enum ee_err each = err == EE_OK ? state_err(state) : err;
         if (track != NULL)
             ee_slots_health_answer(&track->slots, target->slot, now_us, each);
+        if (state != NULL)
+            ee_leases_on_state(s->control, target->lease, state);
     }
     ee_scheduler_kick(s->control);
     free(ask);
@@ -117,17 +125,35 @@ void ee_checks_ask_health(struct ee_scheduler *s, struct ee_session *session, ui
 
 /* ---- attestation ---- */
 
-static enum ee_err judge(struct attestation_ask *ask, const char *text, uint8_t hash_out[32])
+/* Out of date are our own collateral and CRLs, not what the agent sent. */
+static bool collateral_is_stale(const struct ee_verdict *quote)
+{
+    if (quote->finding_count == 0)
+        return false;
+    enum ee_reason reason = quote->findings[0].reason;
+    return reason == EE_REASON_COLLATERAL_EXPIRED || reason == EE_REASON_COLLATERAL_FUTURE ||
+           reason == EE_REASON_CRL_EXPIRED || reason == EE_REASON_CRL_FUTURE;
+}
+
+/* `ours_out`: why it does not count is our own fault; our own outage fails nobody. */
+static enum ee_err judge(struct attestation_ask *ask, const char *text, uint8_t hash_out[32],
+                         bool *ours_out)
 {
     struct ee_control *control = ask->scheduler->control;
     struct ee_verify_request request = {.text = ee_bytes_str(text),
                                         .nonce = &ask->nonce,
                                         .tls_key_hash = ask->tls_key_hash,
                                         .identity = ask->identity};
-    struct ee_evidence_verdict *verdict = malloc(sizeof *verdict);
+    struct ee_evidence_verdict *verdict = calloc(1, sizeof *verdict);
+    *ours_out = true;
     if (verdict == NULL)
         return EE_NO_MEMORY;
-    enum ee_err err = ee_control_verify(control, &request, verdict);
+    enum ee_err err = ee_control_trust_sync(control);
+    if (err == EE_OK) {
+        err = ee_control_verify(control, &request, verdict);
+        *ours_out = err == EE_OK || err == EE_NO_MEMORY ||
+                    (err == EE_EXPIRED && collateral_is_stale(&verdict->quote));
+    }
     free(verdict);
     EE_TRY(err);
     return ee_receipt_store_put(control->evidence, request.text, hash_out);
@@ -140,13 +166,17 @@ static void on_attestation(void *context, enum ee_err err, const json_t *message
     uint64_t now_us = ee_control_now_us(s->control); /* before judging, which is our own time */
     const char *text = json_string_value(json_object_get(message, "evidence"));
     uint8_t hash[32] = {0};
+    bool ours = false;
     struct ee_track *track = ee_scheduler_track(s, ask->target.lease, ask->target.period);
     if (err == EE_OK)
-        err = text != NULL ? judge(ask, text, hash) : EE_PROTOCOL;
+        err = text != NULL ? judge(ask, text, hash, &ours) : EE_PROTOCOL;
     if (err != EE_OK && err != EE_CLOSED)
-        EE_LOG(EE_LOG_WARN, "checks", "attestation not good",
+        EE_LOG(ours ? EE_LOG_ERROR : EE_LOG_WARN, "checks",
+               ours ? "attestation could not be judged" : "attestation not good",
                ee_log_hex("lease", ask->target.lease, EE_ID_SIZE), ee_log_err(err));
-    if (track != NULL)
+    if (track != NULL && err != EE_OK && ours)
+        ee_slots_attestation_unjudged(&track->slots, ask->target.slot, now_us);
+    else if (track != NULL)
         ee_slots_attestation_answer(&track->slots, ask->target.slot, now_us, err, hash);
     ee_scheduler_kick(s->control);
     free(ask);

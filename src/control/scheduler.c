@@ -184,6 +184,18 @@ static void on_checks_answer(void *context, const struct ee_answer *answer)
     ee_scheduler_kick(s->control);
 }
 
+/* What was recorded before this track was made, by a control plane that died since. */
+static void recorded_misses(const struct ee_core *core, enum ee_check_kind kind,
+                            struct ee_checks *checks)
+{
+    bool health = kind == EE_CHECK_HEALTH;
+    uint8_t *outcomes = health ? checks->health : checks->attestation;
+    uint32_t count = health ? checks->health_count : checks->attestation_count;
+    for (uint32_t i = 0; i < count; i++)
+        if (ee_core_slot_missed(core, checks->lease, checks->period, kind, i))
+            outcomes[i] = EE_CHECK_MISSED;
+}
+
 static enum ee_err submit_checks(struct ee_scheduler *s, const struct ee_track *track)
 {
     struct ee_checks checks;
@@ -196,6 +208,8 @@ static enum ee_err submit_checks(struct ee_scheduler *s, const struct ee_track *
     ee_slots_checks(&track->slots, s->control->crypto, period->ends_us, &checks);
     memcpy(checks.lease, track->lease, EE_ID_SIZE);
     checks.period = track->period;
+    recorded_misses(ee_control_core(s->control), EE_CHECK_HEALTH, &checks);
+    recorded_misses(ee_control_core(s->control), EE_CHECK_ATTESTATION, &checks);
     ee_writer_init(&writer, memory, sizeof memory);
     EE_TRY(ee_checks_encode(&checks, &writer));
     return ee_control_submit(s->control, EE_COMMAND_CHECKS, ee_writer_done(&writer),
@@ -308,21 +322,20 @@ static void submit_tick(struct ee_scheduler *s, uint64_t now_us)
         s->tick_retry_us = now_us + RETRY_US / 10;
 }
 
-/* The core thinks a node is connected, but after our restart its agent did not come back. */
+/* The core thinks a node is connected, but it has no session: its loss could not be recorded. */
 static void report_absent(struct ee_scheduler *s, uint64_t now_us)
 {
     struct ee_control *control = s->control;
     const struct ee_core *core = ee_control_core(control);
     const struct ee_node *node;
-    if (s->absent_reported ||
-        now_us < control->started_us + (uint64_t)control->params->reconnect_grace_ms * 1000)
+    if (now_us < s->absent_us)
         return;
-    s->absent_reported = true;
+    s->absent_us = UINT64_MAX;
     for (size_t i = 0; (node = ee_core_node_at(core, i)) != NULL; i++) {
         struct ee_node_lost lost = {.epoch = node->epoch};
         uint8_t memory[128];
         struct ee_writer writer;
-        if (!node->connected || ee_session_of_node(control, node->name) != NULL)
+        if (!node->connected || ee_session_exists(control, node->name))
             continue;
         memcpy(lost.node, node->name, sizeof lost.node);
         ee_writer_init(&writer, memory, sizeof memory);
@@ -331,7 +344,7 @@ static void report_absent(struct ee_scheduler *s, uint64_t now_us)
             err = ee_control_submit(control, EE_COMMAND_NODE_LOST, ee_writer_done(&writer), NULL,
                                     NULL);
         if (err != EE_OK)
-            s->absent_reported = false; /* again at the next look */
+            s->absent_us = now_us + RETRY_US;
     }
 }
 
@@ -366,10 +379,8 @@ static uint64_t earliest(const struct ee_scheduler *s, uint64_t now_us)
             next = at;
     }
     uint64_t mass = ee_mass_next_us(&s->mass, s->control->params);
-    uint64_t grace =
-        s->control->started_us + (uint64_t)s->control->params->reconnect_grace_ms * 1000;
-    if (!s->absent_reported && grace < next)
-        next = grace;
+    if (s->absent_us < next)
+        next = s->absent_us;
     return mass < next ? mass : next;
 }
 
@@ -413,6 +424,35 @@ void ee_scheduler_kick(struct ee_control *control)
         ee_loop_defer(control->loop, &control->scheduler->deferred);
 }
 
+/* Nothing of it is asked for again, so the miss is recorded at once, also in a slot that was OK. A
+ * period in which we were down ourselves does not fail: who knows what was lost when. */
+void ee_scheduler_lease_lost(struct ee_control *control, const uint8_t lease[EE_ID_SIZE])
+{
+    uint64_t now_us = ee_control_now_us(control);
+    uint64_t slot_us = (uint64_t)control->params->slot_ms * 1000;
+    const struct ee_core *core = ee_control_core(control);
+    const struct ee_lease *row = ee_core_lease(core, lease);
+    const struct ee_period *period = row != NULL ? present_period(core, row, now_us) : NULL;
+    if (period == NULL || period->starts_us < control->started_us)
+        return;
+    struct ee_miss miss = {.period = period->index,
+                           .kind = EE_CHECK_HEALTH,
+                           .slot = (uint32_t)((now_us - period->starts_us) / slot_us),
+                           .why = EE_LEASE_UNKNOWN,
+                           .at_us = now_us};
+    memcpy(miss.lease, lease, EE_ID_SIZE);
+    memcpy(miss.node, row->node, sizeof miss.node);
+    submit_missed(control->scheduler, &miss);
+}
+
+void ee_scheduler_look_for_absent(struct ee_control *control)
+{
+    if (control->scheduler == NULL)
+        return;
+    control->scheduler->absent_us = 0;
+    ee_scheduler_kick(control);
+}
+
 void ee_scheduler_lease_runs(struct ee_control *control, const uint8_t lease[EE_ID_SIZE])
 {
     (void)lease;
@@ -447,6 +487,7 @@ enum ee_err ee_scheduler_new(struct ee_control *control, struct ee_scheduler **o
         return EE_NO_MEMORY;
     s->control = control;
     s->deferred = (struct ee_deferred){.fn = look, .context = s};
+    s->absent_us = control->started_us + (uint64_t)control->params->reconnect_grace_ms * 1000;
     enum ee_err err = ee_timer_new(control->loop, look, s, &s->timer);
     if (err != EE_OK) {
         free(s);

@@ -36,7 +36,7 @@ struct ee_scheduler {
     struct ee_conclusion *conclusions;
     struct ee_mass mass;
     uint64_t tick_retry_us;
-    bool absent_reported;
+    uint64_t absent_us; /* when to look for nodes without a session; UINT64_MAX: no need */
     bool clock_jumped;
 };
 

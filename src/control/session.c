@@ -25,6 +25,28 @@ struct ee_session *ee_session_of_node(struct ee_control *control, const char *no
     return NULL;
 }
 
+/* The core counts a node as connected from NODE_ADMIT on, before the agent hears of it. Whose
+ * admission it was shows the evidence: it answers one connection only. */
+bool ee_session_counts(const struct ee_session *session)
+{
+    if (session->state == EE_SESSION_ADMITTED)
+        return true;
+    const struct ee_node *node =
+        session->state == EE_SESSION_ADMITTING
+            ? ee_core_node(ee_control_core(session->control), session->node)
+            : NULL;
+    return node != NULL && node->connected && node->epoch == session->epoch &&
+           memcmp(node->evidence_hash, session->evidence_hash, sizeof node->evidence_hash) == 0;
+}
+
+bool ee_session_exists(const struct ee_control *control, const char *node)
+{
+    for (const struct ee_session *s = control->sessions; s != NULL; s = s->next)
+        if (strcmp(s->node, node) == 0 && ee_session_counts(s))
+            return true;
+    return false;
+}
+
 static void session_unlink(struct ee_session *session)
 {
     struct ee_control *control = session->control;
@@ -90,8 +112,8 @@ static void on_watch_timer(void *context)
     tell_checkpoint(session, now);
 }
 
-enum ee_err ee_session_ask(struct ee_session *session, json_t *message, const char *type,
-                           uint64_t timeout_ms, ee_session_fn fn, void *context)
+static enum ee_err ask_take(struct ee_session *session, const struct ee_session_ask *given,
+                            uint64_t timeout_ms, json_t *message)
 {
     struct ee_session_ask *ask = NULL;
     for (size_t i = 0; i < EE_SESSION_ASKS_MAX && ask == NULL; i++)
@@ -101,14 +123,33 @@ enum ee_err ee_session_ask(struct ee_session *session, json_t *message, const ch
         json_decref(message);
         return ask == NULL ? EE_FULL : EE_CLOSED;
     }
-    *ask = (struct ee_session_ask){.id = ++session->next_ask,
-                                   .deadline_us = ee_clock_monotonic_us() + timeout_ms * 1000,
-                                   .type = type,
-                                   .fn = fn,
-                                   .context = context};
+    *ask = *given;
+    ask->id = ++session->next_ask;
+    ask->deadline_us = ee_clock_monotonic_us() + timeout_ms * 1000;
     json_object_set_new(message, "id", ee_json_u64(ask->id));
     ee_session_send(session, message);
     return EE_OK;
+}
+
+enum ee_err ee_session_ask(struct ee_session *session, json_t *message, const char *type,
+                           uint64_t timeout_ms, ee_session_fn fn, void *context)
+{
+    const struct ee_session_ask ask = {.type = type, .fn = fn, .context = context};
+    return ask_take(session, &ask, timeout_ms, message);
+}
+
+enum ee_err ee_session_ask_for_client(struct ee_session *session, json_t *message, const char *type,
+                                      ee_session_fn fn, void *context)
+{
+    const struct ee_session_ask ask = {
+        .type = type, .for_client = true, .fn = fn, .context = context};
+    size_t open = 0;
+    for (size_t i = 0; i < EE_SESSION_ASKS_MAX; i++)
+        open += session->asks[i].id != 0 && session->asks[i].for_client;
+    if (open < EE_SESSION_CLIENT_ASKS_MAX)
+        return ask_take(session, &ask, EE_SESSION_ASK_MS, message);
+    json_decref(message);
+    return EE_FULL;
 }
 
 void ee_session_forget(struct ee_control *control, const void *context)
@@ -227,7 +268,7 @@ static void report_lost(struct ee_session *session)
     struct ee_node_lost lost = {.epoch = session->epoch};
     uint8_t memory[128];
     struct ee_writer writer;
-    if (session->lost_reported || session->state != EE_SESSION_ADMITTED || control->stopping)
+    if (session->lost_reported || !ee_session_counts(session) || control->stopping)
         return;
     session->lost_reported = true;
     memcpy(lost.node, session->node, sizeof lost.node);
@@ -235,9 +276,11 @@ static void report_lost(struct ee_session *session)
     enum ee_err err = ee_node_lost_encode(&lost, &writer);
     if (err == EE_OK)
         err = ee_control_submit(control, EE_COMMAND_NODE_LOST, ee_writer_done(&writer), NULL, NULL);
-    if (err != EE_OK)
-        EE_LOG(EE_LOG_ERROR, "session", "the loss of a node could not be recorded",
-               ee_log_text("node", session->node), ee_log_err(err));
+    if (err == EE_OK)
+        return;
+    EE_LOG(EE_LOG_ERROR, "session", "the loss of a node was not recorded; it is tried again",
+           ee_log_text("node", session->node), ee_log_err(err));
+    ee_scheduler_look_for_absent(control);
 }
 
 static void session_end(struct ee_session *session)

@@ -11,6 +11,7 @@
 
 enum {
     EE_SESSION_ASKS_MAX = 256,       /* questions without an answer, per agent */
+    EE_SESSION_CLIENT_ASKS_MAX = 32, /* of these for API clients; the others are for checks */
     EE_SESSION_LEASES_MAX = 1024,    /* leases an agent may report */
     EE_SESSION_ADMISSION_MS = 10000, /* from the connection to admitted */
     EE_SESSION_CHECKPOINT_MS = 1000, /* a newer checkpoint is told at most this often */
@@ -33,6 +34,7 @@ struct ee_session_ask {
     uint64_t id; /* 0: free */
     uint64_t deadline_us;
     const char *type; /* of the answer; a literal */
+    bool for_client;
     ee_session_fn fn;
     void *context;
 };
@@ -66,6 +68,11 @@ EE_MUST_USE enum ee_err ee_session_accept(struct ee_control *control,
 /* The admitted session of a node; NULL when it is not connected. */
 struct ee_session *ee_session_of_node(struct ee_control *control, const char *node);
 
+/* Does the core count its node as connected because of this session? Admitted, or about to be. */
+bool ee_session_counts(const struct ee_session *session);
+/* Is there such a session of the node? */
+bool ee_session_exists(const struct ee_control *control, const char *node);
+
 /* Sends one message and releases it. Without a connection it is dropped. */
 void ee_session_send(struct ee_session *session, json_t *message);
 /* Sends a message with a fresh id; `fn` is called once with the answer of that `type`, or an error;
@@ -73,6 +80,10 @@ void ee_session_send(struct ee_session *session, json_t *message);
 EE_MUST_USE enum ee_err ee_session_ask(struct ee_session *session, json_t *message,
                                        const char *type, uint64_t timeout_ms, ee_session_fn fn,
                                        void *context);
+/* The same for a client of the API: few at once, so that nobody keeps an agent from its checks. */
+EE_MUST_USE enum ee_err ee_session_ask_for_client(struct ee_session *session, json_t *message,
+                                                  const char *type, ee_session_fn fn,
+                                                  void *context);
 /* Nobody is called for `context` any more. */
 void ee_session_forget(struct ee_control *control, const void *context);
 

@@ -95,6 +95,7 @@ static void row_advance(struct ee_slots_row *row)
     row->tried = 0;
     row->stall_us = 0;
     row->hurried = false;
+    row->unjudged = false;
     row->why = EE_TIMEOUT;
 }
 
@@ -110,8 +111,9 @@ static struct ee_slots_action row_close(struct ee_slots_row *row, enum ee_check_
 {
     uint32_t slot = row->open;
     enum ee_err why = view->connected ? row->why : EE_CLOSED;
+    bool unjudged = row->unjudged;
     row_advance(row);
-    if (late || view->excused)
+    if (late || unjudged || view->excused)
         return action_of(EE_SLOTS_VOID, kind, slot, EE_OK);
     row->outcome[slot] = EE_CHECK_MISSED;
     row->missed++;
@@ -209,6 +211,12 @@ bool ee_slots_attestation_answer(struct ee_slots *slots, uint32_t slot, uint64_t
         return false;
     memcpy(slots->evidence[slots->evidence_count++], evidence_hash, 32);
     return true;
+}
+
+void ee_slots_attestation_unjudged(struct ee_slots *slots, uint32_t slot, uint64_t now_us)
+{
+    if (row_is_open(slots, &slots->attestation, slot, now_us))
+        slots->attestation.unjudged = true;
 }
 
 bool ee_slots_health_wanted(const struct ee_slots *slots, uint64_t now_us)

@@ -5,9 +5,9 @@
  *
  * A slot begins at starts_us + index * slot. Its tries are spread over the first part of it, the
  * window. An answer within the window makes it OK; without one it is MISSED at the window's end. It
- * is VOID when we could not observe it: we ourselves were late by more than half a slot, or the
- * caller excuses it. The window grows by what we were late, so that an answer that waited for us
- * counts. */
+ * is VOID when we could not observe it: we ourselves were late by more than half a slot, an answer
+ * could not be judged by our own fault, or the caller excuses it. The window grows by what we were
+ * late, so that an answer that waited for us counts. */
 #ifndef EE_CONTROL_SLOTS_H
 #define EE_CONTROL_SLOTS_H
 
@@ -26,6 +26,7 @@ struct ee_slots_row { /* one kind of checks */
     uint32_t tried;    /* tries made in it */
     uint64_t stall_us; /* how late we were in it, together */
     bool hurried;      /* the next try is due at once */
+    bool unjudged;     /* an answer came that we could not judge, by our own fault */
     enum ee_err why;   /* of the last answer that did not count */
     uint8_t outcome[EE_CHECK_SLOTS_MAX]; /* enum ee_check_outcome */
     uint32_t ok, missed;
@@ -74,6 +75,9 @@ bool ee_slots_health_answer(struct ee_slots *slots, uint32_t slot, uint64_t now_
                             enum ee_err err);
 bool ee_slots_attestation_answer(struct ee_slots *slots, uint32_t slot, uint64_t now_us,
                                  enum ee_err err, const uint8_t evidence_hash[32]);
+/* An answer came in time, but for a reason of our own we cannot say whether it is good: without a
+ * better one the slot is VOID. */
+void ee_slots_attestation_unjudged(struct ee_slots *slots, uint32_t slot, uint64_t now_us);
 /* True when the slot is open, may still become OK, and a shared check may count for it. */
 bool ee_slots_health_wanted(const struct ee_slots *slots, uint64_t now_us);
 

@@ -119,18 +119,30 @@ static void timing_update(struct ee_http_connection *c, bool moved)
 
 /* ---- answers the server gives by itself ---- */
 
+static enum ee_err refusal_head(struct ee_http_head *head, uint16_t status,
+                                const struct ee_http_refusal *refusal)
+{
+    char length[24];
+    (void)snprintf(length, sizeof(length), "%zu", strlen(refusal->body));
+    EE_TRY(ee_http_head_response(head, status, ee_bytes_of(NULL, 0)));
+    EE_TRY(ee_http_head_add_text(head, "Content-Type", refusal->content_type));
+    EE_TRY(ee_http_head_add_text(head, "Content-Length", length));
+    if (refusal->request_id[0])
+        EE_TRY(ee_http_head_add_text(head, "X-Request-Id", refusal->request_id));
+    return ee_http_head_add_text(head, "Connection", "close");
+}
+
 static void refuse(struct ee_http_connection *c, uint16_t status, const char *text)
 {
+    const struct ee_http_server_options *options = &c->server->options;
     struct ee_http_head *head = c->server->head;
-    char length[24];
-    (void)snprintf(length, sizeof(length), "%zu", strlen(text) + 1);
-    if (ee_http_head_response(head, status, ee_bytes_of(NULL, 0)) == EE_OK &&
-        ee_http_head_add_text(head, "Content-Type", "text/plain") == EE_OK &&
-        ee_http_head_add_text(head, "Content-Length", length) == EE_OK &&
-        ee_http_head_add_text(head, "Connection", "close") == EE_OK &&
-        ee_http_head_queue(c->conn, head, strlen(text) + 1) == EE_OK &&
-        ee_conn_write(c->conn, ee_bytes_str(text)) == EE_OK &&
-        ee_conn_write(c->conn, ee_bytes_str("\n")) == EE_OK) {
+    struct ee_http_refusal refusal = {.content_type = "text/plain"};
+    (void)snprintf(refusal.body, sizeof(refusal.body), "%s\n", text);
+    if (options->refusal)
+        options->refusal(options->context, status, text, &refusal);
+    if (refusal_head(head, status, &refusal) == EE_OK &&
+        ee_http_head_queue(c->conn, head, strlen(refusal.body)) == EE_OK &&
+        ee_conn_write(c->conn, ee_bytes_str(refusal.body)) == EE_OK) {
         ee_http_connection_close(c, EE_HTTP);
         return;
     }

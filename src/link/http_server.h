@@ -28,6 +28,13 @@ enum {
     EE_HTTP_SERVER_AHEAD_MAX = 64 * 1024, /* bytes read behind the request being answered */
 };
 
+/* An answer the server gives by itself, in the owner's form. */
+struct ee_http_refusal {
+    const char *content_type;
+    char request_id[33]; /* for X-Request-Id; empty: none */
+    char body[1024];
+};
+
 struct ee_http_server_options {
     const char *address;
     struct ee_tls *tls;                    /* NULL: plain, loopback only */
@@ -36,6 +43,9 @@ struct ee_http_server_options {
     /* A request's head is there. The owner calls ee_http_exchange_collect() or
      * ee_http_exchange_stream(), or answers at once; else the answer is 500. */
     void (*request)(void *context, struct ee_http_exchange *exchange);
+    /* Words what the server refuses by itself (malformed requests, 408, 413, 503). `out` holds
+     * plain text already. NULL: plain text. */
+    void (*refusal)(void *context, uint16_t status, const char *text, struct ee_http_refusal *out);
     void *context;
 };
 

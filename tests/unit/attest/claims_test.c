@@ -194,10 +194,26 @@ static void channel_nonce_depends_on_each_field(void)
     }
 }
 
+/* Else key-bound evidence would be an oracle for channel-bound evidence. */
+static void caller_nonce_is_neither_what_was_drawn_nor_a_channel_nonce(void)
+{
+    struct ee_channel channel = {.role = EE_ROLE_CONTROL};
+    struct ee_nonce on_channel, of_caller, again;
+    uint8_t other[32];
+    ee_freshness_channel_nonce(CRYPTO, &channel, &on_channel);
+    ee_freshness_caller_nonce(CRYPTO, on_channel.bytes, &of_caller);
+    CHECK(memcmp(&of_caller, &on_channel, sizeof(of_caller)) != 0);
+    memcpy(other, on_channel.bytes, sizeof(other));
+    other[31] ^= 1;
+    ee_freshness_caller_nonce(CRYPTO, other, &again);
+    CHECK(memcmp(&of_caller, &again, sizeof(of_caller)) != 0);
+}
+
 TESTS(TEST(claims_come_back_equal_in_each_role),
       TEST(claims_with_fields_of_another_role_or_without_their_own),
       TEST(claims_cut_extended_or_of_another_role_number),
       TEST(measurement_in_the_list_of_another_role_is_not_found),
       TEST(allow_list_row_comes_back_equal_and_an_unknown_role_is_refused),
       TEST(measurement_comes_back_equal), TEST(each_nonce_of_a_quote_has_its_path_to_the_root),
-      TEST(channel_nonce_depends_on_each_field))
+      TEST(channel_nonce_depends_on_each_field),
+      TEST(caller_nonce_is_neither_what_was_drawn_nor_a_channel_nonce))

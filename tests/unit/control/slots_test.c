@@ -159,6 +159,30 @@ static void answer_of_an_older_slot_does_not_count_for_the_present(void)
     CHECK(slots.health.ok == 1);
 }
 
+static void answer_we_could_not_judge_is_void_unless_a_better_one_comes(void)
+{
+    static const uint8_t hash[32] = {1};
+    struct ee_slots slots;
+    make(&slots);
+    step(&slots, 0, true, false);
+    ee_slots_attestation_unjudged(&slots, 0, start_us + 10 * MS);
+    for (uint64_t at_us = 100 * MS; at_us < 2400 * MS; at_us += 100 * MS)
+        CHECK(step(&slots, at_us, true, false).missed_attestation == 0);
+    struct seen seen = step(&slots, 2400 * MS, true, false);
+    CHECK(seen.missed_attestation == 0 && slots.attestation.missed == 0 && seen.voided == 1);
+    CHECK(slots.attestation.open == 1);
+    for (uint64_t at_us = 2500 * MS; at_us <= 4 * S; at_us += 100 * MS)
+        step(&slots, at_us, true, false);
+    ee_slots_attestation_unjudged(&slots, 1, start_us + 4010 * MS);
+    CHECK(ee_slots_attestation_answer(&slots, 1, start_us + 4020 * MS, EE_OK, hash));
+    for (uint64_t at_us = 4100 * MS; at_us <= 8 * S; at_us += 100 * MS)
+        step(&slots, at_us, true, false);
+    CHECK(slots.attestation.ok == 1 && slots.attestation.missed == 0);
+    for (uint64_t at_us = 8100 * MS; at_us <= 10 * S; at_us += 100 * MS)
+        step(&slots, at_us, true, false); /* the excuse was for its own slot */
+    CHECK(slots.attestation.missed == 1);
+}
+
 static void disconnected_agent_misses_without_being_asked(void)
 {
     struct ee_slots slots;
@@ -365,6 +389,7 @@ TESTS(TEST(period_with_good_answers_is_all_ok), TEST(period_without_answers_is_a
       TEST(first_slot_is_tried_at_once_and_three_times), TEST(good_answer_to_the_last_try_counts),
       TEST(wrong_answer_says_why_the_slot_is_missed), TEST(answer_after_the_window_is_too_late),
       TEST(answer_of_an_older_slot_does_not_count_for_the_present),
+      TEST(answer_we_could_not_judge_is_void_unless_a_better_one_comes),
       TEST(disconnected_agent_misses_without_being_asked),
       TEST(agent_back_within_the_window_is_asked_again), TEST(excused_slot_is_void),
       TEST(slot_we_looked_at_late_is_void), TEST(slots_that_passed_while_we_were_down_are_void),
