@@ -207,13 +207,15 @@ static bool sealing_key(struct rig *rig, const char *lease, uint8_t out[32])
     struct ee_bytes text = ee_buffer_bytes(&answer.body);
     uint8_t *memory = malloc(text.size + 1);
     struct ee_evidence evidence;
+    struct ee_nonce expected;
+    ee_freshness_caller_nonce(crypto, random, &expected);
     struct ee_claims claims;
     struct ee_nonce nonce_asked;
     ee_freshness_caller_nonce(crypto, random, &nonce_asked);
     bool ok = memory != NULL &&
               ee_evidence_decode(crypto, text, memory, text.size, &evidence) == EE_OK &&
               ee_claims_decode(evidence.claims, &claims) == EE_OK &&
-              memcmp(evidence.nonce.bytes, nonce_asked.bytes, 32) == 0;
+              memcmp(&evidence.nonce, &expected, sizeof expected) == 0;
     if (ok)
         memcpy(out, claims.sealing_key, 32);
     free(memory);

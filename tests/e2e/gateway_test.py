@@ -155,9 +155,8 @@ def an_app_that_does_not_listen(network):
     require_equal(network.fetch("web", "/drop")[0], 502, "closed without an answer")
     connection = network.gateway("web")
     connection.request("GET", "/half")
-    answer = connection.getresponse()
     try:
-        body = answer.read()
+        body = connection.getresponse().read()
         raise Failed(f"10 of 100 bytes were given as a whole answer of {len(body)}")
     except (http.client.IncompleteRead, OSError):
         pass
