@@ -210,8 +210,6 @@ static bool sealing_key(struct rig *rig, const char *lease, uint8_t out[32])
     struct ee_nonce expected;
     ee_freshness_caller_nonce(crypto, random, &expected);
     struct ee_claims claims;
-    struct ee_nonce nonce_asked;
-    ee_freshness_caller_nonce(crypto, random, &nonce_asked);
     bool ok = memory != NULL &&
               ee_evidence_decode(crypto, text, memory, text.size, &evidence) == EE_OK &&
               ee_claims_decode(evidence.claims, &claims) == EE_OK &&
