@@ -11,7 +11,7 @@
 #include "base/banned.h"
 
 static struct rig rig;
-static const char *hello_program;
+static char *hello_program;
 
 /* Without it nothing else can be true, and every wait would be long. */
 static bool control_lives(void)
@@ -143,7 +143,7 @@ static void app_command(char *out, size_t size)
 #if __has_feature(address_sanitizer)
     char port[8], name[] = "rig";
     snprintf(port, sizeof port, "%d", app_port);
-    char *const argv[] = {(char *)(uintptr_t)hello_program, port, name, NULL};
+    char *const argv[] = {hello_program, port, name, NULL};
     helper = rig_spawn(&rig, "hello.log", argv);
     snprintf(out, size, "exec sleep 1000");
     return;
@@ -243,8 +243,9 @@ int main(int argc, char **argv)
     };
     if (argc < 4 || !rig_init(&rig, argv[1], argv[2]))
         return 1;
-    hello_program = argv[3];
+    hello_program = realpath(argv[3], NULL); /* workloads have a folder of their own */
     int code = tap_run(tests, sizeof tests / sizeof tests[0]);
     rig_close(&rig);
+    free(hello_program);
     return code;
 }
