@@ -67,7 +67,10 @@ static enum ee_err change_check(struct ee_cli *cli, struct change *c)
 static enum ee_err number_choose(struct ee_cli *cli, struct change *c)
 {
     if (c->number == 0) {
-        EE_TRY(ee_client_session_allow_changes(cli->session));
+        enum ee_err err = ee_client_session_allow_changes(cli->session);
+        if (err != EE_OK)
+            ee_client_suggest(&cli->problem, "--number N says which change it is without asking");
+        EE_TRY(err);
         c->number = ee_client_session_trust(cli->session)->last_change + 1;
     }
     c->signed_change.number = c->number;

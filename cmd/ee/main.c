@@ -118,7 +118,8 @@ static void verb_unknown(struct ee_cli *cli, int argc, char **argv)
     bool known = false;
     int size = snprintf(group, sizeof(group), "%s ", argv[0]);
     (void)ee_client_fail(&cli->problem, EE_USAGE, "there is no verb '%s%s%s'", argv[0],
-                         argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+                         argc > 1 && argv[1][0] != '-' ? " " : "",
+                         argc > 1 && argv[1][0] != '-' ? argv[1] : "");
     for (size_t i = 0; size > 0 && i < EE_CLI_COUNT(verbs); i++) {
         if (strncmp(verbs[i].words, group, (size_t)size) != 0)
             continue;
@@ -132,12 +133,12 @@ static void verb_unknown(struct ee_cli *cli, int argc, char **argv)
 /* Tells of the problem and gives its exit code. */
 static int problem_end(struct ee_cli *cli)
 {
+    if (cli->problem.err == EE_USAGE && cli->verb)
+        ee_client_suggest(&cli->problem, "usage: ee %s", cli->verb->usage);
     if (cli->json)
         ee_cli_json(ee_client_problem_json(&cli->problem));
     else
         ee_client_problem_print(&cli->problem, stderr);
-    if (cli->problem.err == EE_USAGE && cli->verb && !cli->json)
-        (void)fprintf(stderr, "usage: ee %s\n", cli->verb->usage);
     return ee_client_problem_exit_code(&cli->problem);
 }
 

@@ -362,8 +362,9 @@ static enum ee_err app_attend(struct launching *l)
         (void)json_object_set(lease, "placement", json_object_get(l->launch.reserved, "placement"));
         ee_cli_json(json_incref(lease));
     } else if (err == EE_OK) {
-        (void)printf("%s runs on %s: https://%s.%s\n", l->launch.name, l->launch.node,
-                     l->launch.name, l->cli->profile->domain);
+        const char *port = strrchr(l->cli->profile->gateway, ':');
+        (void)printf("%s runs on %s: https://%s.%s%s/\n", l->launch.name, l->launch.node,
+                     l->launch.name, l->cli->profile->domain, port && port[1] != '/' ? port : "");
         ee_cli_hint(l->cli, "next: ee connect %s, ee logs %s, ee stop %s", l->launch.name,
                     l->launch.name, l->launch.name);
     }

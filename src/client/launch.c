@@ -133,13 +133,11 @@ enum ee_err ee_client_agent_verify(struct ee_client_session *session, const char
     struct ee_client_problem *problem = ee_client_session_problem(session);
     ee_random_bytes(nonce, sizeof(nonce));
     EE_TRY(agent_ask(session, lease, nonce, &document));
-    enum ee_err err = agent_judge(session, ee_buffer_bytes(&document), nonce, out);
-    if (err == EE_MEASUREMENT) { /* perhaps allowed by a logged change we have not seen */
-        ee_client_problem_clear(problem);
-        err = ee_client_session_allow_changes(session);
-        if (err == EE_OK)
-            err = agent_judge(session, ee_buffer_bytes(&document), nonce, out);
-    }
+    /* Changes of the list count before secrets go anywhere: also those that retire a measurement.
+     */
+    enum ee_err err = ee_client_session_allow_changes(session);
+    if (err == EE_OK)
+        err = agent_judge(session, ee_buffer_bytes(&document), nonce, out);
     if (err == EE_OK && strcmp(out->verdict.claims.node_name, node) != 0)
         err = ee_client_fail(problem, EE_WRONG_IDENTITY,
                              "the evidence is of node %s, the lease is on %s",

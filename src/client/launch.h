@@ -31,8 +31,9 @@ EE_MUST_USE enum ee_err ee_client_reserve(struct ee_client_session *session,
                                           const struct ee_client_workload *workload,
                                           const struct ee_client_reserve_options *options,
                                           struct ee_client_launch *out);
-/* Fresh evidence of the agent of a lease, judged: an allowed agent measurement, the lease's node,
- * our nonce. `document_out` (may be NULL) gets the text, the caller's to close. */
+/* Fresh evidence of the agent of a lease, judged: a measurement the present allow-list has (logged
+ * changes are asked for first), the lease's node, our nonce. `document_out` (may be NULL) gets the
+ * text, the caller's to close. */
 EE_MUST_USE enum ee_err ee_client_agent_verify(struct ee_client_session *session, const char *lease,
                                                const char *node, struct ee_client_judged *out,
                                                struct ee_buffer *document_out);

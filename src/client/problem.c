@@ -27,6 +27,24 @@ static const struct {
     {EE_TIMEOUT, "the work may continue: look with `ee ps --all`"},
 };
 
+/* The same for what the network answers about our own things. */
+static const struct {
+    enum ee_err err;
+    const char *text;
+} answer_cures[] = {
+    {EE_NOT_FOUND, "`ee ps --all` lists what is yours, `ee receipts` what can be proved"},
+    {EE_APP_UNKNOWN, "`ee ps --all` lists what is yours"},
+    {EE_LEASE_UNKNOWN, "`ee ps --all` lists what is yours"},
+    {EE_LEASE_STATE, "`ee ps --all` tells its state, `ee explain` why"},
+    {EE_ACCOUNT_UNKNOWN, "check the account's name with its owner"},
+    {EE_SAME_ACCOUNT, "name another account"},
+    {EE_NODE_UNKNOWN, "`ee nodes` lists them"},
+    {EE_FORBIDDEN, "use a profile whose key has that scope; `ee whoami` tells this one's"},
+    {EE_ACCOUNT_EXISTS, "choose another name"},
+    {EE_NODE_EXISTS, "choose another name"},
+    {EE_SECRETS_NEEDED, "deploy it again with its --secret options"},
+};
+
 void ee_client_problem_clear(struct ee_client_problem *problem)
 {
     json_decref(problem->placement);
@@ -45,6 +63,13 @@ static void suggest_cure(struct ee_client_problem *problem)
     for (size_t i = 0; i < sizeof(cures) / sizeof(cures[0]); i++)
         if (cures[i].err == problem->err)
             ee_client_suggest(problem, "%s", cures[i].text);
+}
+
+static void suggest_answer_cure(struct ee_client_problem *problem)
+{
+    for (size_t i = 0; i < sizeof(answer_cures) / sizeof(answer_cures[0]); i++)
+        if (answer_cures[i].err == problem->err)
+            ee_client_suggest(problem, "%s", answer_cures[i].text);
 }
 
 enum ee_err ee_client_fail(struct ee_client_problem *problem, enum ee_err err, const char *format,
@@ -135,6 +160,7 @@ enum ee_err ee_client_problem_answer(struct ee_client_problem *problem, unsigned
                    ee_client_json_text(document, "request_id"));
     problem->placement = json_incref(json_object_get(document, "placement"));
     suggest_cure(problem);
+    suggest_answer_cure(problem);
     if (problem->suggestion_count == 0) /* the server's speak of the API, ours of the verbs */
         copy_suggestions(problem, json_object_get(document, "suggestions"));
     json_decref(document);

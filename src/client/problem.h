@@ -16,7 +16,7 @@
 enum {
     EE_CLIENT_DETAIL_SIZE = 640,
     EE_CLIENT_SUGGESTIONS_MAX = 4,
-    EE_CLIENT_SUGGESTION_SIZE = 240,
+    EE_CLIENT_SUGGESTION_SIZE = 320,
     EE_CLIENT_EXIT_INTERRUPTED = 130,
     EE_CLIENT_EXIT_JOB_LOST = 125, /* `ee run`: ee itself failed once the job was started */
 };

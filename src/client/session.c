@@ -18,7 +18,7 @@
 
 enum {
     RETRY_PAUSE_MS = 200,
-    JSON_MAX = 2 * 1024 * 1024,
+    JSON_MAX = 16 * 1024 * 1024, /* receipts of allow-list changes bring evidence */
     EVIDENCE_TIMEOUT_MS = 15000,
 };
 
@@ -184,30 +184,40 @@ static enum ee_err verify_once(struct ee_client_session *s)
     return err;
 }
 
-enum ee_err ee_client_session_allow_changes(struct ee_client_session *session)
+static enum ee_err changes_fetch(struct ee_client_session *s)
 {
-    json_t *answer = NULL;
     const struct ee_client_request request = {.method = "GET", .path = "/v1/allow-changes"};
     struct ee_client_answer got = {.json = NULL};
-    enum ee_err err = exchange(session, &request, "", &got);
-    if (err == EE_OK) {
-        answer = json_object_get(got.json, "items");
-        err = ee_client_allow_changes_apply(session->problem, &session->trust, answer);
-    }
+    enum ee_err err = exchange(s, &request, "", &got);
+    if (err == EE_OK)
+        err = ee_client_allow_changes_apply(s->problem, &s->trust,
+                                            json_object_get(got.json, "items"));
     ee_client_answer_close(&got);
     return err;
+}
+
+enum ee_err ee_client_session_allow_changes(struct ee_client_session *session)
+{
+    EE_TRY(changes_fetch(session));
+    if (ee_measurement_find(&ee_crypto_openssl, session->trust.allowed,
+                            session->trust.allowed_count, EE_ROLE_CONTROL,
+                            &session->attested.verdict.measurement))
+        return EE_OK;
+    (void)ee_client_fail(session->problem, EE_MEASUREMENT,
+                         "the control plane's measurement (%s) was retired by a logged change",
+                         session->attested.label);
+    return EE_MEASUREMENT;
 }
 
 /* A measurement that is not in the genesis may be in a logged change the founding key signed. */
 static enum ee_err verify(struct ee_client_session *s)
 {
-    s->verified = false;
     enum ee_err err = verify_once(s);
     if (err == EE_MEASUREMENT) {
         uint64_t before = s->trust.last_change;
         struct ee_client_problem refused = *s->problem;
         memset(s->problem, 0, sizeof(*s->problem));
-        err = ee_client_session_allow_changes(s);
+        err = changes_fetch(s);
         if (err == EE_OK && s->trust.last_change == before) {
             *s->problem = refused;
             return EE_MEASUREMENT;
@@ -216,7 +226,6 @@ static enum ee_err verify(struct ee_client_session *s)
         if (err == EE_OK)
             err = verify_once(s);
     }
-    s->verified = err == EE_OK;
     return err;
 }
 

@@ -74,8 +74,8 @@ EE_MUST_USE enum ee_err ee_client_list(struct ee_client_session *session, const 
 /* The account of the profile, else asked from the network once. Borrowed from the session. */
 EE_MUST_USE enum ee_err ee_client_session_account(struct ee_client_session *session,
                                                   const char **out);
-/* Logged changes of the allow-list, applied as far as the founding key signed them. Needed when a
- * measurement is not in the list. */
+/* Fetches the logged changes of the allow-list and applies those the founding key signed; asked for
+ * before anything is sealed. EE_MEASUREMENT: they retire the control plane's own measurement. */
 EE_MUST_USE enum ee_err ee_client_session_allow_changes(struct ee_client_session *session);
 
 #endif

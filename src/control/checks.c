@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "control/leases.h"
 #include "control/scheduler_state.h"
 #include "control/verify.h"
 #include "io/log.h"
@@ -65,13 +66,17 @@ static bool same_nonce(const struct health_ask *ask, const json_t *message)
            memcmp(nonce, ask->nonce, sizeof nonce) == 0;
 }
 
-/* An agent that knows the lease is well, also when the workload has just ended. */
-static enum ee_err state_of(const json_t *message, const uint8_t lease[EE_ID_SIZE])
+/* What the agent says of the lease; NULL: nothing. */
+static const char *state_of(const json_t *message, const uint8_t lease[EE_ID_SIZE])
 {
     char id[2 * EE_ID_SIZE + 1];
     const json_t *states = json_object_get(message, "leases");
-    const char *state =
-        json_string_value(json_object_get(states, ee_hex_encode(lease, EE_ID_SIZE, id)));
+    return json_string_value(json_object_get(states, ee_hex_encode(lease, EE_ID_SIZE, id)));
+}
+
+/* An agent that knows the lease is well, also when the workload has just ended. */
+static enum ee_err state_err(const char *state)
+{
     if (state == NULL)
         return EE_PROTOCOL;
     return strcmp(state, "running") == 0 || strcmp(state, "exited") == 0 ? EE_OK : EE_LEASE_UNKNOWN;
@@ -87,9 +92,12 @@ static void on_health(void *context, enum ee_err err, const json_t *message)
     for (size_t i = 0; i < ask->count; i++) {
         const struct target *target = &ask->targets[i];
         struct ee_track *track = ee_scheduler_track(s, target->lease, target->period);
-        enum ee_err each = err == EE_OK ? state_of(message, target->lease) : err;
+        const char *state = err == EE_OK ? state_of(message, target->lease) : NULL;
+        enum ee_err each = err == EE_OK ? state_err(state) : err;
         if (track != NULL)
             ee_slots_health_answer(&track->slots, target->slot, now_us, each);
+        if (state != NULL)
+            ee_leases_on_state(s->control, target->lease, state);
     }
     ee_scheduler_kick(s->control);
     free(ask);

@@ -65,8 +65,32 @@ static struct secret *secret_find(struct ee_leases *leases, const uint8_t lease[
     return NULL;
 }
 
-bool ee_leases_secret_room(const struct ee_control *control)
+static void secret_drop(struct ee_leases *leases, const uint8_t lease[EE_ID_SIZE])
 {
+    struct secret *secret = secret_find(leases, lease);
+    if (secret == NULL)
+        return;
+    ee_json_blob_free(&secret->blob);
+    secret->used = false;
+    leases->secret_count--;
+}
+
+/* Of leases that ended before they started, for instance with their node. */
+static void secrets_sweep(struct ee_control *control)
+{
+    const struct ee_core *core = ee_control_core(control);
+    for (size_t i = 0; i < EE_LEASES_SECRETS_MAX; i++) {
+        const struct secret *secret = &control->leases->secrets[i];
+        const struct ee_lease *lease = secret->used ? ee_core_lease(core, secret->lease) : NULL;
+        if (secret->used && (lease == NULL || lease->state != EE_LEASE_STARTING))
+            secret_drop(control->leases, secret->lease);
+    }
+}
+
+bool ee_leases_secret_room(struct ee_control *control)
+{
+    if (control->leases->secret_count == EE_LEASES_SECRETS_MAX)
+        secrets_sweep(control);
     return control->leases->secret_count < EE_LEASES_SECRETS_MAX;
 }
 
@@ -88,16 +112,6 @@ enum ee_err ee_leases_secret_put(struct ee_control *control, const uint8_t lease
         return EE_OK;
     }
     return EE_FULL;
-}
-
-static void secret_drop(struct ee_leases *leases, const uint8_t lease[EE_ID_SIZE])
-{
-    struct secret *secret = secret_find(leases, lease);
-    if (secret == NULL)
-        return;
-    ee_json_blob_free(&secret->blob);
-    secret->used = false;
-    leases->secret_count--;
 }
 
 /* ---- orders to agents ---- */
@@ -206,7 +220,7 @@ static void submit_end(void *context)
                                 on_end_answer, ending);
     if (err == EE_OK)
         return;
-    /* The agent repeats the end when it reconnects; other ends come back by their timers. */
+    /* The next check finds it out again (ee_leases_on_state); a start ends by its timer. */
     EE_LOG(EE_LOG_ERROR, "leases", "the end of a lease was not taken",
            ee_log_hex("lease", ending->end.lease, EE_ID_SIZE), ee_log_err(err));
     ending_drop(ending);
@@ -328,6 +342,29 @@ void ee_leases_on_exited(struct ee_session *session, const json_t *message)
     ee_leases_end(session->control, &end);
 }
 
+/* ---- what checks find out ---- */
+
+static void lost_it(struct ee_control *control, const uint8_t lease[EE_ID_SIZE])
+{
+    struct ee_lease_end end = {.reason = EE_END_AGENT_LOST_IT};
+    memcpy(end.lease, lease, EE_ID_SIZE);
+    ee_scheduler_lease_lost(control, lease);
+    ee_leases_end(control, &end);
+}
+
+void ee_leases_on_state(struct ee_control *control, const uint8_t id[EE_ID_SIZE], const char *state)
+{
+    const struct ee_lease *lease = ee_core_lease(ee_control_core(control), id);
+    if (lease == NULL || lease->state != EE_LEASE_RUNNING ||
+        ending_find(control->leases, id) != NULL)
+        return;
+    struct ee_session *session = ee_session_of_node(control, lease->node);
+    if (strcmp(state, "unknown") == 0)
+        lost_it(control, id);
+    else if (strcmp(state, "exited") == 0 && session != NULL)
+        send_lease(session, "stop", id); /* then the agent reports the end again */
+}
+
 /* ---- reconciliation ---- */
 
 static bool reported(const struct ee_session *session, const uint8_t lease[EE_ID_SIZE])
@@ -351,11 +388,8 @@ static void on_doubt_answer(void *context, enum ee_err err, const json_t *messag
     const json_t *states = json_object_get(message, "leases");
     const char *state =
         json_string_value(json_object_get(states, ee_hex_encode(doubt->lease, EE_ID_SIZE, id)));
-    if (err == EE_OK && state != NULL && strcmp(state, "unknown") == 0) {
-        struct ee_lease_end end = {.reason = EE_END_AGENT_LOST_IT};
-        memcpy(end.lease, doubt->lease, EE_ID_SIZE);
-        ee_leases_end(doubt->control, &end);
-    }
+    if (err == EE_OK && state != NULL)
+        ee_leases_on_state(doubt->control, doubt->lease, state);
     free(doubt);
 }
 

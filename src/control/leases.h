@@ -17,7 +17,7 @@ enum {
 EE_MUST_USE enum ee_err ee_leases_secret_put(struct ee_control *control,
                                              const uint8_t lease[EE_ID_SIZE],
                                              struct ee_json_blob *blob);
-bool ee_leases_secret_room(const struct ee_control *control);
+bool ee_leases_secret_room(struct ee_control *control);
 void ee_leases_free(struct ee_control *control);
 EE_MUST_USE enum ee_err ee_leases_init(struct ee_control *control);
 
@@ -34,5 +34,10 @@ void ee_leases_reconcile(struct ee_session *session);
 
 /* Submits LEASE_END; tells the agent `ended` once it is durable when `session` still is there. */
 void ee_leases_end(struct ee_control *control, const struct ee_lease_end *end);
+
+/* An agent says in a check that a lease which should run has "exited" or is "unknown": whatever
+ * became of the report of its end, it ends now. */
+void ee_leases_on_state(struct ee_control *control, const uint8_t lease[EE_ID_SIZE],
+                        const char *state);
 
 #endif

@@ -184,6 +184,18 @@ static void on_checks_answer(void *context, const struct ee_answer *answer)
     ee_scheduler_kick(s->control);
 }
 
+/* What was recorded before this track was made, by a control plane that died since. */
+static void recorded_misses(const struct ee_core *core, enum ee_check_kind kind,
+                            struct ee_checks *checks)
+{
+    bool health = kind == EE_CHECK_HEALTH;
+    uint8_t *outcomes = health ? checks->health : checks->attestation;
+    uint32_t count = health ? checks->health_count : checks->attestation_count;
+    for (uint32_t i = 0; i < count; i++)
+        if (ee_core_slot_missed(core, checks->lease, checks->period, kind, i))
+            outcomes[i] = EE_CHECK_MISSED;
+}
+
 static enum ee_err submit_checks(struct ee_scheduler *s, const struct ee_track *track)
 {
     struct ee_checks checks;
@@ -196,6 +208,8 @@ static enum ee_err submit_checks(struct ee_scheduler *s, const struct ee_track *
     ee_slots_checks(&track->slots, s->control->crypto, period->ends_us, &checks);
     memcpy(checks.lease, track->lease, EE_ID_SIZE);
     checks.period = track->period;
+    recorded_misses(ee_control_core(s->control), EE_CHECK_HEALTH, &checks);
+    recorded_misses(ee_control_core(s->control), EE_CHECK_ATTESTATION, &checks);
     ee_writer_init(&writer, memory, sizeof memory);
     EE_TRY(ee_checks_encode(&checks, &writer));
     return ee_control_submit(s->control, EE_COMMAND_CHECKS, ee_writer_done(&writer),
@@ -408,6 +422,27 @@ void ee_scheduler_kick(struct ee_control *control)
 {
     if (control->scheduler != NULL)
         ee_loop_defer(control->loop, &control->scheduler->deferred);
+}
+
+/* Nothing of it is asked for again, so the miss is recorded at once, also in a slot that was OK. A
+ * period in which we were down ourselves does not fail: who knows what was lost when. */
+void ee_scheduler_lease_lost(struct ee_control *control, const uint8_t lease[EE_ID_SIZE])
+{
+    uint64_t now_us = ee_control_now_us(control);
+    uint64_t slot_us = (uint64_t)control->params->slot_ms * 1000;
+    const struct ee_core *core = ee_control_core(control);
+    const struct ee_lease *row = ee_core_lease(core, lease);
+    const struct ee_period *period = row != NULL ? present_period(core, row, now_us) : NULL;
+    if (period == NULL || period->starts_us < control->started_us)
+        return;
+    struct ee_miss miss = {.period = period->index,
+                           .kind = EE_CHECK_HEALTH,
+                           .slot = (uint32_t)((now_us - period->starts_us) / slot_us),
+                           .why = EE_LEASE_UNKNOWN,
+                           .at_us = now_us};
+    memcpy(miss.lease, lease, EE_ID_SIZE);
+    memcpy(miss.node, row->node, sizeof miss.node);
+    submit_missed(control->scheduler, &miss);
 }
 
 void ee_scheduler_look_for_absent(struct ee_control *control)

@@ -16,6 +16,8 @@ void ee_scheduler_resume(struct ee_control *control);
 void ee_scheduler_kick(struct ee_control *control);
 /* A session was admitted: open slots are asked again at once. */
 void ee_scheduler_agent_back(struct ee_control *control, const char *node);
+/* The agent is there but no longer knows a running lease: its present period fails. */
+void ee_scheduler_lease_lost(struct ee_control *control, const uint8_t lease[EE_ID_SIZE]);
 /* The loss of a node was not recorded: looks for nodes that have no session. */
 void ee_scheduler_look_for_absent(struct ee_control *control);
 /* A lease may have begun to run: watches its present period. */

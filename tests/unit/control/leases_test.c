@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Leases between the core and their agent: ends that got lost, secrets that nobody took. */
+#include "control/leases.h"
+
+#include <string.h>
+
+#include "control/json.h"
+#include "control/session.h"
+
+#include "parts_fixture.h"
+#include "tap.h"
+
+#include "base/banned.h"
+
+enum { SECOND = 1000000 };
+
+/* alice reserves a job of that name and says start; gives its lease. */
+static const struct ee_lease *start(struct parts *p, const char *name)
+{
+    uint8_t deployment[512], payload[1024];
+    struct ee_writer w;
+    struct ee_deployment d = {
+        .runtime = EE_RUNTIME_PROCESS, .arg_count = 1, .args = {ee_bytes_str("/bin/true")}};
+    struct ee_lease_reserve reserve = {.workload = EE_WORKLOAD_JOB, .vcpus = 1};
+    struct ee_lease_start begin = {.sealed_hash = {1}};
+    memcpy(reserve.name, name, strlen(name) + 1);
+    d.output_key[0] = 9;
+    ee_writer_init(&w, deployment, sizeof(deployment));
+    if (ee_deployment_encode(&d, &w) != EE_OK)
+        return NULL;
+    reserve.deployment = ee_writer_done(&w);
+    ee_writer_init(&w, payload, sizeof(payload));
+    if (ee_lease_reserve_encode(&reserve, &w) != EE_OK ||
+        parts_submit(p, EE_ACTOR_ACCOUNT, "alice", EE_COMMAND_LEASE_RESERVE, &w) != EE_OK)
+        return NULL;
+    const struct ee_core *core = ee_sequencer_core(p->f->sequencer);
+    const struct ee_app *app = ee_core_app(core, name);
+    memcpy(begin.lease, app->lease, EE_ID_SIZE);
+    ee_writer_init(&w, payload, sizeof(payload));
+    if (ee_lease_start_encode(&begin, &w) != EE_OK ||
+        parts_submit(p, EE_ACTOR_ACCOUNT, "alice", EE_COMMAND_LEASE_START, &w) != EE_OK)
+        return NULL;
+    return ee_core_lease(core, begin.lease);
+}
+
+static const struct ee_lease *run(struct parts *p, const char *name)
+{
+    uint8_t payload[128];
+    struct ee_writer w;
+    struct ee_lease_running running;
+    const struct ee_lease *lease = start(p, name);
+    if (lease == NULL)
+        return NULL;
+    memcpy(running.lease, lease->id, EE_ID_SIZE);
+    ee_writer_init(&w, payload, sizeof(payload));
+    if (ee_lease_running_encode(&running, &w) != EE_OK ||
+        parts_submit(p, EE_ACTOR_SYSTEM, "", EE_COMMAND_LEASE_RUNNING, &w) != EE_OK)
+        return NULL;
+    return ee_core_lease(ee_sequencer_core(p->f->sequencer), running.lease);
+}
+
+static void open_network(struct parts *p)
+{
+    parts_init(p);
+    parts_session(p, EE_SESSION_ADMITTED, 1);
+    if (parts_admit(p, 1) != EE_OK)
+        abort();
+    test_clock_pass(&p->f->clock, SECOND);
+}
+
+/* Else it would run, and cost, until its launcher has no credits left. */
+static void lease_the_agent_no_longer_knows_ends_and_its_period_fails(void)
+{
+    struct parts p;
+    open_network(&p);
+    const struct ee_core *core = ee_sequencer_core(p.f->sequencer);
+    const struct ee_lease *lease = run(&p, "job");
+    REQUIRE(lease != NULL && lease->state == EE_LEASE_RUNNING);
+    test_clock_pass(&p.f->clock, 2500000);
+    ee_leases_on_state(p.control, lease->id, "running");
+    CHECK(lease->state == EE_LEASE_RUNNING);
+    ee_leases_on_state(p.control, lease->id, "unknown");
+    CHECK(fixture_settle(p.f) && lease->state == EE_LEASE_ENDED);
+    CHECK(lease->end_reason == EE_END_AGENT_LOST_IT);
+    CHECK(ee_core_slot_missed(core, lease->id, 0, EE_CHECK_HEALTH, 2));
+    ee_scheduler_period_over(p.control, lease->id, 0); /* the effect */
+    CHECK(fixture_settle(p.f));
+    parts_pass(&p, 0);
+    const struct ee_period *period = ee_core_period(core, lease->id, 0);
+    CHECK(period->verdict == EE_VERDICT_FAIL && period->refunded.micros == period->locked.micros);
+    CHECK(period->health_missed == 1);
+    CHECK(core_available(p.f, "alice") == 1000000000);
+    parts_close(&p);
+}
+
+static void lease_lost_while_we_were_down_ourselves_does_not_fail(void)
+{
+    struct parts p;
+    open_network(&p);
+    const struct ee_core *core = ee_sequencer_core(p.f->sequencer);
+    const struct ee_lease *lease = run(&p, "job");
+    REQUIRE(lease != NULL);
+    test_clock_pass(&p.f->clock, 2500000);
+    p.control->started_us = ee_control_now_us(p.control); /* as after a restart */
+    ee_leases_on_state(p.control, lease->id, "unknown");
+    CHECK(fixture_settle(p.f) && lease->state == EE_LEASE_ENDED);
+    ee_scheduler_period_over(p.control, lease->id, 0);
+    CHECK(fixture_settle(p.f));
+    parts_pass(&p, 0);
+    CHECK(ee_core_period(core, lease->id, 0)->verdict == EE_VERDICT_VOID);
+    parts_close(&p);
+}
+
+/* Secrets that wait for a lease which then ends with its node hold a place each. */
+static void secrets_of_ended_leases_give_their_room_back(void)
+{
+    struct parts p;
+    open_network(&p);
+    struct ee_json_blob blob = {0};
+    const struct ee_lease *lease = start(&p, "job");
+    REQUIRE(lease != NULL && lease->state == EE_LEASE_STARTING);
+    REQUIRE(ee_leases_secret_put(p.control, lease->id, &blob) == EE_OK);
+    for (unsigned i = 1; i < EE_LEASES_SECRETS_MAX; i++) {
+        const uint8_t other[EE_ID_SIZE] = {1, (uint8_t)(i >> 8), (uint8_t)i};
+        CHECK(ee_leases_secret_put(p.control, other, &blob) == EE_OK); /* of no lease there is */
+    }
+    CHECK(ee_leases_secret_room(p.control));
+    CHECK(ee_leases_secret_put(p.control, lease->id, &blob) == EE_STATE); /* still there */
+    parts_close(&p);
+}
+
+int main(void)
+{
+    const struct tap_test tests[] = {
+        TEST(lease_the_agent_no_longer_knows_ends_and_its_period_fails),
+        TEST(lease_lost_while_we_were_down_ourselves_does_not_fail),
+        TEST(secrets_of_ended_leases_give_their_room_back),
+    };
+    return tap_run(tests, sizeof tests / sizeof tests[0]);
+}
