@@ -166,7 +166,7 @@ static enum ee_err account_make(struct ee_cli *cli, struct account *a, json_t **
 enum ee_err ee_cmd_account_create(struct ee_cli *cli, int argc, char **argv)
 {
     struct ee_arguments arguments;
-    const char *kind = NULL;
+    const char *kind = "";
     json_t *answer = NULL;
     struct account *a = calloc(1, sizeof(*a));
     if (!a)
@@ -177,7 +177,7 @@ enum ee_err ee_cmd_account_create(struct ee_cli *cli, int argc, char **argv)
                                         {"expires-days", 0, EE_OPTION_NUMBER, &a->days, DAYS_MAX}};
     enum ee_err err =
         ee_cli_parse(cli, options, EE_CLI_COUNT(options), argc, argv, 1, 1, false, &arguments);
-    if (err == EE_OK && (!kind || (strcmp(kind, "user") != 0 && strcmp(kind, "operator") != 0)))
+    if (err == EE_OK && strcmp(kind, "user") != 0 && strcmp(kind, "operator") != 0)
         err = ee_client_fail(&cli->problem, EE_USAGE, "--kind is user or operator");
     if (err == EE_OK && !ee_name_valid(arguments.items[0]))
         err = ee_client_fail(&cli->problem, EE_USAGE, "%s", ee_err_text(EE_NAME));

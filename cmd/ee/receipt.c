@@ -115,8 +115,11 @@ enum ee_err ee_cmd_verify_receipt(struct ee_cli *cli, int argc, char **argv)
     EE_TRY(ee_cli_trust(cli, genesis, &trust));
     EE_TRY(ee_cli_document(cli, arguments.items[0], EE_RECEIPT_FILE_MAX, &file));
     struct checked_receipt *r = calloc(1, sizeof(*r));
-    enum ee_err err = r ? check(cli, &trust, ee_file_bytes(&file), (int64_t)time_s, r)
-                        : ee_client_fail(&cli->problem, EE_NO_MEMORY, "%s", "");
+    if (!r) {
+        ee_file_data_free(&file);
+        return ee_client_fail(&cli->problem, EE_NO_MEMORY, "%s", "");
+    }
+    enum ee_err err = check(cli, &trust, ee_file_bytes(&file), (int64_t)time_s, r);
     if (err == EE_OK) {
         facts_tell(cli, r);
         ee_receipt_checked_free(&r->checked);
@@ -183,8 +186,9 @@ enum ee_err ee_cmd_receipt(struct ee_cli *cli, int argc, char **argv)
         path = chosen;
     }
     struct checked_receipt *r = calloc(1, sizeof(*r));
-    enum ee_err err =
-        r ? fetch(cli, seq, r, &answer) : ee_client_fail(&cli->problem, EE_NO_MEMORY, "%s", "");
+    if (!r)
+        return ee_client_fail(&cli->problem, EE_NO_MEMORY, "%s", "");
+    enum ee_err err = fetch(cli, seq, r, &answer);
     if (err == EE_OK) {
         err = receipt_write(cli, path, seq, ee_buffer_bytes(&answer.body), &r->checked);
         ee_receipt_checked_free(&r->checked);
@@ -198,8 +202,9 @@ enum ee_err ee_cli_explain_seq(struct ee_cli *cli, const char *seq)
 {
     struct ee_client_answer answer = {.json = NULL};
     struct checked_receipt *r = calloc(1, sizeof(*r));
-    enum ee_err err =
-        r ? fetch(cli, seq, r, &answer) : ee_client_fail(&cli->problem, EE_NO_MEMORY, "%s", "");
+    if (!r)
+        return ee_client_fail(&cli->problem, EE_NO_MEMORY, "%s", "");
+    enum ee_err err = fetch(cli, seq, r, &answer);
     if (err == EE_OK) {
         facts_tell(cli, r);
         ee_receipt_checked_free(&r->checked);

@@ -9,15 +9,11 @@
 #include "http/parser.h"
 #include "http/proxy_headers.h"
 #include "http/writer.h"
+#include "io/buffer.h"
 #include "io/conn.h"
 #include "io/log.h"
 
 #include "base/banned.h"
-
-struct buffer {
-    uint8_t *data;
-    size_t size, capacity;
-};
 
 struct stream {
     struct ee_backend *backend;
@@ -30,11 +26,11 @@ struct stream {
     bool request_end;              /* our side towards the workload is complete */
     bool answered;                 /* the whole answer was handed to the tunnel */
     bool peer_ended;               /* the workload sends no more */
-    bool gone;             /* its connection is over: what still comes for it is discarded */
-    size_t owed;           /* bytes written to the workload and not yet reported as consumed */
-    struct buffer pending; /* for the workload, until the connection is open */
-    struct buffer input;   /* from the workload, not parsed yet */
-    struct buffer rest;    /* parsed, not taken by the tunnel yet */
+    bool gone;                /* its connection is over: what still comes for it is discarded */
+    size_t owed;              /* bytes written to the workload and not yet reported as consumed */
+    struct ee_buffer pending; /* for the workload, until the connection is open */
+    struct ee_buffer input;   /* from the workload, not parsed yet */
+    struct ee_buffer rest;    /* parsed, not taken by the tunnel yet */
     struct stream *next, *previous;
 };
 
@@ -43,34 +39,6 @@ struct ee_backend {
     struct ee_backend_host host;
     struct stream *first;
 };
-
-static bool buffer_append(struct buffer *buffer, struct ee_bytes bytes)
-{
-    if (bytes.size > buffer->capacity - buffer->size) {
-        size_t capacity = buffer->size + bytes.size + 4096;
-        uint8_t *data = realloc(buffer->data, capacity);
-        if (!data)
-            return false;
-        buffer->data = data;
-        buffer->capacity = capacity;
-    }
-    if (bytes.size)
-        memcpy(buffer->data + buffer->size, bytes.data, bytes.size);
-    buffer->size += bytes.size;
-    return true;
-}
-
-static void buffer_drop(struct buffer *buffer, size_t size)
-{
-    if (size)
-        memmove(buffer->data, buffer->data + size, buffer->size - size);
-    buffer->size -= size;
-}
-
-static struct ee_bytes buffer_bytes(const struct buffer *buffer)
-{
-    return ee_bytes_of(buffer->data, buffer->size);
-}
 
 static void stream_free(struct stream *stream)
 {
@@ -88,9 +56,9 @@ static void stream_free(struct stream *stream)
     if (stream->next)
         stream->next->previous = stream->previous;
     ee_http_parser_free(stream->parser);
-    free(stream->pending.data);
-    free(stream->input.data);
-    free(stream->rest.data);
+    ee_buffer_close(&stream->pending);
+    ee_buffer_close(&stream->input);
+    ee_buffer_close(&stream->rest);
     free(stream);
 }
 
@@ -107,7 +75,7 @@ static void stream_fail(struct stream *stream, enum ee_tunnel_code code, const c
 static bool request_bytes(struct stream *stream, struct ee_bytes bytes)
 {
     if (!stream->conn || !ee_conn_is_open(stream->conn))
-        return buffer_append(&stream->pending, bytes);
+        return ee_buffer_append(&stream->pending, bytes) == EE_OK;
     return bytes.size == 0 || ee_conn_write(stream->conn, bytes) == EE_OK;
 }
 
@@ -203,7 +171,7 @@ static enum ee_err answer_data(struct stream *stream, struct ee_bytes data)
     size_t taken = 0;
     EE_TRY(ee_tunnel_data_send(stream->tunnel, stream->id, data, false, &taken));
     struct ee_bytes left = ee_bytes_of(data.data + taken, data.size - taken);
-    return buffer_append(&stream->rest, left) ? EE_OK : EE_NO_MEMORY;
+    return ee_buffer_append(&stream->rest, left);
 }
 
 static enum ee_err answer_end(struct stream *stream)
@@ -242,16 +210,16 @@ static enum ee_err input_parse(struct stream *stream)
     struct ee_http_event event = {.kind = EE_HTTP_EVENT_END};
     while (!stream->answered && stream->parser && stream->rest.size == 0) {
         size_t used = 0;
-        EE_TRY(ee_http_parser_next(stream->parser, buffer_bytes(&stream->input), &used, &event));
+        EE_TRY(ee_http_parser_next(stream->parser, ee_buffer_bytes(&stream->input), &used, &event));
         enum ee_err err = on_parsed(stream, &event);
-        buffer_drop(&stream->input, used);
+        ee_buffer_consume(&stream->input, used);
         EE_TRY(err);
         if (event.kind == EE_HTTP_EVENT_NONE)
             break;
     }
     if (!stream->parser && stream->rest.size == 0 && stream->input.size) {
-        enum ee_err err = answer_data(stream, buffer_bytes(&stream->input));
-        buffer_drop(&stream->input, stream->input.size);
+        enum ee_err err = answer_data(stream, ee_buffer_bytes(&stream->input));
+        ee_buffer_consume(&stream->input, stream->input.size);
         return err;
     }
     return EE_OK;
@@ -273,9 +241,9 @@ static enum ee_err rest_send(struct stream *stream)
     size_t taken = 0;
     if (stream->rest.size == 0)
         return EE_OK;
-    EE_TRY(ee_tunnel_data_send(stream->tunnel, stream->id, buffer_bytes(&stream->rest), false,
+    EE_TRY(ee_tunnel_data_send(stream->tunnel, stream->id, ee_buffer_bytes(&stream->rest), false,
                                &taken));
-    buffer_drop(&stream->rest, taken);
+    ee_buffer_consume(&stream->rest, taken);
     return EE_OK;
 }
 
@@ -305,9 +273,9 @@ static void stream_pump(struct stream *stream)
 
 static void on_open(struct stream *stream, struct ee_conn *conn)
 {
-    bool ok =
-        stream->pending.size == 0 || ee_conn_write(conn, buffer_bytes(&stream->pending)) == EE_OK;
-    stream->pending.size = 0;
+    bool ok = stream->pending.size == 0 ||
+              ee_conn_write(conn, ee_buffer_bytes(&stream->pending)) == EE_OK;
+    ee_buffer_close(&stream->pending);
     if (!ok) {
         stream_fail(stream, EE_TUNNEL_BACKEND_CLOSED, "the app takes no more of the request");
         return;
@@ -317,12 +285,11 @@ static void on_open(struct stream *stream, struct ee_conn *conn)
     consumed(stream, 0);
 }
 
-/* What comes behind a complete answer belongs to nothing: kept, it would only grow. */
 static void on_data(struct stream *stream, struct ee_bytes data)
 {
-    if (stream->answered)
-        return;
-    if (!buffer_append(&stream->input, data))
+    if (stream->answered) /* bytes behind a complete answer belong to nobody */
+        ee_conn_abort(stream->conn, EE_HTTP);
+    else if (ee_buffer_append(&stream->input, data) != EE_OK)
         stream_fail(stream, EE_TUNNEL_OVERLOAD, "out of memory");
     else
         stream_pump(stream);

@@ -384,8 +384,9 @@ void ee_client_links_refuse_waiting(struct ee_client_proxy *proxy)
 
 void ee_client_links_free(struct ee_client_proxy *proxy)
 {
-    while (proxy->links) {
-        struct ee_client_link *link = proxy->links;
+    struct ee_client_link *next;
+    for (struct ee_client_link *link = proxy->links; link; link = next) {
+        next = link->next;
         drop_remote(link);
         if (link->local) {
             ee_conn_set_events(link->local, NULL, NULL);

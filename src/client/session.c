@@ -161,6 +161,7 @@ static enum ee_err verify_once(struct ee_client_session *s)
 {
     struct ee_client_answer answer = {.json = NULL};
     struct ee_evidence_policy policy;
+    struct ee_client_judged judged;
     uint8_t key_hash[32];
     ee_trust_policy(&s->trust, EE_ROLE_CONTROL, (int64_t)(ee_clock_wall_us() / 1000000), &policy);
     policy.nonce_kind = EE_NONCE_CHANNEL;
@@ -169,17 +170,13 @@ static enum ee_err verify_once(struct ee_client_session *s)
     if (err != EE_OK)
         return ee_client_fail(s->problem, err, "the server showed no key");
     EE_TRY(challenge(s, &policy.nonce, &answer));
-    struct ee_client_judged *judged = malloc(sizeof(*judged));
-    err = judged
-              ? ee_client_evidence_judge(s->problem, ee_buffer_bytes(&answer.body), &policy, judged)
-              : ee_client_fail(s->problem, EE_NO_MEMORY, "%s", "");
+    err = ee_client_evidence_judge(s->problem, ee_buffer_bytes(&answer.body), &policy, &judged);
     if (err == EE_OK) {
-        s->attested = *judged;
+        s->attested = judged;
         ee_buffer_close(&s->evidence);
         s->evidence = answer.body;
         memset(&answer.body, 0, sizeof(answer.body));
     }
-    free(judged);
     ee_client_answer_close(&answer);
     return err;
 }

@@ -98,7 +98,7 @@ static enum ee_err secrets_read(struct ee_client_problem *problem,
                                 const struct ee_option_list *given, struct ee_client_workload *w)
 {
     bool stdin_taken = false;
-    const char *rest, *path;
+    const char *rest = "", *path = "";
     w->values = malloc(EE_CLIENT_SECRETS_TOTAL_MAX);
     if (!w->values)
         return ee_client_fail(problem, EE_NO_MEMORY, "%s", "");
@@ -149,7 +149,7 @@ static enum ee_err env_read(struct ee_client_problem *problem,
                             const struct ee_client_workload_options *o,
                             const struct ee_client_workload *w, struct draft *draft)
 {
-    const char *value;
+    const char *value = "";
     for (size_t i = 0; o->env && i < o->env->count; i++) {
         char *name = draft->names[i];
         EE_TRY(name_split(problem, "-e", o->env->items[i], name, &value));
@@ -249,8 +249,9 @@ enum ee_err ee_client_workload_make(struct ee_client_problem *problem,
 {
     struct draft *draft = calloc(1, sizeof(*draft));
     memset(out, 0, sizeof(*out));
-    enum ee_err err = draft ? ee_client_output_key_make(problem, &out->output_key)
-                            : ee_client_fail(problem, EE_NO_MEMORY, "%s", "");
+    if (!draft)
+        return ee_client_fail(problem, EE_NO_MEMORY, "%s", "");
+    enum ee_err err = ee_client_output_key_make(problem, &out->output_key);
     if (err == EE_OK)
         err = secrets_read(problem, options->secrets, out);
     if (err == EE_OK)

@@ -103,7 +103,7 @@ static enum ee_err ask_take(struct ee_session *session, const struct ee_session_
     for (size_t i = 0; i < EE_SESSION_ASKS_MAX && ask == NULL; i++)
         if (session->asks[i].id == 0)
             ask = &session->asks[i];
-    if (ask == NULL || session->link == NULL) {
+    if (ask == NULL || session->link == NULL || session->state == EE_SESSION_ENDED) {
         json_decref(message);
         return ask == NULL ? EE_FULL : EE_CLOSED;
     }

@@ -341,6 +341,15 @@ def evidence_of_yesterday(network):
         client_refuses(network, "replay", "not_fresh", relay.address, relay=relay)
 
 
+def key_bound_evidence_is_no_channel_nonce(network):
+    """What a caller gives is hashed before it is quoted, so nobody gets a channel's nonce quoted by asking for it"""
+    nonce = secrets.token_bytes(32)
+    document = network.api(None).get(f"/v1/evidence?nonce={nonce.hex()}").json
+    require_equal(document["nonce"], crypto.caller_nonce(nonce).hex(), "nonce in the evidence")
+    channel = network.api(None).request("POST", "/v1/evidence", {"challenge": nonce.hex()}).json
+    require(channel["nonce"] not in (nonce.hex(), document["nonce"]), "channel-bound evidence answers something else")
+
+
 def evidence_of_an_agent_as_control_plane(network):
     """A genuine agent's evidence does not make a control plane"""
     network.ee_json("run", "--name", "role", "--detach", "--node", "node-1", "--", "/bin/sleep", "60")
@@ -383,6 +392,7 @@ if __name__ == "__main__":
         somebody_in_the_middle,
         somebody_in_the_middle_with_the_stolen_tls_key,
         evidence_of_yesterday,
+        key_bound_evidence_is_no_channel_nonce,
         evidence_of_an_agent_as_control_plane,
         the_honest_still_meet,
     ])

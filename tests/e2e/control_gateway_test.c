@@ -14,7 +14,8 @@
 
 #include "base/banned.h"
 
-enum { HELLO_PORT = 18481, ODD_PORT = 18482, BIG = 3000001 };
+enum { BIG = 3000001 };
+static uint16_t hello_port, odd_port;
 
 static struct rig rig;
 static const char *hello_program;
@@ -78,7 +79,7 @@ static int listen_on(uint16_t port)
 
 static pid_t spawn_odd(void)
 {
-    int listener = listen_on(ODD_PORT);
+    int listener = listen_on(odd_port);
     pid_t pid = listener < 0 ? -1 : fork();
     if (pid != 0) {
         close(listener);
@@ -174,7 +175,9 @@ static bool launch_app(const char *name, uint16_t port)
 static void two_apps_run(void)
 {
     char port[8], name[] = "rig";
-    snprintf(port, sizeof port, "%d", HELLO_PORT);
+    hello_port = rig_free_port();
+    odd_port = rig_free_port();
+    snprintf(port, sizeof port, "%d", hello_port);
     char *const argv[] = {(char *)(uintptr_t)hello_program, port, name, NULL};
     REQUIRE(rig_control_start(&rig) && rig_accounts(&rig, "20"));
     REQUIRE(rig_agent_start(&rig, 0, "0.010", "ee-agent"));
@@ -182,7 +185,7 @@ static void two_apps_run(void)
     hello = rig_spawn(&rig, "hello.log", argv);
     odd = spawn_odd();
     REQUIRE(odd > 0);
-    REQUIRE(launch_app("web", HELLO_PORT) && launch_app("odd", ODD_PORT));
+    REQUIRE(launch_app("web", hello_port) && launch_app("odd", odd_port));
 }
 
 static void host_name_finds_the_app(void)

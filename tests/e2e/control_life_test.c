@@ -135,28 +135,32 @@ static void settlement_has_a_receipt_for_its_parties_only(void)
 static char app_lease[33];
 static pid_t helper;
 
+static uint16_t app_port;
+
 /* Sanitizers need more address space than a workload gets: the server then runs beside it. */
 static void app_command(char *out, size_t size)
 {
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
-    char port[] = "18471", name[] = "rig";
+    char port[8], name[] = "rig";
+    snprintf(port, sizeof port, "%d", app_port);
     char *const argv[] = {(char *)(uintptr_t)hello_program, port, name, NULL};
     helper = rig_spawn(&rig, "hello.log", argv);
     snprintf(out, size, "exec sleep 1000");
     return;
 #endif
 #endif
-    snprintf(out, size, "exec %s 18471 rig", hello_program);
+    snprintf(out, size, "exec %s %d rig", hello_program, app_port);
 }
 
 static void app_answers_through_the_gateway(void)
 {
     char command[512], body[256], target[128];
     REQUIRE(control_lives());
+    app_port = rig_free_port();
     app_command(command, sizeof command);
     CHECK(rig_http_get(&rig, "/apps/web/", body, sizeof body) == 404);
-    REQUIRE(rig_launch(&rig, "app", "web", command, 18471, app_lease));
+    REQUIRE(rig_launch(&rig, "app", "web", command, app_port, app_lease));
     snprintf(target, sizeof target, "/v1/leases/%s", app_lease);
     REQUIRE(rig_wait(&rig, target, "state", "running"));
     const struct timespec pause = {0, 300000000};

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control_rig.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,6 +43,18 @@ static bool put(const struct rig *rig, const char *name, struct ee_bytes bytes)
     char path[RIG_PATH_SIZE];
     path_of(rig, name, path);
     return ee_file_write(path, bytes, 0600) == EE_OK || rig_fail(path);
+}
+
+uint16_t rig_free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+              getsockname(fd, (struct sockaddr *)&address, &size) == 0;
+    if (fd >= 0)
+        close(fd);
+    return ok ? ntohs(address.sin_port) : 0;
 }
 
 void rig_wait_ms(long ms)

@@ -75,6 +75,8 @@ bool rig_output(struct rig *rig, const char *lease, char *out, size_t size);
 int rig_http_get(struct rig *rig, const char *target, char *body_out, size_t size);
 /* Starts a program that the test itself needs; `argv` ends with NULL. */
 pid_t rig_spawn(const struct rig *rig, const char *log, char *const argv[]);
+/* A loopback port that was free a moment ago. */
+uint16_t rig_free_port(void);
 /* Copies a member of an object as text; "" when it is missing or no string. */
 void rig_text(const json_t *object, const char *member, char *out, size_t size);
 

@@ -199,9 +199,7 @@ static bool sealing_key(struct rig *rig, const char *lease, uint8_t out[32])
     char target[160], nonce[65];
     uint8_t random[32];
     struct ee_sync_answer answer = {0};
-    struct ee_nonce quoted;
     ee_random_bytes(random, sizeof random);
-    ee_freshness_caller_nonce(crypto, random, &quoted);
     snprintf(target, sizeof target, "/v1/leases/%s/evidence?nonce=%s", lease,
              ee_hex_encode(random, 32, nonce));
     if (rig_call_raw(rig, rig->user_key, target, &answer) != 200)
@@ -209,11 +207,13 @@ static bool sealing_key(struct rig *rig, const char *lease, uint8_t out[32])
     struct ee_bytes text = ee_buffer_bytes(&answer.body);
     uint8_t *memory = malloc(text.size + 1);
     struct ee_evidence evidence;
+    struct ee_nonce expected;
+    ee_freshness_caller_nonce(crypto, random, &expected);
     struct ee_claims claims;
     bool ok = memory != NULL &&
               ee_evidence_decode(crypto, text, memory, text.size, &evidence) == EE_OK &&
               ee_claims_decode(evidence.claims, &claims) == EE_OK &&
-              memcmp(&evidence.nonce, &quoted, sizeof quoted) == 0;
+              memcmp(&evidence.nonce, &expected, sizeof expected) == 0;
     if (ok)
         memcpy(out, claims.sealing_key, 32);
     free(memory);

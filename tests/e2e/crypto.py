@@ -206,5 +206,10 @@ def claims_of(evidence_text):
     return out
 
 
+def caller_nonce(nonce):
+    """What key-bound evidence quotes for a nonce that its caller drew."""
+    return sha256(label("ee-caller") + nonce)
+
+
 def sha256(data):
     return hashlib.sha256(data).digest()

@@ -10,10 +10,11 @@ import json
 import os
 import random
 import re
+import select
 import socket
+import ssl
 import struct
 import subprocess
-import threading
 import time
 
 from network import Failed, app_command, clean_environment, free_port, require, require_equal, run_suite, wait_for
@@ -31,7 +32,6 @@ def an_app_answers_by_name(network):
     wait_for("the app answers", 10, lambda: network.fetch("web")[0] == 200)
     require_equal(network.fetch("web"), (200, b"hello\n"), "answer")
     for version in ("TLSv1_2", "TLSv1_3"):
-        import ssl
         context = network.tls(minimum_version=getattr(ssl.TLSVersion, version),
                               maximum_version=getattr(ssl.TLSVersion, version))
         plain = socket.create_connection(network.address("gateway"), 5)
@@ -41,18 +41,29 @@ def an_app_answers_by_name(network):
 
 
 def echo(network, body):
-    """Sends and reads at the same time: what is echoed must not have to fit into anybody's buffers."""
-    connection = network.gateway("web", 60)
-    connection.putrequest("POST", "/echo")
-    connection.putheader("Content-Length", str(len(body)))
-    connection.endheaders()
-    sender = threading.Thread(target=lambda: body and connection.send(body), daemon=True)
-    sender.start()
-    answer = connection.getresponse()
-    require_equal(answer.status, 200, f"POST of {len(body)}")
-    back = answer.read()
-    sender.join(10)
-    connection.close()
+    """Sends and reads at the same time, so that what is echoed need not fit into anybody's buffers; gives the body."""
+    plain = socket.create_connection(network.address("gateway"), 5)
+    left = memoryview(b"POST /echo HTTP/1.1\r\nHost: web.apps.localhost\r\nConnection: close\r\n"
+                      b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    out, end = bytearray(), time.monotonic() + 60
+    with network.tls().wrap_socket(plain, server_hostname="web.apps.localhost") as peer:
+        peer.setblocking(False)
+        while time.monotonic() < end:
+            progress = False
+            with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                data = peer.recv(1 << 18)
+                if not data:
+                    break
+                out += data
+                progress = True
+            if left:
+                with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    left = left[peer.send(left[:1 << 18]):]
+                    progress = True
+            if not progress:
+                select.select([peer], [peer] if left else [], [], 1)
+    head, _, back = bytes(out).partition(b"\r\n\r\n")
+    require(head.startswith(b"HTTP/1.1 200 "), f"POST of {len(body)}: {head[:200]!r}")
     return back
 
 
@@ -155,11 +166,10 @@ def an_app_that_does_not_listen(network):
     require_equal(network.fetch("web", "/drop")[0], 502, "closed without an answer")
     connection = network.gateway("web")
     connection.request("GET", "/half")
-    answer = connection.getresponse()
     try:
-        body = answer.read()
+        body = connection.getresponse().read()
         raise Failed(f"10 of 100 bytes were given as a whole answer of {len(body)}")
-    except (http.client.IncompleteRead, OSError):
+    except (http.client.HTTPException, OSError):
         pass
     connection.close()
 
@@ -261,7 +271,8 @@ def a_reader_that_does_not_read(network):
         grown = {name: resident(pid) - before[name] for name, pid in pids.items()}
     print(f"# slowest other request {slowest * 1000:.0f} ms; grown by {grown} bytes", flush=True)
     require(slowest < 1, f"others waited {slowest:.2f} s")
-    require(all(size < 64 * MIB for size in grown.values()), f"held in memory: {grown}")
+    allowed = 64 * MIB if not network.sanitized() else 512 * MIB  # a sanitizer keeps freed memory
+    require(all(size < allowed for size in grown.values()), f"held in memory: {grown}")
 
 
 def smuggling_on_the_gateway(network):

@@ -207,6 +207,15 @@ class Network:
         path = self.state / "logs" / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def sanitized(self):
+        return b"__asan_init" in pathlib.Path(program("ee-control")).read_bytes()
+
+    def sanitizer_reports(self):
+        """What the sanitizers of a build with them had to say."""
+        logs = [*self.folder.glob("*.log"), *(self.state / "logs").glob("*.log")]
+        found = re.compile(r"^.*(?:AddressSanitizer|LeakSanitizer|runtime error:).*$", re.M)
+        return [f"{path.name}: {line}" for path in logs for line in found.findall(path.read_text(errors="replace"))]
+
     @staticmethod
     def tail(path, size=800):
         with contextlib.suppress(OSError):
@@ -414,6 +423,8 @@ def memory_holds(pid, needle):
             if "r" not in words[1] or words[-1] in ("[vvar]", "[vsyscall]"):
                 continue
             start, end = (int(part, 16) for part in words[0].split("-"))
+            if end - start > 1 << 34:  # reserved by a sanitizer, not used
+                continue
             before = b""
             while start < end:
                 try:
@@ -475,6 +486,11 @@ def run_suite(name, tests, options=(), start=True):
         failures += 1
     finally:
         if network:
+            network.stop()
+            reports = network.sanitizer_reports()
+            for line in reports[:20]:
+                print(f"# {line}", flush=True)
+            failures += len(reports)
             network.close(keep=failures > 0)
     sys.exit(1 if failures else 0)
 

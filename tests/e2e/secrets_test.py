@@ -40,10 +40,10 @@ class Launcher:
         return answer.json, document
 
     def agent_key(self, lease):
-        nonce = secrets.token_hex(32)
-        answer = self.api.get(f"/v1/leases/{lease}/evidence?nonce={nonce}")
+        nonce = secrets.token_bytes(32)
+        answer = self.api.get(f"/v1/leases/{lease}/evidence?nonce={nonce.hex()}")
         require_equal(answer.status, 200, f"evidence: {answer}")
-        require_equal(json.loads(answer.body)["nonce"], nonce, "the evidence answers our nonce")
+        require_equal(json.loads(answer.body)["nonce"], crypto.caller_nonce(nonce).hex(), "it answers our nonce")
         return crypto.claims_of(answer.body)["sealing_key"]
 
     def context(self, kind, lease, document, recipient):

@@ -22,7 +22,8 @@ static enum ee_err make(char **argv, char *out, size_t *size_out)
     EE_TRY(ee_hex_decode(ee_bytes_str(argv[1]), authority_seed, 32));
     EE_TRY(ee_hex_decode(ee_bytes_str(argv[2]), platform_seed, 32));
     EE_TRY(ee_sim_authority_init(&authority, &ee_crypto_openssl, authority_seed));
-    EE_TRY(ee_sim_platform_init(&platform, &ee_crypto_openssl, &authority, platform_seed, 8, fault));
+    EE_TRY(
+        ee_sim_platform_init(&platform, &ee_crypto_openssl, &authority, platform_seed, 8, fault));
     return ee_sim_collateral_write(&ee_crypto_openssl, &authority, &platform,
                                    (int64_t)time(NULL) - 3600, out, EE_SIM_COLLATERAL_MAX,
                                    size_out);

@@ -36,7 +36,9 @@ struct network {
     uint8_t tls_key_hash[32];
     _Atomic unsigned lie, tokens, requests, heads;
     _Atomic bool repeated;
-    char last_key[80], last_host[128];
+    char last_key[80];
+    pthread_mutex_t lock;
+    char last_host[128]; /* under the lock */
     _Atomic size_t last_body;
     uint8_t challenge[32];
     char folder[sizeof(scratch_folder)];
@@ -162,10 +164,11 @@ static void change_make(const struct network *n, struct ee_allow_change *out)
     struct ee_writer message;
     struct ee_sim_td td;
     struct ee_measurement measurement;
-    td_of(OTHER_CODE, &td);
+    bool retire = n->lie == RETIRED_LATER;
+    td_of(retire ? HONEST : OTHER_CODE, &td);
     ee_sim_td_measurement(&td, &measurement);
-    *out =
-        (struct ee_allow_change){.add = 1, .role = EE_ROLE_CONTROL, .label = "later", .number = 1};
+    *out = (struct ee_allow_change){
+        .add = !retire, .role = EE_ROLE_CONTROL, .label = "later", .number = 1};
     ee_measurement_digest(CRYPTO, &measurement, out->measurement);
     memcpy(seed, n->founding_seed, sizeof(seed));
     seed[0] ^= n->lie == OTHER_CODE_CHANGE_FORGED;
@@ -231,9 +234,11 @@ static void answer_other(struct network *n, struct ee_http_exchange *exchange, s
     struct ee_http_head *head = ee_http_exchange_head(exchange);
     size_t size = head_make(n, note);
     n->last_body = body.size;
+    (void)pthread_mutex_lock(&n->lock);
     if (ee_http_head_find(ee_http_exchange_request(exchange), "Host", &key))
         (void)snprintf(n->last_host, sizeof(n->last_host), "%.*s", (int)key.size,
                        (const char *)key.data);
+    (void)pthread_mutex_unlock(&n->lock);
     if (ee_http_head_find(ee_http_exchange_request(exchange), "Idempotency-Key", &key)) {
         n->repeated =
             strlen(n->last_key) == key.size && memcmp(n->last_key, key.data, key.size) == 0;
@@ -383,6 +388,7 @@ struct network *network_start(enum lie lie, struct ee_client_profile *profile_ou
     (void)snprintf(profile_out->account, sizeof(profile_out->account), "dev");
     scratch_path("genesis.json", profile_out->genesis);
     scratch_path("token", profile_out->token_file);
+    must(pthread_mutex_init(&n->lock, NULL) == 0, "lock");
     must(pthread_create(&n->thread, NULL, serve, n) == 0, "thread");
     return n;
 }
@@ -396,6 +402,7 @@ void network_stop(struct network *network)
 {
     ee_wakeup_send(network->wakeup);
     (void)pthread_join(network->thread, NULL);
+    (void)pthread_mutex_destroy(&network->lock);
     ee_http_server_free(network->server);
     ee_wakeup_free(network->wakeup);
     ee_loop_free(network->loop);
@@ -420,9 +427,12 @@ bool network_key_repeated(const struct network *network)
     return network->repeated;
 }
 
-const char *network_last_host(const struct network *network)
+bool network_last_host_is(struct network *network, const char *host)
 {
-    return network->last_host;
+    (void)pthread_mutex_lock(&network->lock);
+    bool same = strcmp(network->last_host, host) == 0;
+    (void)pthread_mutex_unlock(&network->lock);
+    return same;
 }
 
 size_t network_last_body(const struct network *network)

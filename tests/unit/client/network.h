@@ -39,7 +39,7 @@ void network_stop(struct network *network);
 unsigned network_tokens_seen(const struct network *network); /* requests with Authorization */
 unsigned network_requests(const struct network *network);
 /* Host and body size of the last request to another path than those of the API. */
-const char *network_last_host(const struct network *network);
+bool network_last_host_is(struct network *network, const char *host);
 size_t network_last_body(const struct network *network);
 /* Idempotency-Key of the last two mutations were the same. */
 bool network_key_repeated(const struct network *network);

@@ -91,7 +91,7 @@ static void requests_of_one_connection_go_to_the_app(void)
                         .stop = true};
     CHECK(serve(&v, &profile) == EE_OK);
     CHECK(count_of(v.got, "HTTP/1.1 200") == 3 && count_of(v.got, "{\"ok\":true}") == 3);
-    CHECK(strcmp(network_last_host(network), "web.apps.test") == 0);
+    CHECK(network_last_host_is(network, "web.apps.test"));
     CHECK(network_last_body(network) == 7);
     CHECK(network_tokens_seen(network) == 0); /* the API's key is none of the app's business */
     network_stop(network);
