@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a small network through the public API, with the real programs:
  * control_life_test EE_CONTROL EE_AGENT HTTP_HELLO. */
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -241,11 +242,13 @@ int main(int argc, char **argv)
         TEST(stopped_app_is_settled),
         TEST(sigterm_drains_and_exits_0),
     };
-    if (argc < 4 || !rig_init(&rig, argv[1], argv[2]))
+    /* Workloads start in a folder of their own. */
+    static char control[PATH_MAX], agent[PATH_MAX], hello[PATH_MAX];
+    if (argc < 4 || realpath(argv[1], control) == NULL || realpath(argv[2], agent) == NULL ||
+        realpath(argv[3], hello) == NULL || !rig_init(&rig, control, agent))
         return 1;
-    hello_program = realpath(argv[3], NULL); /* workloads have a folder of their own */
+    hello_program = hello;
     int code = tap_run(tests, sizeof tests / sizeof tests[0]);
     rig_close(&rig);
-    free(hello_program);
     return code;
 }
