@@ -207,7 +207,9 @@ enum ee_err ee_cmd_transfer(struct ee_cli *cli, int argc, char **argv)
     if (!ee_name_valid(to))
         return ee_client_fail(&cli->problem, EE_USAGE, "'%s' is no account name", to);
     if (ee_money_parse(arguments.items[1], &amount) != EE_OK || amount.micros <= 0)
-        return ee_client_fail(&cli->problem, EE_USAGE, "'%s' is no amount such as 2, '$2' or 0.5",
+        return ee_client_fail(&cli->problem, EE_USAGE,
+                              "'%s' is no amount: more than 0, at most 6 decimals, such as 2, "
+                              "'$1,000' or 0.5",
                               arguments.items[1]);
     if (strlen(memo) > EE_MEMO_MAX)
         return ee_client_fail(&cli->problem, EE_USAGE, "--memo has at most %d characters",

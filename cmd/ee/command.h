@@ -19,8 +19,9 @@ struct ee_verb {
     const char *words; /* "receipt", "verify receipt" */
     /* Gets what stands behind the words. Failures are in cli->problem. */
     enum ee_err (*run)(struct ee_cli *cli, int argc, char **argv);
-    /* Instead of `run`: argv from its own name on, returns the exit code, prints by itself. */
-    int (*raw)(int argc, char **argv);
+    /* Instead of `run`: argv from its own name on, prints by itself. Returns the exit code, or
+     * EE_CLI_PROBLEM with a failure in cli->problem. */
+    int (*raw)(struct ee_cli *cli, int argc, char **argv);
     const char *usage; /* behind "ee " */
     const char *help;  /* one line */
 };
@@ -37,7 +38,7 @@ struct ee_cli {
 
 /* ---- cli.c ---- */
 
-enum { EE_CLI_ANY = 99 };
+enum { EE_CLI_ANY = 99, EE_CLI_PROBLEM = -1 };
 
 /* Parses with the options every verb has. `min` to `max` arguments; a "--" is refused unless
  * `takes_rest`. EE_USAGE. */
@@ -82,6 +83,11 @@ char *ee_cli_duration(uint64_t seconds, char out[EE_CLI_CELL_SIZE]);
 
 #define EE_CLI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* ---- help.c ---- */
+
+/* What `ee help VERB` says beyond the one line; "" for verbs that need no more. */
+const char *ee_cli_help_more(const char *words);
+
 /* ---- the verbs, by file ---- */
 
 enum ee_err ee_cmd_whoami(struct ee_cli *cli, int argc, char **argv); /* account.c */
@@ -112,9 +118,8 @@ enum ee_err ee_cmd_receipt(struct ee_cli *cli, int argc, char **argv); /* receip
 enum ee_err ee_cmd_verify_receipt(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_evidence_fetch(struct ee_cli *cli, int argc, char **argv); /* evidence.c */
 enum ee_err ee_cmd_verify_evidence(struct ee_cli *cli, int argc, char **argv);
-int ee_cmd_dev(int argc, char **argv);
-int ee_cmd_verify_quote(int argc, char **argv);
-int ee_cmd_dev(int argc, char **argv); /* dev.c */
+int ee_cmd_dev(struct ee_cli *cli, int argc, char **argv);
+int ee_cmd_verify_quote(struct ee_cli *cli, int argc, char **argv);
 
 /* ---- shared by some of them ---- */
 

@@ -22,10 +22,10 @@ const struct ee_dev_node ee_dev_nodes[EE_DEV_NODES] = {
 
 static const char *const users[] = {"dev", "guest"};
 
-static int failed(enum ee_err err, const char *what)
+static int failed(struct ee_cli *cli, enum ee_err err, const char *what)
 {
-    (void)fprintf(stderr, "ee dev: %s: %s\n", what, ee_err_text(err));
-    return ee_err_exit_code(err);
+    (void)ee_client_fail(&cli->problem, err, "%s: %s", what, ee_err_text(err));
+    return EE_CLI_PROBLEM;
 }
 
 /* ---- accounts, nodes and apps, as a user would ---- */
@@ -214,7 +214,7 @@ static enum ee_err options_parse(struct ee_dev *dev, int argc, char **argv, cons
                                             {NULL, 0, NULL, 0}};
     int option;
     optind = 1;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         if (option == 's')
             *state_out = optarg;
         else if (option == 'j')
@@ -274,7 +274,7 @@ static const char *bring_up(struct ee_dev *dev, enum ee_err *err)
     return NULL;
 }
 
-static int serve(struct ee_dev *dev)
+static int serve(struct ee_cli *cli, struct ee_dev *dev)
 {
     enum ee_err err;
     const char *failure = bring_up(dev, &err);
@@ -286,29 +286,32 @@ static int serve(struct ee_dev *dev)
         ee_dev_supervise(dev);
     }
     ee_dev_stop(dev);
-    return failure ? failed(err, failure) : 0;
+    return failure ? failed(cli, err, failure) : 0;
 }
 
-int ee_cmd_dev(int argc, char **argv)
+int ee_cmd_dev(struct ee_cli *cli, int argc, char **argv)
 {
     char path[PATH_MAX];
     int lock = -1;
-    const char *state = NULL;
+    const char *state = NULL, *failure = "the command line";
     struct ee_dev *dev = calloc(1, sizeof(*dev));
     if (!dev)
-        return failed(EE_NO_MEMORY, "start");
+        return failed(cli, EE_NO_MEMORY, "start");
     enum ee_err err = options_parse(dev, argc, argv, &state);
-    if (err == EE_OK)
+    cli->json = cli->json || dev->json;
+    if (err == EE_OK) {
+        failure = "the state folder";
         err = state_choose(dev, state);
+    }
     if (err == EE_OK)
         err = ee_file_lock(ee_dev_path(dev, "lock", path), &lock);
-    if (err == EE_OK)
+    if (err == EE_OK) {
+        failure = "start";
         err = programs_find(dev);
+    }
     if (err == EE_OK)
         err = ee_loop_new(&dev->loop);
-    int code = err == EE_OK ? serve(dev)
-                            : failed(err, "usage: ee dev [--state DIR] [--json] [--expose "
-                                          "NAME=127.0.0.1:PORT] [--http ADDR]");
+    int code = err == EE_OK ? serve(cli, dev) : failed(cli, err, failure);
     ee_loop_free(dev->loop);
     ee_file_unlock(lock);
     free(dev);

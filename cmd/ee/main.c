@@ -65,7 +65,7 @@ static const struct ee_verb verbs[] = {
      "allow retire --role control|agent --measurement HEX --label TEXT [--number N]",
      "retire a measurement (founding profile)"},
     {"verify quote", NULL, ee_cmd_verify_quote, "verify quote QUOTE --collateral FILE",
-     "check a TDX quote offline and explain it; has its own --help"},
+     "check a TDX quote offline and explain each claim"},
     {"verify evidence", ee_cmd_verify_evidence, NULL,
      "verify evidence FILE [--genesis FILE] [--time UNIX]",
      "check an evidence document offline: now, or when its collateral was valid"},
@@ -87,9 +87,40 @@ static void help_all(FILE *out)
                   "version", "version of this program", "help [VERB]", "this text");
 }
 
-static void help_verb(FILE *out, const struct ee_verb *verb)
+static json_t *help_row(const struct ee_verb *verb)
 {
-    (void)fprintf(out, "usage: ee %s\n\n%s\n", verb->usage, verb->help);
+    return json_pack("{s:s, s:s, s:s, s:s}", "verb", verb->words, "usage", verb->usage, "help",
+                     verb->help, "more", ee_cli_help_more(verb->words));
+}
+
+static void help_verb(const struct ee_cli *cli, const struct ee_verb *verb)
+{
+    const char *more = ee_cli_help_more(verb->words);
+    if (cli->json)
+        ee_cli_json(help_row(verb));
+    else
+        (void)printf("usage: ee %s\n\n%s\n%s%s", verb->usage, verb->help, *more ? "\n" : "", more);
+}
+
+static void help_verbs_json(void)
+{
+    json_t *rows = json_array();
+    for (size_t i = 0; i < EE_CLI_COUNT(verbs); i++)
+        (void)json_array_append_new(rows, help_row(&verbs[i]));
+    ee_cli_json(json_pack("{s:o}", "verbs", rows));
+}
+
+/* `--json` behind help, version or an unknown verb, which parse nothing else. */
+static int json_take(struct ee_cli *cli, int argc, char **argv)
+{
+    int kept = 0;
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            cli->json = true;
+        else
+            argv[kept++] = argv[i];
+    }
+    return kept;
 }
 
 /* How many of argv's words name this verb; 0: another one. */
@@ -149,25 +180,29 @@ static int raw_run(struct ee_cli *cli, int argc, char **argv)
     char **words = calloc((size_t)argc + 2, sizeof(*words));
     if (!words)
         return ee_err_exit_code(EE_NO_MEMORY);
-    for (int i = 0; i < argc; i++)
+    for (int i = 0; i < argc; i++) {
         words[i] = argv[i];
+        cli->json = cli->json || strcmp(argv[i], json_option) == 0;
+    }
     if (cli->json)
         words[argc++] = json_option;
-    int code = cli->verb->raw(argc, words);
+    int code = cli->verb->raw(cli, argc, words);
     free(words);
-    return code;
+    return code == EE_CLI_PROBLEM ? problem_end(cli) : code;
 }
 
 static int verb_run(struct ee_cli *cli, int argc, char **argv, int words)
 {
-    if (cli->verb->raw)
-        return raw_run(cli, argc - words + 1, argv + words - 1);
-    for (int i = words; i < argc && strcmp(argv[i], "--") != 0; i++) {
+    bool own_help = strcmp(cli->verb->words, "verify quote") == 0;
+    for (int i = words; !own_help && i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            help_verb(stdout, cli->verb);
+            (void)json_take(cli, argc, argv);
+            help_verb(cli, cli->verb);
             return 0;
         }
     }
+    if (cli->verb->raw)
+        return raw_run(cli, argc - words + 1, argv + words - 1);
     enum ee_err err = cli->verb->run(cli, argc - words, argv + words);
     int code = err == EE_OK ? cli->exit_code : problem_end(cli);
     if (fflush(stdout) != 0 && code == 0)
@@ -178,15 +213,16 @@ static int verb_run(struct ee_cli *cli, int argc, char **argv, int words)
 static int help_run(struct ee_cli *cli, int argc, char **argv)
 {
     int words;
+    argc = json_take(cli, argc, argv);
     cli->verb = argc > 0 ? verb_find(argc, argv, &words) : NULL;
-    if (argc == 0) {
+    if (argc == 0 && cli->json)
+        help_verbs_json();
+    else if (argc == 0)
         help_all(stdout);
+    else if (cli->verb)
+        help_verb(cli, cli->verb);
+    if (argc == 0 || cli->verb)
         return 0;
-    }
-    if (cli->verb) {
-        help_verb(stdout, cli->verb);
-        return 0;
-    }
     verb_unknown(cli, argc, argv);
     return problem_end(cli);
 }
@@ -229,12 +265,15 @@ static int dispatch(struct ee_cli *cli, int argc, char **argv)
     if (strcmp(argv[0], "help") == 0)
         return help_run(cli, argc - 1, argv + 1);
     if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)
-        return help_run(cli, 0, NULL);
-    if (strcmp(argv[0], "version") == 0 || strcmp(argv[0], "--version") == 0)
+        return help_run(cli, argc - 1, argv + 1);
+    if (strcmp(argv[0], "version") == 0 || strcmp(argv[0], "--version") == 0) {
+        (void)json_take(cli, argc, argv);
         return version_run(cli);
+    }
     cli->verb = verb_find(argc, argv, &words);
     if (cli->verb)
         return verb_run(cli, argc, argv, words);
+    argc = json_take(cli, argc, argv);
     verb_unknown(cli, argc, argv);
     return problem_end(cli);
 }

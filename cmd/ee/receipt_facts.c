@@ -63,7 +63,7 @@ static bool mint_summary(const struct ee_command *command, char out[EE_CLI_SUMMA
     struct ee_mint mint;
     if (command->kind != EE_COMMAND_MINT || ee_mint_decode(command->payload, &mint) != EE_OK)
         return false;
-    (void)snprintf(out, EE_CLI_SUMMARY_SIZE, "%s minted to %s, reference %s",
+    (void)snprintf(out, EE_CLI_SUMMARY_SIZE, "%s minted to %s; reference %s counts once",
                    ee_money_show(mint.amount, amount), mint.account, mint.reference);
     return true;
 }

@@ -191,6 +191,22 @@ static enum ee_err wait_for(struct launching *l, bool until_running, json_t **ou
     return EE_TIMEOUT;
 }
 
+/* Why it was not started, as the agent sealed it to us; "" when nothing came. */
+static void start_failure(struct ee_cli *cli, const json_t *lease, char *out, size_t size)
+{
+    struct ee_client_output output;
+    bool final;
+    out[0] = '\0';
+    if (!json_is_true(json_object_get(lease, "output")) ||
+        ee_client_lease_output(cli->session, lease, &output, &final) != EE_OK)
+        return;
+    struct ee_bytes why = output.output.stderr_bytes;
+    while (why.size > 0 && why.data[why.size - 1] == '\n')
+        why.size--;
+    (void)snprintf(out, size, ": %.*s", (int)why.size, (const char *)why.data);
+    ee_client_output_free(&output);
+}
+
 /* An end that is none of the workload's own. */
 static enum ee_err end_fail(struct ee_cli *cli, const json_t *lease)
 {
@@ -208,6 +224,7 @@ static enum ee_err end_fail(struct ee_cli *cli, const json_t *lease)
     const char *name = ee_client_json_text(lease, "app");
     enum ee_err err = EE_STATE;
     const char *text = "it ended";
+    char why[EE_CLIENT_DETAIL_SIZE];
     for (size_t i = 0; i < EE_CLI_COUNT(ends); i++) {
         if (strcmp(ends[i].reason, reason) != 0)
             continue;
@@ -219,7 +236,8 @@ static enum ee_err end_fail(struct ee_cli *cli, const json_t *lease)
                              (long long)json_integer_value(json_object_get(lease, "exit_code")));
         ee_client_suggest(&cli->problem, "ee logs %s", name);
     } else {
-        (void)ee_client_fail(&cli->problem, err, "%s: %s (%s)", name, text, reason);
+        start_failure(cli, lease, why, sizeof(why));
+        (void)ee_client_fail(&cli->problem, err, "%s: %s (%s)%s", name, text, reason, why);
     }
     ee_client_suggest(&cli->problem, "ee explain %s", name);
     return err;

@@ -29,7 +29,7 @@ enum {
     EXIT_REJECT = 7,
 };
 
-static const char usage[] =
+static const char help[] =
     "usage: ee verify quote QUOTE --collateral FILE [--root FILE|production] [--time UNIX]\n"
     "                       [--policy none|strict] [--json]\n\n"
     "Checks a TDX quote offline and explains each claim. QUOTE is raw, hex or base64.\n"
@@ -47,6 +47,7 @@ struct options {
     int64_t time_s;
     const struct ee_attest_policy *policy;
     bool json;
+    struct ee_client_problem *problem;
 };
 
 struct file {
@@ -54,18 +55,26 @@ struct file {
     size_t size;
 };
 
-static bool complain(const char *what, const char *why)
+static bool complain(const struct options *o, const char *what, const char *why)
 {
-    (void)fprintf(stderr, "ee verify quote: %s: %s\n", what, why);
+    (void)ee_client_fail(o->problem, EE_USAGE, "%s %s", what, why);
+    return false;
+}
+
+/* Exit 2 like a wrong word, but the command line was right. */
+static bool unreadable(const struct options *o, const char *path, const char *why)
+{
+    (void)ee_client_fail(o->problem, EE_IO, "%s %s", path, why);
+    o->problem->exit_code = EXIT_USAGE;
     return false;
 }
 
 /* The whole file, NULL data when it cannot be read. The caller frees. */
-static bool file_read(const char *path, struct file *out)
+static bool file_read(const struct options *o, const char *path, struct file *out)
 {
     FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
     if (!in)
-        return complain(path, "cannot be opened");
+        return unreadable(o, path, "cannot be opened");
     uint8_t *data = malloc(FILE_MAX + 1);
     size_t size = data ? fread(data, 1, FILE_MAX + 1, in) : 0;
     bool ok = data && !ferror(in) && size <= FILE_MAX;
@@ -73,7 +82,7 @@ static bool file_read(const char *path, struct file *out)
         (void)fclose(in);
     if (!ok) {
         free(data);
-        return complain(path, "cannot be read, or is larger than 1 MiB");
+        return unreadable(o, path, "cannot be read, or is larger than 1 MiB");
     }
     *out = (struct file){data, size};
     return true;
@@ -117,18 +126,18 @@ static void quote_unwrap(struct file *f)
 }
 
 /* Public keys of the PEM file's certificates, or the production root. */
-static bool roots_load(const char *root, uint8_t roots[ROOTS_MAX][EE_P256_POINT_SIZE],
+static bool roots_load(const struct options *o, uint8_t roots[ROOTS_MAX][EE_P256_POINT_SIZE],
                        size_t *count)
 {
     struct file f;
     struct ee_der_chain chain;
     struct ee_cert cert;
-    if (strcmp(root, "production") == 0) {
+    if (strcmp(o->root, "production") == 0) {
         memcpy(roots[0], ee_attest_root_production, EE_P256_POINT_SIZE);
         *count = 1;
         return true;
     }
-    if (!file_read(root, &f))
+    if (!file_read(o, o->root, &f))
         return false;
     bool ok = ee_attest_pem_certificates(ee_bytes_of(f.data, f.size), f.data, f.size, &chain) ==
               EE_REASON_NONE;
@@ -139,7 +148,7 @@ static bool roots_load(const char *root, uint8_t roots[ROOTS_MAX][EE_P256_POINT_
     }
     *count = ok ? chain.count : 0;
     free(f.data);
-    return ok || complain(root, "is not a PEM file of P-256 root certificates");
+    return ok || unreadable(o, o->root, "is not a PEM file of P-256 root certificates");
 }
 
 static bool option_apply(int option, const char *value, struct options *o)
@@ -154,19 +163,20 @@ static bool option_apply(int option, const char *value, struct options *o)
         return true;
     case 't':
         if (ee_u64_parse(value, &number) != EE_OK || number > INT64_MAX)
-            return complain("--time", "wants seconds since 1970");
+            return complain(o, "--time", "wants seconds since 1970");
         o->time_s = (int64_t)number;
         return true;
     case 'p':
         o->policy = strcmp(value, "none") == 0     ? &ee_attest_policy_none
                     : strcmp(value, "strict") == 0 ? &ee_attest_policy_strict
                                                    : NULL;
-        return o->policy || complain("--policy", "is none or strict");
+        return o->policy || complain(o, "--policy", "is none or strict");
     case 'j':
         o->json = true;
         return true;
     default:
-        return false;
+        return complain(o, option == ':' ? "an option without its value:" : "there is no option",
+                        value);
     }
 }
 
@@ -179,13 +189,13 @@ static bool options_parse(int argc, char **argv, struct options *o)
                                           {"json", no_argument, NULL, 'j'},
                                           {NULL, 0, NULL, 0}};
     int option;
-    while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1)
-        if (!option_apply(option, optarg, o))
+    while ((option = getopt_long(argc, argv, ":", longs, NULL)) != -1)
+        if (!option_apply(option, optarg ? optarg : argv[optind - 1], o))
             return false;
-    if (argc - optind != 1 || !o->collateral) {
-        (void)fputs(usage, stderr);
-        return false;
-    }
+    if (argc - optind != 1)
+        return complain(o, "one QUOTE", "is needed");
+    if (!o->collateral)
+        return complain(o, "--collateral FILE", "is needed");
     o->quote = argv[optind];
     return true;
 }
@@ -341,8 +351,8 @@ static int verify(const struct options *o, struct file *quote, const struct file
     struct ee_finding decision;
     uint8_t roots[ROOTS_MAX][EE_P256_POINT_SIZE];
     size_t root_count = 0;
-    if (!roots_load(o->root, roots, &root_count))
-        return EXIT_USAGE;
+    if (!roots_load(o, roots, &root_count))
+        return EE_CLI_PROBLEM;
     uint8_t *scratch = malloc(text->size + 1);
     if (!scratch)
         return ee_err_exit_code(EE_NO_MEMORY);
@@ -359,20 +369,22 @@ static int verify(const struct options *o, struct file *quote, const struct file
     return err == EE_OK ? 0 : EXIT_REJECT;
 }
 
-int ee_cmd_verify_quote(int argc, char **argv)
+int ee_cmd_verify_quote(struct ee_cli *cli, int argc, char **argv)
 {
-    struct options o = {
-        .root = "production", .time_s = (int64_t)time(NULL), .policy = &ee_attest_policy_none};
+    struct options o = {.root = "production",
+                        .time_s = (int64_t)time(NULL),
+                        .policy = &ee_attest_policy_none,
+                        .problem = &cli->problem};
     struct file quote = {0}, collateral = {0};
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            (void)fputs(usage, stdout);
+            (void)fputs(help, stdout);
             return 0;
         }
-    if (!options_parse(argc, argv, &o) || !file_read(o.quote, &quote))
-        return EXIT_USAGE;
-    int code = EXIT_USAGE;
-    if (file_read(o.collateral, &collateral))
+    bool parsed = options_parse(argc, argv, &o);
+    cli->json = cli->json || o.json;
+    int code = EE_CLI_PROBLEM;
+    if (parsed && file_read(&o, o.quote, &quote) && file_read(&o, o.collateral, &collateral))
         code = verify(&o, &quote, &collateral);
     free(quote.data);
     free(collateral.data);

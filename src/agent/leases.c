@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What this agent runs: start, stop, end, output. Secrets are opened here and nowhere else. */
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,9 @@
 enum {
     OUTPUT_PLAIN_MAX = 2 * EE_WORKLOAD_OUTPUT_MAX + 64,
     SEALED_SECRETS_MAX = 128 * 1024,
+    FAILURE_TEXT_SIZE = 512,
+    CODE_NOT_RUN = 126, /* what a shell says of a program that it cannot run, or find */
+    CODE_NOT_FOUND = 127,
 };
 
 struct ee_agent_lease *ee_agent_lease_find(struct ee_agent *agent, const uint8_t id[EE_ID_SIZE])
@@ -50,35 +54,80 @@ static void seal_context(const struct ee_agent *agent, const struct ee_agent_lea
     memcpy(out->recipient, recipient, EE_X25519_KEY_SIZE);
 }
 
-/* The output so far, sealed to the launcher, as base64; NULL when it cannot be. The caller frees
- * it. */
-static char *output_sealed(struct ee_agent *agent, const struct ee_agent_lease *lease)
+/* Sealed to the launcher, as base64; NULL when it cannot be. The caller frees it. */
+static char *sealed_text(struct ee_agent *agent, const struct ee_agent_lease *lease,
+                         struct ee_bytes plain)
 {
     struct ee_seal_context context;
     uint8_t ephemeral[EE_X25519_KEY_SIZE];
-    size_t plain_size, sealed_size;
-    uint8_t *plain = malloc(OUTPUT_PLAIN_MAX);
-    uint8_t *sealed = malloc(EE_SEAL_SIZE(OUTPUT_PLAIN_MAX));
-    char *text = malloc(EE_BASE64_SIZE(EE_SEAL_SIZE(OUTPUT_PLAIN_MAX)));
-    bool ok = plain && sealed && text &&
-              ee_workload_output(lease->workload, plain, OUTPUT_PLAIN_MAX, &plain_size) == EE_OK;
-    if (ok) {
-        seal_context(agent, lease, EE_SEAL_OUTPUT, lease->output_key, &context);
-        ee_random_bytes(ephemeral, sizeof(ephemeral));
-        ok = ee_seal_close(agent->crypto, &context, ephemeral, ee_bytes_of(plain, plain_size),
-                           sealed, EE_SEAL_SIZE(OUTPUT_PLAIN_MAX), &sealed_size) == EE_OK;
-        ee_wipe(ephemeral, sizeof(ephemeral));
-        ee_wipe(plain, plain_size);
-    }
+    size_t size;
+    uint8_t *sealed = malloc(EE_SEAL_SIZE(plain.size));
+    char *text = malloc(EE_BASE64_SIZE(EE_SEAL_SIZE(plain.size)));
+    seal_context(agent, lease, EE_SEAL_OUTPUT, lease->output_key, &context);
+    ee_random_bytes(ephemeral, sizeof(ephemeral));
+    bool ok = sealed && text &&
+              ee_seal_close(agent->crypto, &context, ephemeral, plain, sealed,
+                            EE_SEAL_SIZE(plain.size), &size) == EE_OK;
+    ee_wipe(ephemeral, sizeof(ephemeral));
     if (ok)
-        ee_base64_encode(sealed, sealed_size, text);
-    free(plain);
+        ee_base64_encode(sealed, size, text);
     free(sealed);
     if (!ok) {
         free(text);
         return NULL;
     }
     return text;
+}
+
+/* The output so far, as sealed_text(). */
+static char *output_sealed(struct ee_agent *agent, const struct ee_agent_lease *lease)
+{
+    size_t size;
+    char *text = NULL;
+    uint8_t *plain = malloc(OUTPUT_PLAIN_MAX);
+    if (plain && ee_workload_output(lease->workload, plain, OUTPUT_PLAIN_MAX, &size) == EE_OK) {
+        text = sealed_text(agent, lease, ee_bytes_of(plain, size));
+        ee_wipe(plain, size);
+    }
+    free(plain);
+    return text;
+}
+
+/* Why a workload did not start and what helps, for its launcher alone: paths are in it. */
+static char *failure_sealed(struct ee_agent *agent, const struct ee_agent_lease *lease,
+                            struct ee_bytes program, enum ee_err err, int number)
+{
+    char text[FAILURE_TEXT_SIZE];
+    uint8_t plain[EE_JOB_OUTPUT_SIZE(0, FAILURE_TEXT_SIZE)];
+    size_t size;
+    int name_size = program.size < 200 ? (int)program.size : 200;
+    const char *name = (const char *)program.data;
+    if (err == EE_NOT_FOUND)
+        (void)snprintf(
+            text, sizeof(text),
+            "cannot run '%.*s': no such program on the agent's machine; give an absolute "
+            "path or a name in PATH (a relative path starts in the workload's own, empty "
+            "folder)\n",
+            name_size, name);
+    else if (err == EE_SPAWN && number == EACCES && agent->options.switch_user)
+        (void)snprintf(text, sizeof(text),
+                       "cannot run '%.*s': permission denied; it runs as user %u, who must be able "
+                       "to enter each folder of the path and to execute the file: a copy in "
+                       "/usr/local/bin can be reached by everybody\n",
+                       name_size, name, (unsigned)agent->options.workload_uid);
+    else if (err == EE_SPAWN)
+        (void)snprintf(text, sizeof(text), "cannot run '%.*s': %s\n", name_size, name,
+                       number == EACCES    ? "permission denied"
+                       : number == ENOEXEC ? "it is no program (a script starts with #!)"
+                                           : ee_err_text(err));
+    else
+        (void)snprintf(text, sizeof(text), "%s\n", ee_err_text(err));
+    const struct ee_job_output output = {.exit_code =
+                                             err == EE_NOT_FOUND ? CODE_NOT_FOUND : CODE_NOT_RUN,
+                                         .stderr_bytes = ee_bytes_str(text)};
+    if (ee_job_output_encode(&output, plain, sizeof(plain), &size) != EE_OK)
+        return NULL;
+    return sealed_text(agent, lease, ee_bytes_of(plain, size));
 }
 
 static void report_end(struct ee_agent *agent, const struct ee_agent_lease *lease)
@@ -181,10 +230,12 @@ static enum ee_err workload_start(struct ee_agent *agent, struct ee_agent_lease 
                        hex_id(lease->id, id));
         err = ee_workload_new(agent->loop, &start, on_exited, lease, &lease->workload);
     }
+    int number = errno;
     if (plain)
         ee_wipe(plain, SEALED_SECRETS_MAX);
     free(plain);
     free(secrets);
+    errno = number;
     return err;
 }
 
@@ -201,8 +252,9 @@ static enum ee_err lease_fill(struct ee_agent *agent, const json_t *message,
     return other_tenant(agent, lease->launcher) ? EE_TENANCY : EE_OK;
 }
 
+/* `failure_out`: why not, sealed to the launcher, or NULL; the caller frees it. */
 static enum ee_err lease_start(struct ee_agent *agent, const json_t *message,
-                               struct ee_agent_lease *lease)
+                               struct ee_agent_lease *lease, char **failure_out)
 {
     uint8_t *bytes = NULL, *sealed = NULL;
     size_t size, sealed_size;
@@ -214,8 +266,12 @@ static enum ee_err lease_start(struct ee_agent *agent, const json_t *message,
         err = EE_SYNTAX;
     if (err == EE_OK)
         err = lease_fill(agent, message, ee_bytes_of(bytes, size), deployment, lease);
-    if (err == EE_OK)
+    if (err == EE_OK) {
         err = workload_start(agent, lease, deployment, ee_bytes_of(sealed, sealed_size));
+        struct ee_bytes program = deployment->arg_count ? deployment->args[0] : ee_bytes_str("");
+        if (err != EE_OK)
+            *failure_out = failure_sealed(agent, lease, program, err, errno);
+    }
     free(bytes);
     free(sealed);
     free(deployment);
@@ -270,9 +326,10 @@ void ee_agent_lease_on_start(struct ee_agent *agent, json_t *message)
         return;
     struct ee_agent_lease *lease = known ? NULL : slot_free(agent);
     enum ee_err err = known ? EE_LEASE_STATE : lease ? EE_OK : EE_FULL;
+    char *failure = NULL;
     if (err == EE_OK) {
         *lease = (struct ee_agent_lease){.agent = agent};
-        err = lease_start(agent, message, lease);
+        err = lease_start(agent, message, lease, &failure);
         lease->used = err == EE_OK;
     }
     if (err == EE_OK) {
@@ -282,8 +339,10 @@ void ee_agent_lease_on_start(struct ee_agent *agent, json_t *message)
         return;
     }
     EE_LOG(EE_LOG_WARN, "lease", "workload not started", ee_log_text("lease", id), ee_log_err(err));
-    ee_agent_send(agent, json_pack("{s:s, s:s*, s:s, s:s}", "type", "start_failed", "lease", id,
-                                   "error", ee_err_name(err), "detail", ee_err_text(err)));
+    ee_agent_send(agent, json_pack("{s:s, s:s*, s:s, s:s, s:s*}", "type", "start_failed", "lease",
+                                   id, "error", ee_err_name(err), "detail", ee_err_text(err),
+                                   "output", failure));
+    free(failure);
 }
 
 void ee_agent_lease_on_stop(struct ee_agent *agent, json_t *message)

@@ -2,6 +2,7 @@
 #include "agent/workload.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <ftw.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -194,8 +195,10 @@ static enum ee_err process_start(struct ee_workload *workload,
         };
         err = ee_process_spawn(workload->loop, &options, &events, workload, &workload->process);
     }
+    int number = errno;
     environment_free(arguments);
     environment_free(environment);
+    errno = number;
     return err;
 }
 
@@ -245,7 +248,9 @@ enum ee_err ee_workload_new(struct ee_loop *loop, const struct ee_workload_start
     int size = snprintf(workload->folder, sizeof(workload->folder), "%s", start->folder);
     enum ee_err err = size < PATH_MAX - 16 ? start_fully(workload, start) : EE_TOO_LARGE;
     if (err != EE_OK) {
+        int number = errno;
         release(workload);
+        errno = number;
         return err;
     }
     workload->running = true;

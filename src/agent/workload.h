@@ -38,8 +38,8 @@ struct ee_workload_start {
 typedef void (*ee_workload_exited)(void *context, struct ee_workload *workload);
 
 /* Starts it; an exposed service has no process and is running at once. EE_NOT_FOUND: no such
- * program; EE_SPAWN, EE_IO, EE_NO_MEMORY, EE_RANGE. The deployment and secrets are needed only
- * during the call. */
+ * program; EE_SPAWN (errno says why), EE_IO, EE_NO_MEMORY, EE_RANGE. The deployment and secrets are
+ * needed only during the call. */
 EE_MUST_USE enum ee_err ee_workload_new(struct ee_loop *loop, const struct ee_workload_start *start,
                                         ee_workload_exited exited, void *context,
                                         struct ee_workload **out);

@@ -231,7 +231,7 @@ static void on_admit_answer(void *context, const struct ee_answer *answer)
         return;
     enum ee_err err = answer->err;
     if (err == EE_OK)
-        err = ee_session_watch_asks(session);
+        err = ee_session_watch(session);
     if (err == EE_OK)
         err = ee_tunnel_hello_send(ee_tunnel_link_tunnel(session->link));
     if (err != EE_OK) {

@@ -290,18 +290,6 @@ void ee_leases_on_started(struct ee_session *session, const json_t *message)
         submit_running(session->control, id);
 }
 
-void ee_leases_on_start_failed(struct ee_session *session, const json_t *message)
-{
-    uint8_t id[EE_ID_SIZE];
-    const struct ee_lease *lease = lease_of(session, message, id);
-    const char *error = json_string_value(json_object_get(message, "error"));
-    EE_LOG(EE_LOG_WARN, "leases", "an agent could not start a workload",
-           ee_log_text("node", session->node), ee_log_hex("lease", id, EE_ID_SIZE),
-           ee_log_text("error", error));
-    if (lease != NULL && lease->state == EE_LEASE_STARTING)
-        start_failed(session->control, id);
-}
-
 /* Keeps the sealed output; without one (or without room) the lease ends without. */
 static void keep_output(struct ee_session *session, const json_t *message, struct ee_lease_end *end)
 {
@@ -318,6 +306,24 @@ static void keep_output(struct ee_session *session, const json_t *message, struc
     if (err != EE_OK)
         EE_LOG(EE_LOG_WARN, "leases", "the output of a lease was not kept",
                ee_log_hex("lease", end->lease, EE_ID_SIZE), ee_log_err(err));
+}
+
+void ee_leases_on_start_failed(struct ee_session *session, const json_t *message)
+{
+    uint8_t id[EE_ID_SIZE];
+    const struct ee_lease *lease = lease_of(session, message, id);
+    const char *error = json_string_value(json_object_get(message, "error"));
+    EE_LOG(EE_LOG_WARN, "leases", "an agent could not start a workload",
+           ee_log_text("node", session->node), ee_log_hex("lease", id, EE_ID_SIZE),
+           ee_log_text("error", error));
+    if (lease == NULL || lease->state != EE_LEASE_STARTING)
+        return;
+    struct ee_lease_end end = {.reason = EE_END_START_FAILED};
+    memcpy(end.lease, id, EE_ID_SIZE);
+    keep_output(session, message, &end); /* says why, to the launcher alone */
+    end.exit_code = 0;
+    secret_drop(session->control->leases, id);
+    ee_leases_end(session->control, &end);
 }
 
 void ee_leases_on_exited(struct ee_session *session, const json_t *message)

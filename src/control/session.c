@@ -87,13 +87,29 @@ static void asks_end_all(struct ee_session *session)
             ask_end(&session->asks[i], EE_CLOSED, NULL);
 }
 
-static void on_ask_timer(void *context)
+/* Agents keep the highest head of the log, so that a rolled back journal is noticed. */
+static void tell_checkpoint(struct ee_session *session, uint64_t now_us)
+{
+    const struct ee_sequencer *sequencer = session->control->sequencer;
+    uint64_t seq = ee_sequencer_durable_seq(sequencer);
+    struct ee_bytes note = ee_sequencer_checkpoint(sequencer);
+    if (seq == session->checkpoint_seq ||
+        now_us < session->checkpoint_us + (uint64_t)EE_SESSION_CHECKPOINT_MS * 1000)
+        return;
+    session->checkpoint_seq = seq;
+    session->checkpoint_us = now_us;
+    ee_session_send(session, json_pack("{s:s, s:s%}", "type", "checkpoint", "note",
+                                       (const char *)note.data, note.size));
+}
+
+static void on_watch_timer(void *context)
 {
     struct ee_session *session = context;
     uint64_t now = ee_clock_monotonic_us();
     for (size_t i = 0; i < EE_SESSION_ASKS_MAX; i++)
         if (session->asks[i].id != 0 && now >= session->asks[i].deadline_us)
             ask_end(&session->asks[i], EE_TIMEOUT, NULL);
+    tell_checkpoint(session, now);
 }
 
 static enum ee_err ask_take(struct ee_session *session, const struct ee_session_ask *given,
@@ -355,11 +371,11 @@ enum ee_err ee_session_accept(struct ee_control *control, struct ee_http_exchang
     return err;
 }
 
-/* Admitted: the timer now watches the questions. */
-enum ee_err ee_session_watch_asks(struct ee_session *session)
+/* Admitted: the timer now watches the questions and the checkpoint. */
+enum ee_err ee_session_watch(struct ee_session *session)
 {
     struct ee_timer *timer;
-    EE_TRY(ee_timer_new(session->control->loop, on_ask_timer, session, &timer));
+    EE_TRY(ee_timer_new(session->control->loop, on_watch_timer, session, &timer));
     ee_timer_free(session->timer);
     session->timer = timer;
     ee_timer_start(session->timer, ASK_LOOK_MS, ASK_LOOK_MS);

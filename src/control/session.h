@@ -14,6 +14,7 @@ enum {
     EE_SESSION_CLIENT_ASKS_MAX = 32, /* of these for API clients; the others are for checks */
     EE_SESSION_LEASES_MAX = 1024,    /* leases an agent may report */
     EE_SESSION_ADMISSION_MS = 10000, /* from the connection to admitted */
+    EE_SESSION_CHECKPOINT_MS = 1000, /* a newer checkpoint is told at most this often */
     EE_SESSION_ASK_MS = 10000,       /* for questions of API clients */
 };
 
@@ -56,6 +57,8 @@ struct ee_session {
     uint8_t (*leases)[EE_ID_SIZE];
     struct ee_session_ask asks[EE_SESSION_ASKS_MAX];
     uint64_t next_ask;
+    uint64_t checkpoint_seq; /* covered by the newest checkpoint the agent was told */
+    uint64_t checkpoint_us;  /* and when that was, monotonic */
 };
 
 /* Makes a complete request for the tunnel a session. EE_FULL: too many, or stopping; nothing was
@@ -99,6 +102,6 @@ void ee_session_close_all(struct ee_control *control);
 void ee_session_on_hello(struct ee_session *session, const json_t *message);
 void ee_session_on_evidence(struct ee_session *session, const json_t *message);
 void ee_session_refuse(struct ee_session *session, enum ee_err err, const char *detail);
-EE_MUST_USE enum ee_err ee_session_watch_asks(struct ee_session *session);
+EE_MUST_USE enum ee_err ee_session_watch(struct ee_session *session);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a small network through the public API, with the real programs:
  * control_life_test EE_CONTROL EE_AGENT HTTP_HELLO. */
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -11,7 +12,7 @@
 #include "base/banned.h"
 
 static struct rig rig;
-static const char *hello_program;
+static char *hello_program;
 
 /* Without it nothing else can be true, and every wait would be long. */
 static bool control_lives(void)
@@ -143,7 +144,7 @@ static void app_command(char *out, size_t size)
 #if __has_feature(address_sanitizer)
     char port[8], name[] = "rig";
     snprintf(port, sizeof port, "%d", app_port);
-    char *const argv[] = {(char *)(uintptr_t)hello_program, port, name, NULL};
+    char *const argv[] = {hello_program, port, name, NULL};
     helper = rig_spawn(&rig, "hello.log", argv);
     snprintf(out, size, "exec sleep 1000");
     return;
@@ -241,9 +242,12 @@ int main(int argc, char **argv)
         TEST(stopped_app_is_settled),
         TEST(sigterm_drains_and_exits_0),
     };
-    if (argc < 4 || !rig_init(&rig, argv[1], argv[2]))
+    /* Workloads start in a folder of their own. */
+    static char control[PATH_MAX], agent[PATH_MAX], hello[PATH_MAX];
+    if (argc < 4 || realpath(argv[1], control) == NULL || realpath(argv[2], agent) == NULL ||
+        realpath(argv[3], hello) == NULL || !rig_init(&rig, control, agent))
         return 1;
-    hello_program = argv[3];
+    hello_program = hello;
     int code = tap_run(tests, sizeof tests / sizeof tests[0]);
     rig_close(&rig);
     return code;

@@ -425,14 +425,19 @@ static bool enrol(struct rig *rig, const struct rig_agent *agent, const char *pr
            rig_fail("enrolment refused");
 }
 
-bool rig_agent_start(struct rig *rig, size_t index, const char *price, const char *program)
+bool rig_agent_enrol(struct rig *rig, size_t index, const char *price, const char *program)
 {
     char file[64];
     struct rig_agent *agent = &rig->agents[index];
     snprintf(agent->node, sizeof agent->node, "node-%zu", index + 1);
     snprintf(file, sizeof file, "%s.platform", agent->node);
     return put_platform(rig, file, (uint8_t)(10 + index), program) && agent_init(rig, index) &&
-           enrol(rig, agent, price) && rig_agent_run(rig, index);
+           enrol(rig, agent, price);
+}
+
+bool rig_agent_start(struct rig *rig, size_t index, const char *price, const char *program)
+{
+    return rig_agent_enrol(rig, index, price, program) && rig_agent_run(rig, index);
 }
 
 static void remove_folder(const char *path)

@@ -50,6 +50,7 @@ int rig_stop(pid_t *pid, int signal_number);
 /* Makes the agent's keys, enrols it as `price`, and starts it. `program`: measured name of its
  * software TDX ("ee-agent" is allow-listed). */
 bool rig_agent_start(struct rig *rig, size_t index, const char *price, const char *program);
+bool rig_agent_enrol(struct rig *rig, size_t index, const char *price, const char *program);
 bool rig_agent_run(struct rig *rig, size_t index);
 
 /* One request; the status and, if not NULL, the JSON body (the caller's) or null. 0: no answer. */

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The longer texts of `ee help VERB`. */
+#include <string.h>
+
+#include "command.h"
+
+#include "base/banned.h"
+
+#define LAUNCH_TEXT                                                                                \
+    "  -e K=V           part of the environment: measured, and visible to the control plane\n"     \
+    "  --secret K=@FILE sealed to the agent that was verified; K=- reads standard input\n"         \
+    "  --vcpus N        default 1\n"                                                               \
+    "  --max-price P    dollars per vCPU-hour; default: any\n"                                     \
+    "  --memory MIB     default: what the agent gives (512)\n"                                     \
+    "  --node NODE      this node or none\n"                                                       \
+    "  --allow-plain    let -e carry a name that looks like a secret's\n"
+
+static const struct {
+    const char *words, *text;
+} texts[] = {
+    {"dev",
+     "Starts a control plane and three agents on loopback. The same --state goes on where it\n"
+     "stopped; without one it is $XDG_STATE_HOME/ee/dev. As root, workloads run as other users;\n"
+     "as anybody else they run as you.\n"
+     "  --json           the first line is one JSON document with addresses, profiles and pids\n"
+     "  --expose N=A     makes the loopback service A reachable as the app N\n"
+     "  --http ADDR      address of the plain path form http://ADDR/apps/APP/\n"},
+    {"mint", "The same --ref with the same values mints once; with others it is refused.\n"},
+    {"run", LAUNCH_TEXT
+     "  --name NAME      default: job- and eight digits\n"
+     "  --timeout S      stop waiting after S seconds (exit 9); the job goes on\n"
+     "  --detach         do not wait; see ee ps, ee logs\n"
+     "\n"
+     "CMD is an absolute path, or a name in PATH, on the agent's machine. It starts in an empty\n"
+     "folder of its own, with nothing but -e and --secret in its environment, and reads nothing\n"
+     "from standard input. Output and exit code come when it has ended. Ctrl-C leaves it\n"
+     "running: ee stop NAME ends it. Nothing is charged for what could not start.\n"},
+    {"deploy", LAUNCH_TEXT
+     "  --port PORT      where the app listens on 127.0.0.1 of the agent's machine\n"
+     "  --timeout S      wait so long until it runs; default 120\n"
+     "  --no-wait        do not wait\n"
+     "\n"
+     "CMD is an absolute path, or a name in PATH, on the agent's machine; the process runtime\n"
+     "starts it as another user when the agent is root, so folders of the path must be open to\n"
+     "all. An app with secrets is not moved by itself when its node is lost: deploy it again.\n"},
+    {"connect",
+     "Listens on 127.0.0.1:PORT (any free port without -p) until Ctrl-C. The gateway's key is\n"
+     "the attested one; TLS ends in the attested control plane.\n"},
+    {"evidence fetch",
+     "Verified before it is written. Without -o the file is named after what was asked for.\n"},
+    {"verify evidence",
+     "Needs no network. Without --genesis it is the profile's. Exit 7: refused.\n"},
+    {"verify receipt",
+     "Needs no network. Without --genesis it is the profile's. Exit 7: refused.\n"},
+};
+
+const char *ee_cli_help_more(const char *words)
+{
+    for (size_t i = 0; i < EE_CLI_COUNT(texts); i++)
+        if (strcmp(texts[i].words, words) == 0)
+            return texts[i].text;
+    return "";
+}
