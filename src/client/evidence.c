@@ -56,6 +56,9 @@ static void explain(struct ee_client_problem *problem, enum ee_err err,
         ee_measurement_digest(&ee_crypto_openssl, &measurement, bytes);
         (void)ee_client_fail(problem, err, "the measurement %s is not in the allow-list",
                              ee_hex_encode(bytes, sizeof(bytes), digest));
+    } else if (ee_err_class(err) == EE_CLASS_INPUT) {
+        (void)ee_client_fail(problem, err, "this is no intact evidence document: %s",
+                             ee_err_text(err));
     } else {
         (void)ee_client_fail(problem, err, "%s", ee_err_text(err));
     }
@@ -81,9 +84,12 @@ enum ee_err ee_client_evidence_judge(struct ee_client_problem *problem, struct e
 {
     memset(out, 0, sizeof(*out));
     out->time_s = policy->time_s;
-    if (text.size == 0 || text.size > EE_EVIDENCE_TEXT_MAX)
-        return ee_client_fail(problem, text.size ? EE_TOO_LARGE : EE_TRUNCATED,
-                              "this is no evidence document");
+    if (text.size == 0 || text.size > EE_EVIDENCE_TEXT_MAX) {
+        (void)ee_client_fail(problem, text.size ? EE_TOO_LARGE : EE_TRUNCATED,
+                             "this is no evidence document");
+        problem->exit_code = ee_err_exit_code(EE_QUOTE);
+        return problem->err;
+    }
     uint8_t *memory = malloc(text.size), *scratch = malloc(text.size);
     enum ee_err err = EE_NO_MEMORY;
     if (memory && scratch)

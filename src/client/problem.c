@@ -159,6 +159,8 @@ enum ee_err ee_client_problem_answer(struct ee_client_problem *problem, unsigned
     (void)snprintf(problem->request_id, sizeof(problem->request_id), "%s",
                    ee_client_json_text(document, "request_id"));
     problem->placement = json_incref(json_object_get(document, "placement"));
+    if (err == EE_PROTOCOL) /* nothing the caller said */
+        problem->exit_code = ee_err_exit_code(EE_IO);
     suggest_cure(problem);
     suggest_answer_cure(problem);
     if (problem->suggestion_count == 0) /* the server's speak of the API, ours of the verbs */
@@ -187,18 +189,38 @@ json_t *ee_client_problem_json(const struct ee_client_problem *problem)
     return out;
 }
 
+/* What a server says may hold commands to a terminal: control characters are shown as '?'. */
+static void print_tame(FILE *out, const char *text)
+{
+    for (const uint8_t *at = (const uint8_t *)text; *at; at++) {
+        bool c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f; /* U+0080 to U+009F */
+        bool control = *at < 0x20 || *at == 0x7f || c1;
+        (void)fputc(control ? '?' : *at, out);
+        at += c1;
+    }
+}
+
+static void print_line(FILE *out, const char *before, const char *text, const char *after)
+{
+    (void)fputs(before, out);
+    print_tame(out, text);
+    (void)fputs(after, out);
+}
+
 void ee_client_problem_print(const struct ee_client_problem *problem, FILE *out)
 {
     size_t index;
     json_t *row;
-    (void)fprintf(out, "ee: %s: %s\n", problem->name, problem->detail);
+    print_line(out, "ee: ", problem->name, ": ");
+    print_line(out, "", problem->detail, "\n");
     json_array_foreach(problem->placement, index, row)
     {
-        (void)fprintf(out, "  %s at $%s: %s\n", ee_client_json_text(row, "node"),
-                      ee_client_json_text(row, "price"), ee_client_json_text(row, "text"));
+        print_line(out, "  ", ee_client_json_text(row, "node"), " at $");
+        print_line(out, "", ee_client_json_text(row, "price"), ": ");
+        print_line(out, "", ee_client_json_text(row, "text"), "\n");
     }
     for (size_t i = 0; i < problem->suggestion_count; i++)
-        (void)fprintf(out, "  next: %s\n", problem->suggestions[i]);
+        print_line(out, "  next: ", problem->suggestions[i], "\n");
     if (problem->request_id[0])
-        (void)fprintf(out, "  request %s\n", problem->request_id);
+        print_line(out, "  request ", problem->request_id, "\n");
 }

@@ -42,9 +42,13 @@ struct ee_client_session {
 static enum ee_err connection_fail(struct ee_client_session *s, enum ee_err err)
 {
     const char *reason = ee_sync_client_reason(s->http);
+    bool known = s->verified;
     s->verified = s->verified && ee_sync_client_connected(s->http);
-    return ee_client_fail(s->problem, err, "%s: %s%s%s", s->endpoint.address, ee_err_text(err),
-                          *reason ? ": " : "", reason);
+    (void)ee_client_fail(s->problem, err, "%s: %s%s%s", s->endpoint.address, ee_err_text(err),
+                         *reason ? ": " : "", reason);
+    if (ee_err_class(err) == EE_CLASS_INPUT) /* the peer's, not the caller's */
+        s->problem->exit_code = ee_err_exit_code(known ? EE_IO : EE_QUOTE);
+    return err;
 }
 
 static enum ee_err head_make(struct ee_client_session *s, const struct ee_client_request *request,

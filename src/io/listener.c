@@ -42,9 +42,11 @@ static void connection_came(uv_stream_t *server, int status)
     struct ee_conn *conn = NULL;
     if (status < 0)
         return; /* it went away before we took it */
-    bool full = listener->connections >= listener->options.max_connections;
-    if (ee_conn_accept(listener->loop, server, full ? NULL : listener->options.tls,
-                       connection_released, listener, &conn) != EE_OK)
+    const struct ee_listener_options *options = &listener->options;
+    bool full = listener->connections >= options->max_connections &&
+                !(options->make_room && options->make_room(options->context));
+    if (ee_conn_accept(listener->loop, server, full ? NULL : options->tls, connection_released,
+                       listener, &conn) != EE_OK)
         return;
     listener->connections++;
     if (full) {

@@ -3,6 +3,7 @@
 #ifndef EE_IO_LISTENER_H
 #define EE_IO_LISTENER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,9 @@ struct ee_listener_options {
     /* A connection has come; it is not open yet. The owner sets events here (or later, before
      * returning to the loop); one left without events is reset. */
     void (*accepted)(void *context, struct ee_conn *conn);
+    /* At the limit: the owner may abort one of its connections and say so, then the new one is
+     * taken instead. May be NULL. */
+    bool (*make_room)(void *context);
     void *context;
 };
 

@@ -82,8 +82,8 @@ static enum ee_http_timing timing_of(const struct ee_http_connection *c)
         return EE_HTTP_TIMING_IDLE;
     if (!x)
         return ee_conn_writable(c->conn) ? EE_HTTP_TIMING_HEAD : EE_HTTP_TIMING_ANSWER;
-    if (!x->complete && !x->paused && !x->started)
-        return EE_HTTP_TIMING_BODY;
+    if (!x->complete && !x->started)
+        return x->paused ? EE_HTTP_TIMING_PAUSED : EE_HTTP_TIMING_BODY;
     return ee_conn_queued(c->conn) > 0 ? EE_HTTP_TIMING_ANSWER : EE_HTTP_TIMING_NONE;
 }
 
@@ -103,6 +103,7 @@ static void timing_start(struct ee_http_connection *c, enum ee_http_timing timin
         ee_timer_start(c->timer, or_default(options->header_ms, EE_HTTP_SERVER_HEADER_MS), 0);
         break;
     case EE_HTTP_TIMING_BODY:
+    case EE_HTTP_TIMING_PAUSED:
     case EE_HTTP_TIMING_ANSWER:
         ee_timer_start(c->timer, or_default(options->stall_ms, EE_HTTP_SERVER_STALL_MS), 0);
         break;
@@ -184,6 +185,9 @@ static void timed_out(void *context)
         break;
     case EE_HTTP_TIMING_BODY:
         fail(c, EE_TIMEOUT, 408, "the request body took too long");
+        break;
+    case EE_HTTP_TIMING_PAUSED: /* nor would we notice that the client has gone */
+        fail(c, EE_TIMEOUT, 504, "the request body is not taken");
         break;
     case EE_HTTP_TIMING_ANSWER:
         if (ee_conn_queued(c->conn) >= c->queued_mark && c->queued_mark > 0)
@@ -461,6 +465,21 @@ static void accepted(void *context, struct ee_conn *conn)
     ee_conn_set_events(conn, &conn_events, c);
 }
 
+/* Many that say nothing must not keep out one that asks. */
+static bool make_room(void *context)
+{
+    struct ee_http_server *server = context;
+    struct ee_http_connection *longest = NULL;
+    for (struct ee_http_connection *c = server->connections; c; c = c->next)
+        if (!c->exchange && !c->closing && ee_conn_queued(c->conn) == 0)
+            longest = c; /* the newest come first */
+    if (!longest)
+        return false;
+    longest->closing = true;
+    ee_conn_abort(longest->conn, EE_FULL);
+    return true;
+}
+
 /* ---- the server ---- */
 
 enum ee_err ee_http_server_new(struct ee_loop *loop, const struct ee_http_server_options *options,
@@ -477,6 +496,7 @@ enum ee_err ee_http_server_new(struct ee_loop *loop, const struct ee_http_server
                                             .tls = options->tls,
                                             .max_connections = options->max_connections,
                                             .accepted = accepted,
+                                            .make_room = make_room,
                                             .context = server};
     enum ee_err err =
         server->head ? ee_listener_new(loop, &listening, &server->listener) : EE_NO_MEMORY;

@@ -24,7 +24,8 @@ struct ee_http_exchange;
 enum {
     EE_HTTP_SERVER_HEADER_MS = 10000, /* from the first byte (or the handshake) to the whole head */
     EE_HTTP_SERVER_IDLE_MS = 60000,   /* between requests */
-    EE_HTTP_SERVER_STALL_MS = 60000,  /* a body that does not come, an answer nobody reads */
+    EE_HTTP_SERVER_STALL_MS = 60000,  /* a body that does not come or is not taken, or an answer
+                                         that is not read */
     EE_HTTP_SERVER_AHEAD_MAX = 64 * 1024, /* bytes read behind the request being answered */
 };
 
@@ -37,8 +38,9 @@ struct ee_http_refusal {
 
 struct ee_http_server_options {
     const char *address;
-    struct ee_tls *tls;                    /* NULL: plain, loopback only */
-    size_t max_connections;                /* 0: the listener's default */
+    struct ee_tls *tls;     /* NULL: plain, loopback only */
+    size_t max_connections; /* 0: the listener's default; beyond it the connection that has been
+                             * without a request longest is reset, or the new one if all have one */
     uint64_t header_ms, idle_ms, stall_ms; /* 0: the defaults */
     /* A request's head is there. The owner calls ee_http_exchange_collect() or
      * ee_http_exchange_stream(), or answers at once; else the answer is 500. */

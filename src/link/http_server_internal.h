@@ -14,6 +14,7 @@ enum ee_http_timing {
     EE_HTTP_TIMING_IDLE,   /* between requests */
     EE_HTTP_TIMING_HEAD,   /* a head has begun, or a new connection has said nothing */
     EE_HTTP_TIMING_BODY,   /* more of the body must come */
+    EE_HTTP_TIMING_PAUSED, /* the owner must take more of the body */
     EE_HTTP_TIMING_ANSWER, /* what is queued must go */
 };
 

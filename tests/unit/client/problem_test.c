@@ -114,6 +114,32 @@ static void bytes_that_are_no_text_survive_in_json(void)
     }
 }
 
+/* A server that breaks is no mistake of the caller. */
+static void status_500_without_a_document_is_no_usage_error(void)
+{
+    CHECK(ee_client_problem_answer(&problem, 500, ee_bytes_str("{\"title\":1,")) == EE_PROTOCOL);
+    CHECK(ee_client_problem_exit_code(&problem) == 1);
+    ee_client_problem_clear(&problem);
+}
+
+static void commands_to_a_terminal_are_not_printed(void)
+{
+    static const char body[] =
+        "{\"code\":\"state\",\"detail\":\"a\\u001b[2Jb\\u009bc\\u00e9\\nd\"}";
+    char text[256] = "";
+    (void)!ee_client_problem_answer(&problem, 409, ee_bytes_str(body));
+    FILE *out = tmpfile();
+    REQUIRE(out);
+    ee_client_problem_print(&problem, out);
+    rewind(out);
+    (void)!fread(text, 1, sizeof(text) - 1, out);
+    (void)fclose(out);
+    CHECK(strcmp(text, "ee: state: a?[2Jb?c\xc3\xa9?d\n") == 0);
+    ee_client_problem_clear(&problem);
+}
+
 TESTS(TEST(failures_of_our_own_say_what_to_do), TEST(exit_codes_are_those_of_the_table),
       TEST(problem_documents_are_read), TEST(answers_without_a_known_code_go_by_status),
-      TEST(json_has_the_members_of_the_contract), TEST(bytes_that_are_no_text_survive_in_json))
+      TEST(json_has_the_members_of_the_contract), TEST(bytes_that_are_no_text_survive_in_json),
+      TEST(status_500_without_a_document_is_no_usage_error),
+      TEST(commands_to_a_terminal_are_not_printed))

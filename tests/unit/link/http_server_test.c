@@ -17,6 +17,7 @@ static struct {
     char body[256];
     size_t streamed;
     struct ee_http_exchange *waiting; /* answered later */
+    bool takes_nothing;               /* the owner pauses a streamed body for good */
 } seen;
 
 static void answer(struct ee_http_exchange *x, struct ee_bytes body)
@@ -29,7 +30,8 @@ static void on_body(void *context, struct ee_http_exchange *x, struct ee_bytes b
     (void)context;
     seen.streamed += bytes.size;
     ee_http_exchange_pause(x);
-    ee_http_exchange_resume(x);
+    if (!seen.takes_nothing)
+        ee_http_exchange_resume(x);
 }
 
 static void on_complete(void *context, struct ee_http_exchange *x, struct ee_bytes body)
@@ -363,6 +365,44 @@ static void slow_head_body_and_reader(void)
     close_server();
 }
 
+static void body_that_nobody_takes(void)
+{
+    struct ee_http_server_options quick = {.stall_ms = 40};
+    open_server(quick);
+    seen.takes_nothing = true;
+    say("POST /stream HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc");
+    CHECK(fixture_wait(&f, &client) && strncmp(heard(), "HTTP/1.1 504 ", 13) == 0);
+    CHECK(seen.streamed == 3 && seen.gone == 1 && seen.err == EE_TIMEOUT);
+    close_server();
+}
+
+/* Those that say nothing give way, those with a request do not. */
+static void full_of_connections_without_a_request(void)
+{
+    struct ee_http_server_options small = {.max_connections = 1};
+    struct peer other = {.finish = true}, third = {.finish = true};
+    open_server(small); /* `client` says nothing */
+    struct ee_conn_connect_options dial = {.address = ee_http_server_address(server)};
+    REQUIRE(ee_conn_connect(f.loop, &dial, &peer_events, &other, &other.conn) == EE_OK);
+    settle(20);
+    CHECK(client.closed && client.err == EE_CLOSED && !other.closed);
+    CHECK(ee_conn_write(other.conn, ee_bytes_str("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")) ==
+          EE_OK);
+    settle(20);
+    REQUIRE(seen.waiting);
+    REQUIRE(ee_conn_connect(f.loop, &dial, &peer_events, &third, &third.conn) == EE_OK);
+    settle(20);
+    CHECK(third.closed && !other.closed && ee_http_server_connections(server) == 1);
+    answer(seen.waiting, ee_bytes_str("served"));
+    settle(20);
+    CHECK(other.received.size > 0 && seen.gone == 1 && seen.err == EE_OK);
+    ee_conn_abort(other.conn, EE_OK);
+    settle(20);
+    peer_close(&other);
+    peer_close(&third);
+    close_server();
+}
+
 static void answer_that_nobody_reads(void)
 {
     static char large[1024 * 1024];
@@ -488,7 +528,8 @@ TESTS(TEST(pipelined_requests_are_answered_in_order),
       TEST(client_that_leaves_while_it_waits),
       TEST(client_that_only_ends_its_direction_is_answered), TEST(answer_in_pieces),
       TEST(answer_shorter_than_promised_is_no_clean_end), TEST(slow_head_body_and_reader),
-      TEST(answer_that_nobody_reads), TEST(large_answer_in_one_piece),
+      TEST(answer_that_nobody_reads), TEST(body_that_nobody_takes),
+      TEST(full_of_connections_without_a_request), TEST(large_answer_in_one_piece),
       TEST(drain_closes_the_idle_and_the_busy_after_their_answer),
       TEST(free_tells_those_in_progress), TEST(upgrade_hands_over_connection_and_rest),
       TEST(upgrade_answered_otherwise_goes_on))
