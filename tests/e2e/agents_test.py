@@ -7,7 +7,7 @@ import pathlib
 import signal
 import time
 
-from network import (Failed, Skipped, alive, app_command, free_port, listening, process_status, require, require_equal,
+from network import (Skipped, alive, app_command, free_port, listening, processes_with, python3, require, require_equal,
                      run_suite, wait_for)
 
 PROBE = r"""
@@ -46,7 +46,7 @@ def python(network, name, text):
     path = network.folder / name
     path.write_text(text)
     path.chmod(0o644)
-    return ["/usr/bin/python3", "-B", str(path)]
+    return [python3(), "-B", str(path)]
 
 
 def run(network, *words, options=(), code=0, **more):
@@ -144,7 +144,6 @@ def stop_ends_the_whole_group(network):
     """`ee stop` ends the workload with everything it started, also what ignores SIGTERM, and frees the node"""
     marker = f"3{os.getpid()}7"
     network.deploy("stubborn", free_port(), "/bin/sh", "-c", f"trap '' TERM; sleep {marker} & sleep {marker}; wait")
-    from network import processes_with
     wait_for("it runs", 5, lambda: len(processes_with(marker.encode())) >= 2)
     network.ee_json("stop", "stubborn")
     wait_for("all of it is gone", 8, lambda: not [p for p in processes_with(marker.encode()) if alive(p)])
@@ -176,7 +175,7 @@ def a_lost_tunnel_kills_nothing(network):
 
 
 def a_killed_agent_moves_its_app(network):
-    """SIGKILL of the agent: its workload ends with it, the period fails and is refunded whole, the app answers elsewhere"""
+    """SIGKILL of the agent: its workload ends with it, the period is refunded whole, the app answers elsewhere"""
     old = network.lease("web")
     pid = int(network.fetch("web", "/pid")[1])
     os.kill(network.agent_pid(old["node"]), signal.SIGKILL)
@@ -187,7 +186,7 @@ def a_killed_agent_moves_its_app(network):
     wait_for("it answers again", 5, lambda: network.fetch("web")[0] == 200)
     failed = wait_for("the period is settled", 15, lambda: [
         p for p in network.periods(old["lease"]) if p["verdict"] == "fail"])[0]
-    require_equal((failed["state"], failed["refunded"], failed["paid"]), ("refunded", failed["locked"], "0"), "settlement")
+    require_equal((failed["state"], failed["refunded"], failed["paid"]), ("refunded", failed["locked"], "0"), "period")
     words = json.dumps(network.ee_json("explain", "web"))
     require(old["node"] in words and new["node"] in words, "explain says from where to where")
 

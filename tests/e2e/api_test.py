@@ -2,20 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad input at each boundary of the control plane, over real TLS: a typed answer that says what to do, or the end of
 that connection; never the end of the process."""
+import base64
 import contextlib
+import hashlib
 import json
 import os
 import re
 import secrets
+import shutil
 import socket
 import ssl
 import time
 
 import tunnel
-from network import Failed, require, require_equal, run_suite, wait_for
+from network import Api, Failed, require, require_equal, run_suite, wait_for
 
 PROBLEM = {"type", "title", "status", "detail", "code", "request_id", "suggestions"}
-PIDS = {}
 
 
 def require_problem(answer, status, code=None):
@@ -75,7 +77,6 @@ def every_answer_carries_a_request_id(network):
     require_equal(len(seen), 4, "different request ids")
     network.mint("dev", "$1")
     answer = network.api().post("/v1/transfers", {"to": "guest", "amount": "0.01"})
-    import base64
     note = base64.b64decode(answer.headers["EE-Checkpoint"]).decode()
     require(note.startswith(f"easyenclave/{network.info['network']}\n"), f"checkpoint note {note!r}")
 
@@ -147,7 +148,6 @@ def token_that_is_not_one(network):
 def key_without_the_scope(network):
     """A key does only what its scopes say, until it is revoked or expires"""
     token = "eek_" + secrets.token_urlsafe(32)
-    import hashlib
     digest = hashlib.sha256(token.encode()).hexdigest()
     wanted = {"label": "reader", "key_hash": digest, "scopes": ["read"], "expires_s": str(int(time.time()) + 3600)}
     answer = network.api().post("/v1/keys", wanted)
@@ -197,6 +197,17 @@ def things_of_others_are_missing(network):
     require("POST" in (answer.headers.get("Allow") or ""), f"Allow: {answer.headers.get('Allow')}")
 
 
+class Bare:
+    """What `Api` needs of a network: another control plane, at the addresses of its ready file."""
+
+    def __init__(self, network, addresses):
+        self.addresses, self.tls = addresses, network.tls
+
+    def address(self, which):
+        host, port = self.addresses[which].rsplit(":", 1)
+        return host, int(port)
+
+
 def admin_route_without_admin_key(network):
     """An unset admin secret disables its route; no default key works"""
     arguments = network.control_run_arguments()
@@ -204,7 +215,6 @@ def admin_route_without_admin_key(network):
     words = arguments[:at] + arguments[at + 2:]
     state, ready = network.folder / "bare", network.folder / "bare-ready.json"
     state.mkdir(mode=0o700)
-    import shutil
     for name in os.listdir(network.state / "control"):
         if not re.search(r"journal|sqlite|\.db|outputs|evidence|lock", name):
             source = network.state / "control" / name
@@ -215,9 +225,7 @@ def admin_route_without_admin_key(network):
     child = network.spawn(words, "bare-control")
     try:
         wait_for("the bare control plane", 15, lambda: ready.exists() and ready.read_text().strip().endswith("}"))
-        bare = type("Bare", (), {"address": lambda _, which: tuple(
-            (lambda h, p: (h, int(p)))(*json.loads(ready.read_text())[which].rsplit(":", 1))), "tls": network.tls})()
-        from network import Api
+        bare = Bare(network, json.loads(ready.read_text()))
         body = {"name": "mallory", "kind": "user", "public_key": "00" * 32, "key_hash": "11" * 32,
                 "scopes": ["read"], "expires_s": "0"}
         for token in (None, network.token("admin"), "eea_" + "A" * 43):
@@ -235,16 +243,15 @@ def tls_below_1_3(network):
     """TLS 1.2 is refused on the API, and so is plain HTTP"""
     context = network.tls(maximum_version=ssl.TLSVersion.TLSv1_2)
     try:
-        with socket.create_connection(network.address("api"), 5) as plain:
-            with context.wrap_socket(plain, server_hostname="localhost") as peer:
-                raise Failed(f"{peer.version()} was accepted")
+        with network.connect("api", context=context) as peer:
+            raise Failed(f"{peer.version()} was accepted")
     except (ssl.SSLError, ConnectionError):
         pass
     with socket.create_connection(network.address("api"), 5) as plain:
         plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         with contextlib.suppress(OSError):
             require(b"200" not in plain.recv(100), "plain HTTP was answered")
-    with network.tls().wrap_socket(socket.create_connection(network.address("api"), 5), server_hostname="localhost") as peer:
+    with network.connect("api") as peer:
         require_equal(peer.version(), "TLSv1.3", "otherwise")
 
 
@@ -252,8 +259,8 @@ def requests_that_could_be_read_two_ways(network):
     """What one server could read as one request and another as two is 400, and the connection ends"""
     smuggled = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     samples = {
-        "length and chunked": b"POST /v1/evidence HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked"
-                              b"\r\n\r\n0\r\n\r\n",
+        "length and chunked": b"POST /v1/evidence HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
+                              b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "two lengths": b"POST /v1/evidence HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\n",
         "list of lengths": b"POST /v1/evidence HTTP/1.1\r\nHost: a\r\nContent-Length: 0, 44\r\n\r\n",
         "signed length": b"POST /v1/evidence HTTP/1.1\r\nHost: a\r\nContent-Length: +0\r\n\r\n",
@@ -268,7 +275,8 @@ def requests_that_could_be_read_two_ways(network):
         "chunked twice": b"POST /v1/evidence HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
                          b"chunked\r\n\r\n0\r\n\r\n",
         "chunked in HTTP/1.0": b"POST /v1/evidence HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "chunk size with sign": b"POST /v1/evidence HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n+0\r\n\r\n",
+        "chunk size with sign": b"POST /v1/evidence HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                b"+0\r\n\r\n",
         "huge chunk size": b"POST /v1/evidence HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
                            b"ffffffffffffffff1\r\n",
         "no host": b"GET /healthz HTTP/1.1\r\n\r\n",
@@ -352,7 +360,8 @@ def frames_of_garbage(network):
         "checked before hello": lambda p: p.control({"type": "checked", "id": "1", "nonce": "00" * 32, "leases": {}}),
         "exited before hello": lambda p: p.control({"type": "exited", "lease": "00" * 16, "exit_code": 0, "signal": 0,
                                                     "output": ""}),
-        "evidence before hello": lambda p: p.control({"type": "evidence", "evidence": "", "signature": "", "leases": []}),
+        "evidence before hello": lambda p: p.control({"type": "evidence", "evidence": "", "signature": "",
+                                                      "leases": []}),
         "hello of another network": lambda p: p.control(tunnel.hello("11" * 32)),
         "hello without a challenge": lambda p: p.control({"type": "hello", "node": "node-1"}),
         "hello with a wrong name": lambda p: p.control(tunnel.hello(network.info["network"], node="../x")),

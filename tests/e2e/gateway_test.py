@@ -11,7 +11,6 @@ import os
 import random
 import re
 import select
-import socket
 import ssl
 import struct
 import subprocess
@@ -34,19 +33,17 @@ def an_app_answers_by_name(network):
     for version in ("TLSv1_2", "TLSv1_3"):
         context = network.tls(minimum_version=getattr(ssl.TLSVersion, version),
                               maximum_version=getattr(ssl.TLSVersion, version))
-        plain = socket.create_connection(network.address("gateway"), 5)
-        with context.wrap_socket(plain, server_hostname="web.apps.localhost") as peer:
+        with network.connect("gateway", "web.apps.localhost", context) as peer:
             peer.sendall(b"GET / HTTP/1.1\r\nHost: web.apps.localhost\r\nConnection: close\r\n\r\n")
             require(b" 200 " in peer.recv(4096), f"{version}")
 
 
 def echo(network, body):
     """Sends and reads at the same time, so that what is echoed need not fit into anybody's buffers; gives the body."""
-    plain = socket.create_connection(network.address("gateway"), 5)
     left = memoryview(b"POST /echo HTTP/1.1\r\nHost: web.apps.localhost\r\nConnection: close\r\n"
                       b"Content-Length: %d\r\n\r\n" % len(body) + body)
     out, end = bytearray(), time.monotonic() + 60
-    with network.tls().wrap_socket(plain, server_hostname="web.apps.localhost") as peer:
+    with network.connect("gateway", "web.apps.localhost") as peer:
         peer.setblocking(False)
         while time.monotonic() < end:
             progress = False
@@ -138,7 +135,8 @@ def heads_are_passed_on(network):
 def names_that_are_no_apps(network):
     """An unknown app or host is 404; nobody's Host reaches another app"""
     require_equal(network.fetch("nothing")[0], 404, "unknown app")
-    for host in ("localhost", "web", "apps.localhost", "web.apps.localhost.evil", "x.web.apps.localhost", "WEB..apps.localhost"):
+    for host in ("localhost", "web", "apps.localhost", "web.apps.localhost.evil", "x.web.apps.localhost",
+                 "WEB..apps.localhost"):
         status, _ = network.fetch("web", headers={"Host": host})
         require(status in (400, 404, 421), f"Host {host}: {status}")
     require_equal(network.fetch("web", headers={"Host": "WEB.Apps.LocalHost"})[0], 200, "names have no case")
@@ -153,7 +151,8 @@ def an_app_without_a_replica(network):
     answer = connection.getresponse()
     answer.read()
     require_equal(answer.status, 503, "status")
-    require(re.fullmatch(r"\d+", answer.getheader("Retry-After") or ""), f"Retry-After {answer.getheader('Retry-After')}")
+    after = answer.getheader("Retry-After")
+    require(re.fullmatch(r"\d+", after or ""), f"Retry-After {after}")
     connection.close()
 
 
@@ -176,11 +175,10 @@ def an_app_that_does_not_listen(network):
 
 def a_client_that_leaves(network):
     """When a client goes away in the middle, the app sees the end of its connection, and others are served"""
-    host, port = network.address("gateway")
-    with network.tls().wrap_socket(socket.create_connection((host, port), 5), server_hostname="web.apps.localhost") as peer:
+    with network.connect("gateway", "web.apps.localhost") as peer:
         peer.sendall(b"GET /big?n=300000000 HTTP/1.1\r\nHost: web.apps.localhost\r\n\r\n")
         peer.recv(1000)
-    with network.tls().wrap_socket(socket.create_connection((host, port), 5), server_hostname="web.apps.localhost") as peer:
+    with network.connect("gateway", "web.apps.localhost") as peer:
         peer.sendall(b"POST /echo HTTP/1.1\r\nHost: web.apps.localhost\r\nContent-Length: 1000000\r\n\r\nabc")
         time.sleep(0.2)
     seen = wait_for("the app saw both ends", 10, lambda: [
@@ -190,8 +188,7 @@ def a_client_that_leaves(network):
 
 def websocket_through_the_gateway(network):
     """A WebSocket passes both ways: text, binary, 64 KiB, ping and close"""
-    host, port = network.address("gateway")
-    with network.tls().wrap_socket(socket.create_connection((host, port), 5), server_hostname="web.apps.localhost") as peer:
+    with network.connect("gateway", "web.apps.localhost") as peer:
         key = base64.b64encode(os.urandom(16)).decode()
         peer.sendall(f"GET /ws HTTP/1.1\r\nHost: web.apps.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                      f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode())
@@ -249,7 +246,6 @@ def fifty_at_once(network):
 
 def a_reader_that_does_not_read(network):
     """One slow reader neither stalls others on the same tunnel nor makes the programs hold its answer in memory"""
-    host, port = network.address("gateway")
 
     def resident(pid):
         with open(f"/proc/{pid}/status", encoding="utf-8") as file:
@@ -259,8 +255,7 @@ def a_reader_that_does_not_read(network):
     before = {name: resident(pid) for name, pid in pids.items()}
     with contextlib.ExitStack() as stack:
         for _ in range(4):
-            peer = stack.enter_context(network.tls().wrap_socket(socket.create_connection((host, port), 5),
-                                                                 server_hostname="web.apps.localhost"))
+            peer = stack.enter_context(network.connect("gateway", "web.apps.localhost"))
             peer.sendall(b"GET /big?n=200000000 HTTP/1.1\r\nHost: web.apps.localhost\r\n\r\n")
         time.sleep(1)
         slowest = 0.0
@@ -277,10 +272,10 @@ def a_reader_that_does_not_read(network):
 
 def smuggling_on_the_gateway(network):
     """Requests that could be read two ways are 400 on the gateway too"""
-    for lines in (b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+    for lines in (b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                  b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nx",
                   b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", b"X : y\r\n\r\n", b"X: y\r\n z\r\n\r\n"):
-        with network.tls().wrap_socket(socket.create_connection(network.address("gateway"), 5),
-                                       server_hostname="web.apps.localhost") as peer:
+        with network.connect("gateway", "web.apps.localhost") as peer:
             peer.sendall(b"POST /echo HTTP/1.1\r\nHost: web.apps.localhost\r\n" + lines)
             answer = peer.recv(1000)
             require(answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 501")), f"{lines!r}: {answer!r}")

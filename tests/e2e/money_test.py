@@ -7,7 +7,7 @@ import secrets
 import time
 
 import crypto
-from network import Failed, micros, require, require_equal, run_suite, wait_for
+from network import micros, require, require_equal, run_suite, wait_for
 
 PRICE_NANOS = 10_000_000  # node-1: $0.010 per vCPU-hour
 PERIOD_S = 10

@@ -299,6 +299,15 @@ class Network:
             setattr(context, name, value)
         return context
 
+    def connect(self, which, name="localhost", context=None):
+        """A TLS connection whose peer must have a certificate for that name."""
+        plain = socket.create_connection(self.address(which), 10)
+        try:
+            return (context or self.tls()).wrap_socket(plain, server_hostname=name)
+        except OSError:
+            plain.close()
+            raise
+
     def api(self, profile="dev", **options):
         return Api(self, self.token(profile) if profile else None, **options)
 

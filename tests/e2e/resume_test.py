@@ -2,29 +2,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ee dev` stopped with Ctrl-C and started again on its state folder."""
 import json
-import os
 import signal
 import subprocess
 
-from network import (alive, app_command, clean_environment, free_port, process_status, require, require_equal, run_suite,
-                     wait_for)
+from network import alive, app_command, clean_environment, free_port, require, require_equal, run_suite, wait_for
 
 shared = {}
 
 
 def two_networks_on_one_folder(network):
     """A second `ee dev` on the same state folder is refused, and the first goes on"""
-    done = subprocess.run([network.ee_path, "dev", "--state", str(network.state), "--json"], capture_output=True, text=True,
-                          env=clean_environment(), timeout=20)
+    def run(words):
+        return subprocess.run(words, capture_output=True, text=True, env=clean_environment(), timeout=20)
+    done = run([network.ee_path, "dev", "--state", str(network.state), "--json"])
     require(done.returncode not in (0, 130), f"exit {done.returncode}")
-    require("{\"api\"" not in done.stdout, f"said {done.stdout}")
-    require(done.stderr.strip(), "no reason given")
+    problem = json.loads(done.stdout)
+    require(problem.get("error") and problem.get("detail"), f"no reason given: {done.stdout}")
     require_equal(network.api(None).get("/readyz").status, 200, "the first")
-    arguments = network.control_run_arguments()
-    again = subprocess.run(arguments, capture_output=True, text=True, env=clean_environment(), timeout=20)
+    again = run(network.control_run_arguments())
     require(again.returncode not in (0, 130), f"a second ee-control on one state folder: exit {again.returncode}")
-    agent = subprocess.run(network.agent_run_arguments("node-1"), capture_output=True, text=True, env=clean_environment(),
-                           timeout=20)
+    agent = run(network.agent_run_arguments("node-1"))
     require(agent.returncode not in (0, 130), f"a second ee-agent on one state folder: exit {agent.returncode}")
 
 

@@ -14,8 +14,7 @@ import secrets
 import time
 
 import crypto
-from network import (Failed, Skipped, alive, memory_holds, process_status, require, require_equal, run_suite,
-                     wait_for)
+from network import Skipped, memory_holds, require, require_equal, run_suite, wait_for
 
 PRINT_TWICE = 'printf %s "$TOKEN" | sha256sum | cut -d" " -f1; printf "%s\\n" "$TOKEN"; sleep "$1"'
 shared = {}
@@ -47,8 +46,9 @@ class Launcher:
         return crypto.claims_of(answer.body)["sealing_key"]
 
     def context(self, kind, lease, document, recipient):
-        return crypto.seal_context(kind, bytes.fromhex(self.network.info["network"]), self.profile, bytes.fromhex(lease),
-                                   crypto.sha256(document), recipient)
+        network = bytes.fromhex(self.network.info["network"])
+        return crypto.seal_context(kind, network, self.profile, bytes.fromhex(lease), crypto.sha256(document),
+                                   recipient)
 
     def seal(self, lease, document, values):
         recipient = self.agent_key(lease)
@@ -95,8 +95,8 @@ def the_secret_is_in_the_agent(network):
     if os.geteuid() != 0:
         raise Skipped("reading another process's memory needs root")
     secret = shared["running"] = secrets.token_hex(24)
-    network.ee_json("run", "--name", "holder", "--detach", "--secret", "TOKEN=-", "--", "/bin/sh", "-c", PRINT_TWICE, "sh",
-                    "120", stdin=secret)
+    network.ee_json("run", "--name", "holder", "--detach", "--secret", "TOKEN=-", "--", "/bin/sh", "-c", PRINT_TWICE,
+                    "sh", "120", stdin=secret)
     lease = wait_for("the job runs", 10, lambda: next(
         (i for i in network.leases("holder") if i["state"] == "running"), None))
     pid = network.agent_pid(lease["node"])
@@ -167,7 +167,7 @@ def another_tenant_replays_the_sealed_secret(network):
 
 
 def sealed_for_something_else(network):
-    """Not for another lease of the same launcher, another deployment, another agent, with a flipped bit, or cut short"""
+    """Not for another lease of the same launcher, another deployment, with a flipped bit, cut short, or missing"""
     launcher, before = Launcher(network, "dev"), network.balance("dev")
     values = {"TOKEN": b"v"}
     command = ["/bin/echo", "ran"]
@@ -194,7 +194,8 @@ def secrets_that_do_not_fit_the_deployment(network):
     launcher, before = Launcher(network, "dev"), network.balance("dev")
     for what, sent in (("another name", {"OTHER": b"v"}), ("one too many", {"TOKEN": b"v", "LD_PRELOAD": b"/tmp/x.so"}),
                        ("none", {})):
-        reserved, document = launcher.reserve("names-" + what.replace(" ", "-"), ["/bin/echo", "ran"], {"TOKEN": b""}, node=shared["node"])
+        reserved, document = launcher.reserve("names-" + what.replace(" ", "-"), ["/bin/echo", "ran"], {"TOKEN": b""},
+                                              node=shared["node"])
         launcher.start(reserved["lease"], launcher.seal(reserved["lease"], document, sent))
         ended = launcher.wait_state(reserved["lease"], ["ended", "running"])
         require_equal(ended["end_reason"], "start_failed", f"{what}: {ended}")

@@ -363,6 +363,7 @@ static void answered(const char *answer, bool hang_up)
     CHECK(ee_http_head_add_text(&head, "Upgrade", "test") == EE_OK);
     CHECK(ee_http_client_send(got.client, &head, ee_bytes_str("")) == EE_OK);
     CHECK(fixture_wait(&f, &backend));
+    CHECK(ee_buffer_append(&backend.received, ee_bytes_of("", 1)) == EE_OK); /* ends the text */
     CHECK(strstr((const char *)ee_buffer_bytes(&backend.received).data, "Host: 127.0.0.1:"));
     CHECK(ee_conn_write(backend.conn, ee_bytes_str(answer)) == EE_OK);
     if (hang_up)
