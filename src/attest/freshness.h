@@ -33,8 +33,8 @@ EE_MUST_USE enum ee_err ee_freshness_root(const struct ee_crypto *crypto,
 void ee_freshness_report_data(const struct ee_crypto *crypto, struct ee_bytes claims,
                               const struct ee_tlog_hash *root, uint8_t out[64]);
 
-/* What is quoted for 32 bytes a caller drew: SHA-256 over label "ee-caller" version 1 and the bytes.
- * Never the bytes themselves, for they could be somebody's channel nonce. */
+/* What is quoted for 32 bytes a caller drew: SHA-256 over label "ee-caller" version 1 and the
+ * bytes. Never the bytes themselves, for they could be somebody's channel nonce. */
 void ee_freshness_caller_nonce(const struct ee_crypto *crypto, const uint8_t drawn[32],
                                struct ee_nonce *out);
 
