@@ -294,6 +294,8 @@ void ee_session_on_evidence(struct ee_session *session, const json_t *message)
     if (err == EE_OK)
         err = judge(session, text, signature.data, verdict);
     if (err == EE_OK)
+        err = ee_session_enrol(session);
+    if (err == EE_OK)
         err = submit_admit(session, verdict);
     free(verdict);
     ee_json_blob_free(&signature);

@@ -197,6 +197,8 @@ static void forget(struct batch *batch, const void *context)
 
 void ee_quoter_forget(struct ee_quoter *q, const void *context)
 {
+    if (q == NULL)
+        return;
     forget(q->waiting, context);
     forget(q->working, context); /* the worker reads only the nonces */
 }

@@ -36,7 +36,7 @@ void ee_quoter_free(struct ee_quoter *quoter);
 /* EE_FULL: EE_QUOTER_QUEUE_MAX nonces wait. */
 EE_MUST_USE enum ee_err ee_quoter_ask(struct ee_quoter *quoter, const struct ee_nonce *nonce,
                                       ee_quoter_fn fn, void *context);
-/* Nobody is called for `context` any more. */
+/* Nobody is called for `context` any more. NULL is fine. */
 void ee_quoter_forget(struct ee_quoter *quoter, const void *context);
 uint64_t ee_quoter_quotes(const struct ee_quoter *quoter); /* made since the start */
 

@@ -56,7 +56,6 @@ static void session_unlink(struct ee_session *session)
         control->sessions = session->next;
     if (session->next != NULL)
         session->next->previous = session->previous;
-    control->session_count--;
 }
 
 static void session_free(struct ee_session *session)
@@ -349,19 +348,59 @@ static struct ee_session *session_new(struct ee_control *control)
     if (session->next != NULL)
         session->next->previous = session;
     control->sessions = session;
-    control->session_count++;
     return session;
+}
+
+enum ee_err ee_session_enrol(struct ee_session *session)
+{
+    const struct ee_control *control = session->control;
+    size_t agents = 0;
+    for (const struct ee_session *s = control->sessions; s != NULL; s = s->next)
+        agents += s->enrolled;
+    if (agents >= EE_CONTROL_SESSIONS_MAX && !ee_session_exists(control, session->node))
+        return EE_FULL;
+    session->enrolled = true;
+    return EE_OK;
+}
+
+/* A place for a connection that may be anybody's; perhaps another has to go for it. */
+static enum ee_err place_take(struct ee_control *control, const struct ee_place *newcomer)
+{
+    struct ee_place taken[EE_PLACES_MAX];
+    struct ee_session *holders[EE_PLACES_MAX];
+    size_t count = 0, displaced;
+    for (struct ee_session *s = control->sessions; s != NULL && count < EE_PLACES_MAX; s = s->next)
+        if (!s->enrolled && !s->displaced) {
+            holders[count] = s;
+            taken[count++] = s->place;
+        }
+    EE_TRY(ee_places_choose(taken, count, newcomer, &displaced));
+    if (displaced == count)
+        return EE_OK;
+    struct ee_session *session = holders[displaced];
+    EE_LOG(EE_LOG_WARN, "session", "not admitted in time, another needs the place",
+           ee_log_text("node", session->node));
+    session->displaced = true;
+    if (session->state != EE_SESSION_ENDED)
+        session_end(session);
+    if (session->link != NULL)
+        ee_tunnel_link_abort(session->link, EE_TIMEOUT);
+    return EE_OK;
 }
 
 enum ee_err ee_session_accept(struct ee_control *control, struct ee_http_exchange *exchange)
 {
     static const struct ee_tunnel_link_events events = {.event = on_event, .closed = on_closed};
     struct ee_tunnel_config config;
-    if (control->session_count >= EE_CONTROL_SESSIONS_MAX || control->stopping)
+    struct ee_place place = {.since_us = ee_clock_monotonic_us()};
+    if (control->stopping)
         return EE_FULL;
+    ee_places_peer(ee_conn_peer(ee_http_exchange_conn(exchange)), place.peer);
+    EE_TRY(place_take(control, &place));
     struct ee_session *session = session_new(control);
     if (session == NULL)
         return EE_NO_MEMORY;
+    session->place = place;
     ee_tunnel_config_default(&config, EE_TUNNEL_ROLE_CONTROL);
     enum ee_err err = ee_tunnel_link_accept(exchange, &config, &events, session, &session->link);
     if (err != EE_OK)

@@ -5,6 +5,7 @@
 #define EE_CONTROL_SESSION_H
 
 #include "control/json.h"
+#include "control/places.h"
 #include "control/state.h"
 #include "link/http_server.h"
 #include "link/tunnel_link.h"
@@ -44,6 +45,9 @@ struct ee_session {
     struct ee_control *control;
     struct ee_tunnel_link *link; /* NULL once closed */
     enum ee_session_state state;
+    struct ee_place place;  /* among those not yet admitted */
+    bool enrolled;          /* it has shown the key of an enrolled node: a place of its own kind */
+    bool displaced;         /* broken off; waits for its last callback */
     struct ee_timer *timer; /* admission, then deadlines of questions */
     char node[EE_NAME_MAX + 1];
     uint64_t epoch;
@@ -61,13 +65,17 @@ struct ee_session {
     uint64_t checkpoint_us;  /* and when that was, monotonic */
 };
 
-/* Makes a complete request for the tunnel a session. EE_FULL: too many, or stopping; nothing was
- * answered then. Other errors: ee_tunnel_link_accept(), which has answered. */
+/* Makes a complete request for the tunnel a session, among those that are not admitted yet
+ * (control/places.h). EE_FULL: too many, or stopping; nothing was answered then. Other errors:
+ * ee_tunnel_link_accept(), which has answered. */
 EE_MUST_USE enum ee_err ee_session_accept(struct ee_control *control,
                                           struct ee_http_exchange *exchange);
 /* The admitted session of a node; NULL when it is not connected. */
 struct ee_session *ee_session_of_node(struct ee_control *control, const char *node);
 
+/* The session has shown that it is an enrolled agent: it leaves the places of those that have not.
+ * EE_FULL: EE_CONTROL_SESSIONS_MAX agents are there, and none of them is of its node. */
+EE_MUST_USE enum ee_err ee_session_enrol(struct ee_session *session);
 /* Does the core count its node as connected because of this session? Admitted, or about to be. */
 bool ee_session_counts(const struct ee_session *session);
 /* Is there such a session of the node? */

@@ -31,7 +31,7 @@ struct ee_gateway;
 struct ee_api_server;
 
 enum {
-    EE_CONTROL_SESSIONS_MAX = 1024,   /* agents, with those that are being admitted */
+    EE_CONTROL_SESSIONS_MAX = 1024,   /* agents; those not yet admitted: control/places.h */
     EE_CONTROL_CALLS_MAX = 1024,      /* API requests in progress */
     EE_CONTROL_OUTPUTS_MAX = 1000000, /* sealed outputs kept */
     EE_CONTROL_OUTPUT_SIZE_MAX = 4 * 1024 * 1024 + 65536, /* one sealed output, from base64 */
@@ -65,8 +65,7 @@ struct ee_control {
     struct ee_gateway *gateway;
 
     struct ee_session *sessions; /* list */
-    size_t session_count;
-    struct ee_api_call *calls; /* list */
+    struct ee_api_call *calls;   /* list */
     size_t call_count;
 
     uint8_t payload[EE_COMMAND_PAYLOAD_MAX]; /* of the command being made */
