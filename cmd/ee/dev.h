@@ -54,6 +54,7 @@ struct ee_dev {
     struct ee_dev_child agents[EE_DEV_NODES];
     struct ee_timer *restart_timer, *deadline;
     uint32_t restarts; /* in a row, for the back-off */
+    uint64_t control_started_us;
     bool stopping;
     size_t exposed_count;
     struct ee_dev_exposed exposed[EE_DEV_EXPOSED_MAX];

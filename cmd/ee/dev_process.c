@@ -11,6 +11,9 @@
 
 #include "base/banned.h"
 
+enum {
+    STABLE_US = 10 * 1000 * 1000
+}; /* a control plane that ran so long is not failing in a row */
 enum { ARGUMENTS_MAX = 48, RESTART_MS = 100, RESTART_CAP_MS = 2000, WORKLOAD_UID = 61001 };
 
 /* ---- commands that end ---- */
@@ -134,6 +137,8 @@ static void on_child_exit(void *context, int code, int signal_number)
                   signal_number ? "signal" : "exit code", signal_number ? signal_number : code,
                   child == &dev->control ? "; starting it again" : "");
     if (child == &dev->control && dev->restart_timer) {
+        if (ee_loop_now_us(dev->loop) - dev->control_started_us > STABLE_US)
+            dev->restarts = 0;
         uint64_t delay_ms = (uint64_t)RESTART_MS << (dev->restarts < 5 ? dev->restarts : 5);
         dev->restarts++;
         ee_timer_start(dev->restart_timer, delay_ms < RESTART_CAP_MS ? delay_ms : RESTART_CAP_MS,
@@ -245,6 +250,7 @@ static enum ee_err control_spawn(struct ee_dev *dev, const char *ready)
                                 ready,
                                 NULL};
     (void)unlink(ready);
+    dev->control_started_us = ee_loop_now_us(dev->loop);
     dev->control.dev = dev;
     dev->control.name = "control";
     return child_start(dev, &dev->control, argv);

@@ -33,7 +33,7 @@ void ee_agent_hello(struct ee_agent *agent)
                                    ee_hex_encode(agent->trust.network_id, 32, network), "version",
                                    EE_SOFTWARE_VERSION, "epoch", epoch, "challenge",
                                    ee_hex_encode(agent->challenge, 32, challenge), "checkpoint",
-                                   agent->checkpoint.size ? agent->checkpoint_note : NULL));
+                                   agent->checkpoint_note[0] ? agent->checkpoint_note : NULL));
 }
 
 static enum ee_err allow_changes_apply(struct ee_agent *agent, const json_t *list)
@@ -223,32 +223,8 @@ void ee_agent_on_control_evidence(struct ee_agent *agent, json_t *message)
            ee_log_text("measurement", verdict->allowed->label),
            ee_log_bool("simulated", verdict->simulated));
     memcpy(agent->checkpoint_key, verdict->claims.checkpoint_key, sizeof(agent->checkpoint_key));
+    ee_agent_checkpoint_recall(agent);
     evidence_send(agent, challenge);
-}
-
-enum ee_err ee_agent_checkpoint_take(struct ee_agent *agent, const char *note)
-{
-    struct ee_tlog_checkpoint found;
-    size_t size = strlen(note);
-    EE_TRY(ee_tlog_checkpoint_verify(agent->crypto, ee_bytes_of(note, size),
-                                     agent->trust.network_id, agent->checkpoint_key, &found));
-    bool same_size = found.size == agent->checkpoint.size;
-    if (same_size && agent->checkpoint.size &&
-        memcmp(&found.root, &agent->checkpoint.root, sizeof(found.root)) != 0)
-        return EE_CHECKPOINT; /* two histories of one length: equivocation */
-    if (found.size > agent->checkpoint.size && size < sizeof(agent->checkpoint_note)) {
-        agent->checkpoint = found;
-        memcpy(agent->checkpoint_note, note, size + 1);
-    }
-    return EE_OK;
-}
-
-void ee_agent_on_checkpoint(struct ee_agent *agent, json_t *message)
-{
-    const char *note = json_string_value(json_object_get(message, "note"));
-    enum ee_err err = note ? ee_agent_checkpoint_take(agent, note) : EE_SYNTAX;
-    if (err != EE_OK)
-        ee_agent_session_fail(agent, err, "the control plane's checkpoint is refused");
 }
 
 void ee_agent_on_admitted(struct ee_agent *agent, json_t *message)

@@ -55,8 +55,10 @@ enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypto *crypto,
     if (err == EE_OK && ee_tdx_device_simulated(device) &&
         agent->trust.genesis.kind != EE_NETWORK_DEVELOPMENT)
         err = EE_SIMULATED_REFUSED;
-    if (err == EE_OK)
+    if (err == EE_OK) {
+        ee_agent_checkpoint_load(agent);
         err = workloads_folder(agent);
+    }
     const struct ee_backend_host host = {.port_of = port_of, .flush = flush, .context = agent};
     if (err == EE_OK && !(agent->backend = ee_backend_new(loop, &host)))
         err = EE_NO_MEMORY;
@@ -75,6 +77,7 @@ void ee_agent_free(struct ee_agent *agent)
     if (!agent)
         return;
     ee_agent_session_end(agent);
+    ee_agent_checkpoint_save(agent);
     ee_backend_free(agent->backend);
     ee_agent_leases_free(agent);
     free(agent);

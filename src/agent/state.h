@@ -64,7 +64,8 @@ struct ee_agent {
     struct ee_evidence_verdict verdict; /* of the control plane; large, so not on the stack */
     uint8_t checkpoint_key[EE_ED25519_KEY_SIZE]; /* from the control plane's verified claims */
     struct ee_tlog_checkpoint checkpoint;        /* highest seen */
-    char checkpoint_note[EE_TLOG_CHECKPOINT_SIZE_MAX];
+    char checkpoint_note[EE_TLOG_CHECKPOINT_SIZE_MAX]; /* empty: none */
+    uint64_t checkpoint_saved_us;
 
     struct ee_agent_lease leases[EE_AGENT_LEASES_MAX];
     json_t *waiting[EE_AGENT_WAITING_MAX]; /* start messages; NULL: free */
@@ -93,16 +94,21 @@ void ee_agent_on_refused(struct ee_agent *agent, json_t *message);
  * document. */
 char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce,
                         struct ee_bytes collateral);
+/* checkpoint.c */
 /* Verifies the note with the key of the control plane and keeps it when it is the highest.
  * EE_CHECKPOINT: it is older in size than one seen with another root, or of another key. */
 EE_MUST_USE enum ee_err ee_agent_checkpoint_take(struct ee_agent *agent, const char *note);
+void ee_agent_checkpoint_load(
+    struct ee_agent *agent); /* at the start; believed only once recalled */
+void ee_agent_checkpoint_save(struct ee_agent *agent);
+/* Verifies what was loaded with the key of the control plane, now known. */
+void ee_agent_checkpoint_recall(struct ee_agent *agent);
+/* A checkpoint on its own; an older or other history ends the session. */
+void ee_agent_on_checkpoint(struct ee_agent *agent, json_t *message);
 
 /* checks.c */
 void ee_agent_on_check(struct ee_agent *agent, json_t *message);
 void ee_agent_on_attest(struct ee_agent *agent, json_t *message);
-
-/* A checkpoint on its own; an older or other history ends the session. */
-void ee_agent_on_checkpoint(struct ee_agent *agent, json_t *message);
 
 /* session.c */
 EE_MUST_USE enum ee_err ee_agent_session_init(struct ee_agent *agent);
