@@ -10,13 +10,18 @@ static void proves(const struct ee_crypto *crypto, const struct ee_receipt *rece
 {
     static const uint8_t key[EE_ED25519_KEY_SIZE] = {1};
     static struct ee_receipt_fact fact;
-    static struct ee_checks checks;
-    static struct ee_settle_result settled;
+    static struct ee_receipt_settlement settlement;
     if (ee_receipt_verify(crypto, receipt, receipt->network_id, key, &fact) != EE_OK)
         return;
     FUZZ_CHECK(fact.command.seq == receipt->leaf_index + 1);
-    if (ee_receipt_settlement_consistent(&fact.command, &fact.result, &checks, &settled) == EE_OK)
-        FUZZ_CHECK(settled.paid.micros + settled.refunded.micros == settled.locked.micros);
+    for (enum ee_profile profile = EE_PROFILE_PRODUCTION; profile <= EE_PROFILE_DEVELOPMENT;
+         profile++) {
+        if (ee_receipt_settlement_consistent(ee_params_of(profile), &fact.command, &fact.result,
+                                             &settlement) != EE_OK)
+            continue;
+        const struct ee_settle_result *settled = &settlement.settle;
+        FUZZ_CHECK(settled->paid.micros + settled->refunded.micros == settled->locked.micros);
+    }
 }
 
 static void canonical_form(const struct ee_crypto *crypto, struct ee_bytes input)
