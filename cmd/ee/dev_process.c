@@ -21,6 +21,8 @@ enum { ARGUMENTS_MAX = 48, RESTART_MS = 100, RESTART_CAP_MS = 2000, WORKLOAD_UID
 struct capture {
     char *text;
     size_t size;
+    char errors[4096]; /* what it said on standard error; told only when it fails */
+    size_t errors_size;
     bool done;
     int code;
 };
@@ -28,14 +30,13 @@ struct capture {
 static void on_capture_output(void *context, enum ee_process_stream stream, struct ee_bytes bytes)
 {
     struct capture *capture = context;
-    if (stream == EE_PROCESS_STDERR) {
-        (void)fwrite(bytes.data, 1, bytes.size, stderr);
-        return;
-    }
-    size_t room = EE_DEV_OUTPUT_MAX - capture->size;
+    bool errors = stream == EE_PROCESS_STDERR;
+    char *into = errors ? capture->errors : capture->text;
+    size_t *used = errors ? &capture->errors_size : &capture->size;
+    size_t room = (errors ? sizeof(capture->errors) : EE_DEV_OUTPUT_MAX) - *used;
     size_t size = bytes.size < room ? bytes.size : room;
-    memcpy(capture->text + capture->size, bytes.data, size);
-    capture->size += size;
+    memcpy(into + *used, bytes.data, size);
+    *used += size;
 }
 
 static void on_capture_exit(void *context, int code, int signal_number)
@@ -94,8 +95,9 @@ json_t *ee_dev_command(struct ee_dev *dev, const char *profile, const char *cons
                          ? json_loadb(capture.text, capture.size, JSON_REJECT_DUPLICATES, NULL)
                          : NULL;
     if (!answer)
-        (void)fprintf(stderr, "ee dev: '%s %s' failed: %s (exit %d) %.*s\n", argv[0],
-                      argv[1] ? argv[1] : "", ee_err_text(err), capture.code, (int)capture.size,
+        (void)fprintf(stderr, "ee dev: '%s %s' failed: %s (exit %d)\n%.*s%.*s\n", argv[0],
+                      argv[1] ? argv[1] : "", ee_err_text(err), capture.code,
+                      (int)capture.errors_size, capture.errors, (int)capture.size,
                       capture.text ? capture.text : "");
     free(capture.text);
     return answer;
