@@ -26,19 +26,34 @@ static const char usage[] =
     "  ee-agent init --state DIR --node NAME --sim-platform FILE   make keys, print the enrolment "
     "as JSON\n"
     "  ee-agent run  --state DIR --node NAME --control ADDR:PORT --genesis FILE --collateral FILE\n"
-    "                --sim-platform FILE [--workload-uid UID]      serve until SIGTERM\n"
+    "                --sim-platform FILE [--workload-uid UID] [--expose PORT ...]\n"
+    "                                                              serve until SIGTERM\n"
     "  ee-agent version\n"
     "\n"
     "--sim-platform: the software TDX of a development network (SIMULATED). As root, workloads run "
     "as\n"
-    "--workload-uid (default 61000), never as root.\n";
+    "--workload-uid (default 61000), never as root. --expose: a loopback port of this machine "
+    "that\n"
+    "launchers may expose; none without it.\n";
 
 enum { WORKLOAD_UID_DEFAULT = 61000, WORKLOAD_UID_MIN = 1000 };
 
 struct settings {
     const char *state, *node, *control, *genesis, *collateral, *platform;
     uint64_t workload_uid;
+    size_t exposed_count;
+    uint16_t exposed[EE_AGENT_EXPOSED_MAX];
 };
+
+static enum ee_err exposed_parse(const char *text, struct settings *out)
+{
+    uint64_t port;
+    if (out->exposed_count == EE_AGENT_EXPOSED_MAX || ee_u64_parse(text, &port) != EE_OK ||
+        port < 1 || port > UINT16_MAX)
+        return EE_USAGE;
+    out->exposed[out->exposed_count++] = (uint16_t)port;
+    return EE_OK;
+}
 
 static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
 {
@@ -49,6 +64,7 @@ static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
                                             {"collateral", required_argument, NULL, 'l'},
                                             {"sim-platform", required_argument, NULL, 'p'},
                                             {"workload-uid", required_argument, NULL, 'u'},
+                                            {"expose", required_argument, NULL, 'e'},
                                             {NULL, 0, NULL, 0}};
     int option;
     out->workload_uid = WORKLOAD_UID_DEFAULT;
@@ -74,6 +90,10 @@ static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
             break;
         case 'u':
             if (ee_u64_parse(optarg, &out->workload_uid) != EE_OK)
+                return EE_USAGE;
+            break;
+        case 'e':
+            if (exposed_parse(optarg, out) != EE_OK)
                 return EE_USAGE;
             break;
         default:
@@ -161,13 +181,15 @@ static int run(const struct settings *settings, const struct ee_agent_identity *
     err = ee_loop_new(&loop);
     if (err != EE_OK)
         return failed(err, "event loop");
-    const struct ee_agent_options options = {.folder = settings->state,
-                                             .node = settings->node,
-                                             .control_address = settings->control,
-                                             .genesis = ee_bytes_of(canonical, size),
-                                             .collateral_path = settings->collateral,
-                                             .switch_user = geteuid() == 0,
-                                             .workload_uid = (uid_t)settings->workload_uid};
+    struct ee_agent_options options = {.folder = settings->state,
+                                       .node = settings->node,
+                                       .control_address = settings->control,
+                                       .genesis = ee_bytes_of(canonical, size),
+                                       .collateral_path = settings->collateral,
+                                       .switch_user = geteuid() == 0,
+                                       .workload_uid = (uid_t)settings->workload_uid,
+                                       .exposed_count = settings->exposed_count};
+    memcpy(options.exposed, settings->exposed, sizeof(options.exposed));
     err = serve(loop, &options, identity, device);
     ee_loop_free(loop);
     return err == EE_OK ? 0 : failed(err, "run");

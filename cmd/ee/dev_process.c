@@ -287,23 +287,22 @@ enum ee_err ee_dev_agent_start(struct ee_dev *dev, size_t index)
     (void)snprintf(folder, sizeof(folder), "agents/%s", name);
     (void)snprintf(file, sizeof(file), "sim/%s.json", name);
     (void)snprintf(uid, sizeof(uid), "%u", (unsigned)(WORKLOAD_UID + index));
-    const char *const argv[] = {program,
-                                "run",
-                                "--state",
-                                ee_dev_path(dev, folder, state),
-                                "--node",
-                                name,
-                                "--control",
-                                dev->api,
-                                "--genesis",
-                                ee_dev_path(dev, "genesis.json", genesis),
-                                "--collateral",
-                                ee_dev_path(dev, "collateral.json", collateral),
-                                "--sim-platform",
-                                ee_dev_path(dev, file, platform),
-                                "--workload-uid",
-                                uid,
-                                NULL};
+    const char *argv[ARGUMENTS_MAX] = {
+        program,          "run",
+        "--state",        ee_dev_path(dev, folder, state),
+        "--node",         name,
+        "--control",      dev->api,
+        "--genesis",      ee_dev_path(dev, "genesis.json", genesis),
+        "--collateral",   ee_dev_path(dev, "collateral.json", collateral),
+        "--sim-platform", ee_dev_path(dev, file, platform),
+        "--workload-uid", uid};
+    size_t count = 0;
+    while (argv[count])
+        count++;
+    for (size_t i = 0; i < dev->exposed_count; i++) {
+        argv[count++] = "--expose";
+        argv[count++] = strchr(dev->exposed[i].target, ':') + 1;
+    }
     dev->agents[index].dev = dev;
     dev->agents[index].name = name;
     return child_start(dev, &dev->agents[index], argv);

@@ -14,7 +14,7 @@
 #include "io/loop.h"
 #include "link/tdx_device.h"
 
-enum { EE_AGENT_LEASES_MAX = 64 };
+enum { EE_AGENT_LEASES_MAX = 64, EE_AGENT_EXPOSED_MAX = 16 };
 
 struct ee_agent_options {
     const char *folder;          /* state */
@@ -24,6 +24,10 @@ struct ee_agent_options {
     const char *collateral_path; /* collateral file; read again at each admission */
     bool switch_user;            /* run workloads as `workload_uid` */
     uid_t workload_uid;
+    /* Loopback ports of this machine that launchers may expose; none unless the operator names
+     * them. */
+    size_t exposed_count;
+    uint16_t exposed[EE_AGENT_EXPOSED_MAX];
 };
 
 struct ee_agent;

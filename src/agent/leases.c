@@ -239,6 +239,15 @@ static enum ee_err workload_start(struct ee_agent *agent, struct ee_agent_lease 
     return err;
 }
 
+/* Loopback is where machines keep what is private: only what the operator named leaves it. */
+static bool expose_allowed(const struct ee_agent *agent, const struct ee_deployment *deployment)
+{
+    for (size_t i = 0; i < agent->options.exposed_count; i++)
+        if (agent->options.exposed[i] == deployment->port)
+            return true;
+    return deployment->runtime != EE_RUNTIME_EXPOSE;
+}
+
 static enum ee_err lease_fill(struct ee_agent *agent, const json_t *message,
                               struct ee_bytes deployment_bytes, struct ee_deployment *deployment,
                               struct ee_agent_lease *lease)
@@ -249,6 +258,8 @@ static enum ee_err lease_fill(struct ee_agent *agent, const json_t *message,
     EE_TRY(ee_deployment_decode(deployment_bytes, deployment));
     ee_deployment_hash(agent->crypto, deployment_bytes, lease->deployment_hash);
     memcpy(lease->output_key, deployment->output_key, sizeof(lease->output_key));
+    if (!expose_allowed(agent, deployment))
+        return EE_EXPOSE_REFUSED;
     return other_tenant(agent, lease->launcher) ? EE_TENANCY : EE_OK;
 }
 

@@ -133,6 +133,8 @@ enum ee_err_class {
         "a journal batch that is not sealed is refused outside a development network")             \
     ROW(SPAWN, "spawn", 500, SYSTEM, "the workload could not be started")                          \
     ROW(TENANCY, "tenancy", 501, RULE, "the agent serves another launcher")                        \
+    ROW(EXPOSE_REFUSED, "expose_refused", 503, RULE,                                               \
+        "this agent does not expose that port; its operator allows it with --expose PORT")         \
     ROW(DEPLOYMENT, "deployment", 502, VERIFY, "the deployment differs from what was sealed for")
 
 enum ee_err {

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Existing loopback services behind the gateway: only those that the agent's operator named."""
+import http.server
+import threading
+
+from network import require, require_equal, run_suite, wait_for
+
+
+class Service(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = b"private no more"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words):
+        pass
+
+
+def service():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_address[1]
+
+
+EXPOSED, PRIVATE = service(), service()
+
+
+def an_exposed_service_answers_by_name(network):
+    """`ee dev --expose NAME=127.0.0.1:PORT`: the service answers through the gateway under its name"""
+    status, body = wait_for("the service answers", 10, lambda: next(
+        (r for r in [network.fetch("svc")] if r[0] == 200), None))
+    require_equal((status, body), (200, b"private no more"), "answer")
+
+
+def a_port_nobody_allowed_is_refused(network):
+    """Another loopback port of the agents' machine is refused by the agent, and the lock goes back"""
+    done = network.ee("expose", "other", f"127.0.0.1:{PRIVATE}")
+    require(done.returncode != 0, "another port was exposed")
+    require(network.fetch("other")[0] in (404, 503), "it answers")
+    leases = network.leases("other")
+    require_equal([i["end_reason"] for i in leases], ["start_failed"], "the lease")
+    logs = "".join(p.read_text() for p in (network.state / "logs").glob("node-*.log"))
+    require("expose_refused" in logs, "the agent says why")
+    period = network.ee_json("periods", "--lease", leases[0]["lease"])["items"][0]
+    require_equal((period["state"], period["refunded"], period["paid"]), ("refunded", period["locked"], "0"), "the lock")
+
+
+if __name__ == "__main__":
+    run_suite("expose", [an_exposed_service_answers_by_name, a_port_nobody_allowed_is_refused],
+              options=("--expose", f"svc=127.0.0.1:{EXPOSED}"))
