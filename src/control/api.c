@@ -75,7 +75,8 @@ static void deliver_when_durable(struct ee_api_call *call)
 {
     struct ee_sequencer *sequencer = call->control->sequencer;
     uint64_t seen = ee_core_seq(ee_sequencer_core(sequencer));
-    if (ee_sequencer_durable_seq(sequencer) < seen) {
+    bool probe = call->route != NULL && call->route->scope == EE_API_PROBE;
+    if (!probe && ee_sequencer_durable_seq(sequencer) < seen) {
         if (ee_sequencer_after_durable(sequencer, deliver, call) == EE_OK)
             return;
         call->answer = (struct ee_api_answer){.status = 503, .retry_after = "1"};
@@ -180,6 +181,22 @@ void ee_api_answer_page(struct ee_api_call *call, json_t *items, size_t next)
 {
     json_t *cursor = next == 0 ? json_null() : ee_json_u64(next);
     ee_api_answer_json(call, 200, json_pack("{s:o, s:o}", "items", items, "next", cursor));
+}
+
+bool ee_api_wait(struct ee_api_call *call)
+{
+    size_t all = 0, own = 0;
+    size_t own_max =
+        call->account[0] != '\0' ? EE_API_WAITS_PER_ACCOUNT_MAX : EE_API_WAITS_PUBLIC_MAX;
+    for (const struct ee_api_call *c = call->control->calls; c != NULL; c = c->next) {
+        all += c->waits;
+        own += c->waits && strcmp(c->account, call->account) == 0;
+    }
+    bool may = all < EE_API_WAITS_MAX && own < own_max;
+    call->waits = may;
+    if (!may)
+        ee_api_fail(call, EE_FULL, "too many requests are waiting already");
+    return may;
 }
 
 /* ---- commands ---- */
@@ -289,7 +306,7 @@ static enum ee_err authenticate(struct ee_api_call *call, struct ee_bytes author
     struct ee_control *control = call->control;
     uint32_t scope = call->route->scope;
     struct ee_auth auth;
-    if (scope == EE_API_PUBLIC)
+    if (scope == EE_API_PUBLIC || scope == EE_API_PROBE)
         return EE_OK;
     if (scope == EE_API_ADMIN && !control->has_admin)
         return EE_DISABLED;
@@ -368,7 +385,11 @@ struct ee_api_call *ee_api_begin(struct ee_control *control, const struct ee_api
     char allow[EE_API_ALLOW_SIZE];
     struct ee_bytes path, query;
     struct ee_api_call *call = NULL;
-    if (control->call_count < EE_CONTROL_CALLS_MAX)
+    struct ee_route_values values;
+    ee_route_split(request->target, &path, &query);
+    const struct ee_api_route *route = ee_api_route_find(request->method, path, &values, allow);
+    bool probe = route != NULL && route->scope == EE_API_PROBE; /* over before this returns */
+    if (probe || control->call_count < EE_CONTROL_CALLS_MAX)
         call = call_new(control, request, respond, context);
     if (call == NULL) {
         struct ee_api_answer answer = {.status = 503, .retry_after = "1"};
@@ -376,9 +397,9 @@ struct ee_api_call *ee_api_begin(struct ee_control *control, const struct ee_api
         return NULL;
     }
     call->ended = &ended;
-    ee_route_split(request->target, &path, &query);
     set_log_path(call, request->method, path);
-    call->route = ee_api_route_find(request->method, path, &call->values, allow);
+    call->route = route;
+    call->values = values;
     if (call->route == NULL)
         no_route(call, allow);
     else
@@ -391,7 +412,8 @@ struct ee_api_call *ee_api_begin(struct ee_control *control, const struct ee_api
 
 void ee_api_cancel(struct ee_api_call *call)
 {
-    call->respond = NULL;
+    log_request(call); /* with status 0: nobody was there to hear one */
+    call_free(call);
 }
 
 void ee_api_shutdown(struct ee_control *control)

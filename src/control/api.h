@@ -14,6 +14,9 @@ enum {
     EE_API_REQUEST_ID_SIZE = 33, /* 32 hex digits and a NUL */
     EE_API_KEY_TEXT_MAX = 64,
     EE_API_IDEMPOTENCY_MAX = 64,
+    EE_API_WAITS_MAX = EE_CONTROL_CALLS_MAX / 2, /* calls that wait; the others are short */
+    EE_API_WAITS_PER_ACCOUNT_MAX = 32,
+    EE_API_WAITS_PUBLIC_MAX = EE_API_WAITS_MAX / 2, /* of all callers without a key */
 };
 
 /* What a client asks; everything borrowed during ee_api_begin(). */
@@ -45,7 +48,8 @@ typedef void (*ee_api_respond)(void *context, const struct ee_api_answer *answer
  * goes away. */
 struct ee_api_call *ee_api_begin(struct ee_control *control, const struct ee_api_request *request,
                                  ee_api_respond respond, void *context);
-/* The client is gone: `respond` is not called any more. */
+/* The client is gone: the call ends and gives its place back; `respond` is not called. A command it
+ * has submitted goes its way. */
 void ee_api_cancel(struct ee_api_call *call);
 /* Drops every call in progress; after the listener is gone, so that nobody waits for an answer. */
 void ee_api_shutdown(struct ee_control *control);
@@ -54,7 +58,13 @@ void ee_api_lease_changed(struct ee_control *control, const uint8_t lease[EE_ID_
 
 /* ---- for the handlers ---- */
 
-enum ee_api_scope_special { EE_API_PUBLIC = 0, EE_API_ANY_KEY = 1 << 30, EE_API_ADMIN = 1 << 29 };
+enum ee_api_scope_special {
+    EE_API_PUBLIC = 0,
+    EE_API_ANY_KEY = 1 << 30,
+    EE_API_ADMIN = 1 << 29,
+    EE_API_PROBE =
+        1 << 28, /* public, says nothing of the book: waits for no place and no journal */
+};
 
 struct ee_api_route {
     const char *method;
@@ -89,6 +99,7 @@ struct ee_api_call {
     char *answer_memory;
     struct ee_file_data answer_file;
     /* What a handler that waits keeps. */
+    bool waits; /* counts among the calls that wait */
     struct ee_timer *timer;
     uint8_t lease[EE_ID_SIZE];
     uint32_t wait_state;      /* the lease state it waits to change; 0: does not wait */
@@ -120,6 +131,10 @@ EE_MUST_USE bool ee_api_path_hex(struct ee_api_call *call, size_t index, uint8_t
 EE_MUST_USE bool ee_api_page(struct ee_api_call *call, struct ee_page *out);
 /* {"items":..., "next":...}; `next` 0: the last page. Takes `items` over. */
 void ee_api_answer_page(struct ee_api_call *call, json_t *items, size_t next);
+
+/* Before a handler waits for a lease, an agent or a quote. False: too many wait, of this account or
+ * of all; the call has been answered: return at once. */
+EE_MUST_USE bool ee_api_wait(struct ee_api_call *call);
 
 /* A payload in the making: room for the largest. */
 struct ee_writer ee_api_payload(struct ee_api_call *call);

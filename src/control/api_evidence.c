@@ -19,6 +19,8 @@ static void evidence_done(void *context, enum ee_err err, struct ee_bytes text)
 
 static void ask(struct ee_api_call *call, const struct ee_nonce *nonce)
 {
+    if (!ee_api_wait(call))
+        return;
     enum ee_err err = ee_quoter_ask(call->control->quoter, nonce, evidence_done, call);
     if (err != EE_OK)
         ee_api_fail(call, err, "too many challenges are waiting for a quote");
@@ -88,6 +90,8 @@ void ee_api_lease_evidence(struct ee_api_call *call)
     }
     struct ee_session *session = ee_session_of_node(call->control, lease->node);
     enum ee_err err = EE_UNAVAILABLE;
+    if (session != NULL && !ee_api_wait(call))
+        return;
     if (session != NULL)
         err = ee_session_ask_for_client(session,
                                         json_pack("{s:s, s:s, s:b}", "type", "attest", "challenge",

@@ -193,6 +193,8 @@ void ee_api_lease(struct ee_api_call *call)
         answer_lease(call, lease);
         return;
     }
+    if (!ee_api_wait(call))
+        return;
     if (ee_timer_new(call->control->loop, on_wait_timer, call, &call->timer) != EE_OK) {
         ee_api_fail(call, EE_NO_MEMORY, NULL);
         return;

@@ -41,6 +41,8 @@ static void ask_logs(struct ee_api_call *call, const struct ee_lease *lease)
 {
     struct ee_session *session = ee_session_of_node(call->control, lease->node);
     enum ee_err err = EE_UNAVAILABLE;
+    if (session != NULL && !ee_api_wait(call))
+        return;
     if (session != NULL)
         err = ee_session_ask_for_client(
             session,

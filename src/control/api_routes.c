@@ -14,8 +14,8 @@ static const char *const query_lease[] = {"wait", "state", NULL};
 static const char *const query_periods[] = {"lease", "limit", "cursor", NULL};
 
 static const struct ee_api_route routes[] = {
-    {"GET", "/healthz", EE_API_PUBLIC, false, ee_api_healthz, NULL},
-    {"GET", "/readyz", EE_API_PUBLIC, false, ee_api_readyz, NULL},
+    {"GET", "/healthz", EE_API_PROBE, false, ee_api_healthz, NULL},
+    {"GET", "/readyz", EE_API_PROBE, false, ee_api_readyz, NULL},
     {"GET", "/v1/network", EE_API_PUBLIC, false, ee_api_network, NULL},
     {"GET", "/v1/evidence", EE_API_PUBLIC, false, ee_api_evidence, query_nonce},
     {"POST", "/v1/evidence", EE_API_PUBLIC, false, ee_api_evidence_channel, NULL},

@@ -14,54 +14,6 @@
 
 enum { SECOND = 1000000 };
 
-/* alice reserves a job of that name and says start; gives its lease. It has a secret. */
-static const struct ee_lease *start(struct parts *p, const char *name)
-{
-    uint8_t deployment[512], payload[1024];
-    struct ee_writer w;
-    struct ee_deployment d = {.runtime = EE_RUNTIME_PROCESS,
-                              .arg_count = 1,
-                              .args = {ee_bytes_str("/bin/true")},
-                              .secret_count = 1,
-                              .secrets = {ee_bytes_str("TOKEN")}};
-    struct ee_lease_reserve reserve = {.workload = EE_WORKLOAD_JOB, .vcpus = 1};
-    struct ee_lease_start begin = {.sealed_hash = {1}};
-    memcpy(reserve.name, name, strlen(name) + 1);
-    d.output_key[0] = 9;
-    ee_writer_init(&w, deployment, sizeof(deployment));
-    if (ee_deployment_encode(&d, &w) != EE_OK)
-        return NULL;
-    reserve.deployment = ee_writer_done(&w);
-    ee_writer_init(&w, payload, sizeof(payload));
-    if (ee_lease_reserve_encode(&reserve, &w) != EE_OK ||
-        parts_submit(p, EE_ACTOR_ACCOUNT, "alice", EE_COMMAND_LEASE_RESERVE, &w) != EE_OK)
-        return NULL;
-    const struct ee_core *core = ee_sequencer_core(p->f->sequencer);
-    const struct ee_app *app = ee_core_app(core, name);
-    memcpy(begin.lease, app->lease, EE_ID_SIZE);
-    ee_writer_init(&w, payload, sizeof(payload));
-    if (ee_lease_start_encode(&begin, &w) != EE_OK ||
-        parts_submit(p, EE_ACTOR_ACCOUNT, "alice", EE_COMMAND_LEASE_START, &w) != EE_OK)
-        return NULL;
-    return ee_core_lease(core, begin.lease);
-}
-
-static const struct ee_lease *run(struct parts *p, const char *name)
-{
-    uint8_t payload[128];
-    struct ee_writer w;
-    struct ee_lease_running running;
-    const struct ee_lease *lease = start(p, name);
-    if (lease == NULL)
-        return NULL;
-    memcpy(running.lease, lease->id, EE_ID_SIZE);
-    ee_writer_init(&w, payload, sizeof(payload));
-    if (ee_lease_running_encode(&running, &w) != EE_OK ||
-        parts_submit(p, EE_ACTOR_SYSTEM, "", EE_COMMAND_LEASE_RUNNING, &w) != EE_OK)
-        return NULL;
-    return ee_core_lease(ee_sequencer_core(p->f->sequencer), running.lease);
-}
-
 static void open_network(struct parts *p)
 {
     parts_init(p);
@@ -77,7 +29,7 @@ static void lease_the_agent_no_longer_knows_ends_and_its_period_fails(void)
     struct parts p;
     open_network(&p);
     const struct ee_core *core = ee_sequencer_core(p.f->sequencer);
-    const struct ee_lease *lease = run(&p, "job");
+    const struct ee_lease *lease = parts_run(&p, "job");
     REQUIRE(lease != NULL && lease->state == EE_LEASE_RUNNING);
     test_clock_pass(&p.f->clock, 2500000);
     ee_leases_on_state(p.control, lease->id, "running");
@@ -101,7 +53,7 @@ static void lease_lost_while_we_were_down_ourselves_does_not_fail(void)
     struct parts p;
     open_network(&p);
     const struct ee_core *core = ee_sequencer_core(p.f->sequencer);
-    const struct ee_lease *lease = run(&p, "job");
+    const struct ee_lease *lease = parts_run(&p, "job");
     REQUIRE(lease != NULL);
     test_clock_pass(&p.f->clock, 2500000);
     p.control->started_us = ee_control_now_us(p.control); /* as after a restart */
@@ -119,7 +71,7 @@ static void job_that_ended_while_we_were_down_is_not_called_a_failed_start(void)
 {
     struct parts p;
     open_network(&p);
-    const struct ee_lease *lease = start(&p, "job");
+    const struct ee_lease *lease = parts_start(&p, "job");
     REQUIRE(lease != NULL && lease->state == EE_LEASE_STARTING);
     ee_leases_reconcile(p.control->sessions); /* it reports nothing that runs */
     CHECK(fixture_settle(p.f) && lease->state == EE_LEASE_STARTING);
@@ -137,7 +89,7 @@ static void secrets_of_ended_leases_give_their_room_back(void)
     struct parts p;
     open_network(&p);
     struct ee_json_blob blob = {0};
-    const struct ee_lease *lease = start(&p, "job");
+    const struct ee_lease *lease = parts_start(&p, "job");
     REQUIRE(lease != NULL && lease->state == EE_LEASE_STARTING);
     REQUIRE(ee_leases_secret_put(p.control, lease->id, &blob) == EE_OK);
     for (unsigned i = 1; i < EE_LEASES_SECRETS_MAX; i++) {

@@ -139,6 +139,54 @@ static inline const struct ee_node *parts_node(const struct parts *p)
     return ee_core_node(ee_sequencer_core(p->f->sequencer), "node-1");
 }
 
+/* alice reserves a job of that name and says start; gives its lease. It has a secret. */
+static inline const struct ee_lease *parts_start(struct parts *p, const char *name)
+{
+    uint8_t deployment[512], payload[1024];
+    struct ee_writer w;
+    struct ee_deployment d = {.runtime = EE_RUNTIME_PROCESS,
+                              .arg_count = 1,
+                              .args = {ee_bytes_str("/bin/true")},
+                              .secret_count = 1,
+                              .secrets = {ee_bytes_str("TOKEN")}};
+    struct ee_lease_reserve reserve = {.workload = EE_WORKLOAD_JOB, .vcpus = 1};
+    struct ee_lease_start begin = {.sealed_hash = {1}};
+    memcpy(reserve.name, name, strlen(name) + 1);
+    d.output_key[0] = 9;
+    ee_writer_init(&w, deployment, sizeof(deployment));
+    if (ee_deployment_encode(&d, &w) != EE_OK)
+        return NULL;
+    reserve.deployment = ee_writer_done(&w);
+    ee_writer_init(&w, payload, sizeof(payload));
+    if (ee_lease_reserve_encode(&reserve, &w) != EE_OK ||
+        parts_submit(p, EE_ACTOR_ACCOUNT, "alice", EE_COMMAND_LEASE_RESERVE, &w) != EE_OK)
+        return NULL;
+    const struct ee_core *core = ee_sequencer_core(p->f->sequencer);
+    const struct ee_app *app = ee_core_app(core, name);
+    memcpy(begin.lease, app->lease, EE_ID_SIZE);
+    ee_writer_init(&w, payload, sizeof(payload));
+    if (ee_lease_start_encode(&begin, &w) != EE_OK ||
+        parts_submit(p, EE_ACTOR_ACCOUNT, "alice", EE_COMMAND_LEASE_START, &w) != EE_OK)
+        return NULL;
+    return ee_core_lease(core, begin.lease);
+}
+
+static inline const struct ee_lease *parts_run(struct parts *p, const char *name)
+{
+    uint8_t payload[128];
+    struct ee_writer w;
+    struct ee_lease_running running;
+    const struct ee_lease *lease = parts_start(p, name);
+    if (lease == NULL)
+        return NULL;
+    memcpy(running.lease, lease->id, EE_ID_SIZE);
+    ee_writer_init(&w, payload, sizeof(payload));
+    if (ee_lease_running_encode(&running, &w) != EE_OK ||
+        parts_submit(p, EE_ACTOR_SYSTEM, "", EE_COMMAND_LEASE_RUNNING, &w) != EE_OK)
+        return NULL;
+    return ee_core_lease(ee_sequencer_core(p->f->sequencer), running.lease);
+}
+
 /* Both clocks go on by so much, and the loop has a turn for what is due. */
 static inline void parts_pass(struct parts *p, uint64_t us)
 {
