@@ -187,12 +187,14 @@ def evidence_on_another_connection(network):
 # ---- agents and clients refuse a control plane ----
 
 def control_like(network, name, platform):
-    """Another control plane of this network with the same TLS key, on a journal of its own."""
+    """Another control plane of this network with the same TLS key, on a journal of its own. Its checkpoint key is
+    another one: with the same it would itself refuse agents that know a longer journal, before its evidence is judged."""
     state, ready = network.folder / f"control-{name}", network.folder / f"ready-{name}.json"
     state.mkdir(mode=0o700)
     for path in (network.state / "control").iterdir():
         if path.is_file() and not path.name.startswith(("journal", "lock")):
             shutil.copy2(path, state / path.name)
+    (state / "checkpoint.seed").write_text(secrets.token_hex(32) + "\n")
     words = option_set(network.control_run_arguments(), state=state, ready_file=ready, listen="127.0.0.1:0",
                        gateway="127.0.0.1:0", http="127.0.0.1:0", sim_platform=platform)
     child = network.spawn(words, f"control-{name}")
