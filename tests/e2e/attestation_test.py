@@ -188,7 +188,7 @@ def evidence_on_another_connection(network):
 
 def control_like(network, name, platform):
     """Another control plane of this network with the same TLS key, on a journal of its own. Its checkpoint key is
-    another one: with the same it would itself refuse agents that know a longer journal, before its evidence is judged."""
+    another one: with the same it would itself refuse agents that know a longer journal, before they judge it."""
     state, ready = network.folder / f"control-{name}", network.folder / f"ready-{name}.json"
     state.mkdir(mode=0o700)
     for path in (network.state / "control").iterdir():
