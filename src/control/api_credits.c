@@ -8,11 +8,13 @@
 #include "base/banned.h"
 
 /* Nano-dollars per hour of everything of this account that runs now. */
-static int64_t burn_nanos_per_hour(const struct ee_core *core, const char *account)
+static int64_t burn_nanos_per_hour(struct ee_control *control, const char *account)
 {
+    const struct ee_core *core = ee_control_core(control);
     const struct ee_lease *lease;
     int64_t burn = 0;
-    for (size_t i = 0; (lease = ee_core_lease_at(core, i)) != NULL; i++) {
+    ee_live_grow(&control->live, core);
+    for (size_t i = 0; (lease = ee_live_at(&control->live, core, i)) != NULL; i++) {
         int64_t part;
         if (lease->state != EE_LEASE_RUNNING || strcmp(lease->launcher, account) != 0)
             continue;
@@ -24,9 +26,9 @@ static int64_t burn_nanos_per_hour(const struct ee_core *core, const char *accou
 }
 
 /* Seconds the available credits last at the present burn; null when nothing burns. */
-static json_t *runway(const struct ee_core *core, const char *account, struct ee_money available)
+static json_t *runway(struct ee_control *control, const char *account, struct ee_money available)
 {
-    int64_t burn = burn_nanos_per_hour(core, account);
+    int64_t burn = burn_nanos_per_hour(control, account);
     if (burn <= 0 || available.micros < 0)
         return json_null();
     ee_u128 seconds = (ee_u128)(uint64_t)available.micros * 1000 * 3600 / (uint64_t)burn;
@@ -44,7 +46,7 @@ void ee_api_credits(struct ee_api_call *call)
     }
     json_t *value = json_object();
     ee_view_balance(value, &balance);
-    json_object_set_new(value, "runway_s", runway(core, call->account, balance.available));
+    json_object_set_new(value, "runway_s", runway(call->control, call->account, balance.available));
     ee_api_answer_json(call, 200, value);
 }
 

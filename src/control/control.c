@@ -424,6 +424,7 @@ void ee_control_free(struct ee_control *control)
     ee_sequencer_free(control->sequencer);
     ee_journal_close(control->journal);
     ee_leases_free(control);
+    ee_live_close(&control->live);
     ee_receipt_store_free(control->evidence);
     ee_blobs_free(control->outputs);
     ee_tdx_device_free(control->device);

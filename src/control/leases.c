@@ -437,7 +437,9 @@ void ee_leases_reconcile(struct ee_session *session)
             strcmp(lease->node, session->node) != 0)
             send_lease(session, "stop", session->leases[i]);
     }
-    for (size_t i = 0; (lease = ee_core_lease_at(core, i)) != NULL; i++)
+    struct ee_live *live = &session->control->live;
+    ee_live_grow(live, core);
+    for (size_t i = 0; (lease = ee_live_at(live, core, i)) != NULL; i++)
         if (strcmp(lease->node, session->node) == 0 && lease->state != EE_LEASE_ENDED)
             reconcile_known(session, lease->id, lease->state);
 }

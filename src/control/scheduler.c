@@ -352,8 +352,10 @@ static void report_absent(struct ee_scheduler *s, uint64_t now_us)
 static void follow_running(struct ee_scheduler *s, uint64_t now_us)
 {
     const struct ee_core *core = ee_control_core(s->control);
+    struct ee_live *live = &s->control->live;
     const struct ee_lease *lease;
-    for (size_t i = 0; (lease = ee_core_lease_at(core, i)) != NULL; i++) {
+    ee_live_grow(live, core);
+    for (size_t i = 0; (lease = ee_live_at(live, core, i)) != NULL; i++) {
         if (lease->state != EE_LEASE_RUNNING)
             continue;
         const struct ee_period *period = present_period(core, lease, now_us);
@@ -402,6 +404,7 @@ static void look(void *context)
         return;
     note_clock(s, now_us);
     submit_tick(s, now_us);
+    ee_live_sweep(&s->control->live, ee_control_core(s->control));
     follow_running(s, now_us);
     for (struct ee_track *t = s->tracks; t != NULL; t = t->next)
         if (!t->over)

@@ -12,6 +12,7 @@
 #include "base/crypto.h"
 #include "control/blobs.h"
 #include "control/keys.h"
+#include "control/live.h"
 #include "control/quoter.h"
 #include "control/receipt_store.h"
 #include "control/sequencer.h"
@@ -71,8 +72,9 @@ struct ee_control {
     uint8_t payload[EE_COMMAND_PAYLOAD_MAX]; /* of the command being made */
     uint64_t started_us;                     /* in the time of commands */
     struct ee_leases *leases;
-    bool rolled_back; /* an agent holds a checkpoint of ours beyond this journal */
-    int lock;         /* of the state folder */
+    struct ee_live live; /* leases that are not over */
+    bool rolled_back;    /* an agent holds a checkpoint of ours beyond this journal */
+    int lock;            /* of the state folder */
     struct ee_timer *drain;
     uint64_t drain_until_us;
     bool stopping;

@@ -55,13 +55,9 @@ enum ee_err ee_core_on_boot(struct ee_change *c)
 {
     struct ee_core *core = c->core;
     struct ee_boot boot;
-    uint8_t hash[32];
     EE_TRY(ee_boot_decode(c->command->payload, &boot));
     if (boot.epoch != core->epoch + 1)
         return EE_STATE;
-    ee_core_state_hash(core, hash);
-    if (memcmp(hash, boot.state_hash, sizeof(hash)) != 0)
-        return EE_REPLAY;
     EE_TRY(ee_core_timers_reserve(core, core->nodes.count));
     core->epoch = boot.epoch;
     for (size_t i = 0; i < core->nodes.count; i++) {

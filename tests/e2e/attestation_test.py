@@ -227,6 +227,8 @@ def client_refuses(network, name, error, api=None, genesis=None, relay=None, pro
 def agent_refuses(network, name, error, api):
     """An honest agent does not go on: it says why, and never sends its evidence."""
     before = len(network.log("control"))
+    # An agent that has seen more of the log than this control plane would be refused before it sees any evidence.
+    (network.state / "agents" / NODE / "checkpoint").unlink(missing_ok=True)
     child = agent_like(network, f"against-{name}", control=api)
     try:
         wait_for(f"{name}: the agent refuses with {error}", 8, lambda: error in child.log.read_text())

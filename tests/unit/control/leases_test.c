@@ -101,6 +101,29 @@ static void secrets_of_ended_leases_give_their_room_back(void)
     parts_close(&p);
 }
 
+/* Else a busy month would make every turn of the scheduler late. */
+static void turn_does_not_visit_leases_that_are_over(void)
+{
+    struct parts p;
+    struct ee_lease_end end = {.reason = EE_END_START_FAILED};
+    open_network(&p);
+    const struct ee_lease *lease = parts_start(&p, "job");
+    REQUIRE(lease != NULL);
+    parts_pass(&p, 0);
+    parts_pass(&p, 0);
+    CHECK(p.control->live.count == 1);
+    memcpy(end.lease, lease->id, EE_ID_SIZE);
+    ee_leases_end(p.control, &end);
+    CHECK(fixture_settle(p.f) && lease->state == EE_LEASE_ENDED);
+    parts_pass(&p, 0);
+    parts_pass(&p, 0);
+    const uint64_t before = p.control->live.visited;
+    parts_pass(&p, SECOND);
+    parts_pass(&p, SECOND);
+    CHECK(p.control->live.count == 0 && p.control->live.visited == before);
+    parts_close(&p);
+}
+
 int main(void)
 {
     const struct tap_test tests[] = {
@@ -108,6 +131,7 @@ int main(void)
         TEST(lease_lost_while_we_were_down_ourselves_does_not_fail),
         TEST(job_that_ended_while_we_were_down_is_not_called_a_failed_start),
         TEST(secrets_of_ended_leases_give_their_room_back),
+        TEST(turn_does_not_visit_leases_that_are_over),
     };
     return tap_run(tests, sizeof tests / sizeof tests[0]);
 }

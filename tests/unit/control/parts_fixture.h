@@ -88,6 +88,7 @@ static inline void parts_close(struct parts *p)
     ee_scheduler_free(p->control->scheduler);
     p->control->scheduler = NULL;
     ee_leases_free(p->control);
+    ee_live_close(&p->control->live);
     free(p->control);
     fixture_free(p->f);
 }
