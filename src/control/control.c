@@ -12,6 +12,7 @@
 #include "control/api_server.h"
 #include "control/gateway.h"
 #include "control/leases.h"
+#include "control/retention.h"
 #include "control/scheduler.h"
 #include "control/session.h"
 #include "control/state.h"
@@ -354,6 +355,7 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(ee_control_trust_sync(control));
     *step = "evidence of the control plane";
     EE_TRY(make_first_evidence(control));
+    EE_TRY(ee_retention_start(control));
     *step = "the check scheduler";
     EE_TRY(ee_scheduler_new(control, &control->scheduler));
     ee_scheduler_resume(control);
@@ -425,6 +427,7 @@ void ee_control_free(struct ee_control *control)
     ee_journal_close(control->journal);
     ee_leases_free(control);
     ee_live_close(&control->live);
+    ee_timer_free(control->retention);
     ee_receipt_store_free(control->evidence);
     ee_blobs_free(control->outputs);
     ee_tdx_device_free(control->device);

@@ -3,12 +3,17 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/text.h"
+#include "control/evidence_queue.h"
+#include "io/clock.h"
 
 #include "base/banned.h"
 
@@ -20,23 +25,45 @@ enum {
 struct ee_receipt_store {
     const struct ee_crypto *crypto;
     char folder[FOLDER_MAX + 1];
-    uint32_t documents;
+    struct ee_evidence_queue documents; /* the signer's may stand further back than its age */
     uint32_t documents_max;
+    uint64_t early;
     bool has_signer;
     uint8_t signer[EE_SHA256_SIZE];
 };
 
-static enum ee_err documents_count(struct ee_receipt_store *store)
+/* False: not a document of ours. */
+static bool document_age(int folder, const char *name, struct ee_evidence_age *out)
+{
+    struct stat status;
+    if (strlen(name) != NAME_SIZE || strcmp(name + 2 * EE_SHA256_SIZE, ".json") != 0 ||
+        ee_hex_decode(ee_bytes_of(name, 2 * EE_SHA256_SIZE), out->hash, EE_SHA256_SIZE) != EE_OK ||
+        fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return false;
+    out->stored_s = status.st_mtim.tv_sec;
+    return true;
+}
+
+static enum ee_err documents_load(struct ee_receipt_store *store)
 {
     DIR *folder = opendir(store->folder);
+    const struct dirent *entry;
+    enum ee_err err = EE_OK;
     if (folder == NULL)
         return EE_IO;
-    errno = 0;
-    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
-        store->documents += strlen(entry->d_name) == NAME_SIZE;
-    int failed = errno;
+    while (err == EE_OK && (errno = 0, entry = readdir(folder)) != NULL) {
+        struct ee_evidence_age age;
+        if (!document_age(dirfd(folder), entry->d_name, &age))
+            continue;
+        err = ee_evidence_queue_reserve(&store->documents);
+        if (err == EE_OK)
+            ee_evidence_queue_push(&store->documents, &age);
+    }
+    if (err == EE_OK && errno != 0)
+        err = EE_IO;
     closedir(folder);
-    return failed == 0 ? EE_OK : EE_IO;
+    ee_evidence_queue_sort(&store->documents);
+    return err;
 }
 
 enum ee_err ee_receipt_store_new(const struct ee_receipt_store_options *options,
@@ -54,9 +81,9 @@ enum ee_err ee_receipt_store_new(const struct ee_receipt_store_options *options,
     memcpy(store->folder, options->folder, size + 1);
     enum ee_err err = ee_file_make_folder(store->folder);
     if (err == EE_OK)
-        err = documents_count(store);
+        err = documents_load(store);
     if (err != EE_OK) {
-        free(store);
+        ee_receipt_store_free(store);
         return err;
     }
     *out = store;
@@ -65,6 +92,9 @@ enum ee_err ee_receipt_store_new(const struct ee_receipt_store_options *options,
 
 void ee_receipt_store_free(struct ee_receipt_store *store)
 {
+    if (store == NULL)
+        return;
+    ee_evidence_queue_close(&store->documents);
     free(store);
 }
 
@@ -76,6 +106,53 @@ static void document_path(const struct ee_receipt_store *store, const uint8_t ha
     char text[2 * EE_SHA256_SIZE + 1];
     (void)snprintf(out, PATH_MAX, "%s/%s.json", store->folder,
                    ee_hex_encode(hash, EE_SHA256_SIZE, text));
+}
+
+/* The signer's stays: it goes to the other end. */
+static enum ee_err oldest_delete(struct ee_receipt_store *store)
+{
+    char path[PATH_MAX];
+    const struct ee_evidence_age oldest = *ee_evidence_queue_first(&store->documents);
+    bool signer =
+        store->has_signer && memcmp(oldest.hash, store->signer, sizeof(store->signer)) == 0;
+    document_path(store, oldest.hash, path);
+    if (!signer && unlink(path) != 0 && errno != ENOENT)
+        return EE_IO;
+    ee_evidence_queue_pop(&store->documents);
+    if (signer)
+        ee_evidence_queue_push(&store->documents, &oldest);
+    return EE_OK;
+}
+
+size_t ee_receipt_store_sweep(struct ee_receipt_store *store, int64_t before_s, size_t documents)
+{
+    size_t deleted = 0;
+    for (size_t looked = 0; looked <= documents && deleted < documents; looked++) {
+        const struct ee_evidence_age *oldest = ee_evidence_queue_first(&store->documents);
+        size_t count = store->documents.count;
+        if (oldest == NULL || oldest->stored_s >= before_s || oldest_delete(store) != EE_OK)
+            break;
+        deleted += count - store->documents.count;
+    }
+    return deleted;
+}
+
+uint64_t ee_receipt_store_early(const struct ee_receipt_store *store)
+{
+    return store->early;
+}
+
+/* Room for one more, at the cost of the oldest. EE_FULL: only the signer's is there. */
+static enum ee_err room_make(struct ee_receipt_store *store)
+{
+    for (int i = 0; i < 2 && store->documents.count >= store->documents_max; i++) {
+        size_t count = store->documents.count;
+        EE_TRY(oldest_delete(store));
+        store->early += count - store->documents.count;
+    }
+    if (store->documents.count >= store->documents_max)
+        return EE_FULL;
+    return ee_evidence_queue_reserve(&store->documents);
 }
 
 enum ee_err ee_receipt_store_put(struct ee_receipt_store *store, struct ee_bytes document,
@@ -90,10 +167,11 @@ enum ee_err ee_receipt_store_put(struct ee_receipt_store *store, struct ee_bytes
     store->crypto->sha256(&document, 1, hash);
     document_path(store, hash, path);
     if (!ee_file_exists(path)) {
-        if (store->documents >= store->documents_max)
-            return EE_FULL;
+        struct ee_evidence_age age = {.stored_s = (int64_t)(ee_clock_wall_us() / 1000000)};
+        memcpy(age.hash, hash, sizeof(hash));
+        EE_TRY(room_make(store));
         EE_TRY(ee_file_write(path, document, 0600));
-        store->documents++;
+        ee_evidence_queue_push(&store->documents, &age);
     }
     memcpy(hash_out, hash, sizeof(hash));
     return EE_OK;

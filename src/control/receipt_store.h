@@ -18,16 +18,22 @@ struct ee_receipt_store_options {
     uint32_t documents_max; /* 0: EE_RECEIPT_STORE_DOCUMENTS_MAX */
 };
 
-/* Counts what the folder holds. EE_TOO_LARGE: path; EE_IO, EE_NO_MEMORY. */
+/* Notes what the folder holds, by age. EE_TOO_LARGE: path; EE_IO, EE_NO_MEMORY. */
 EE_MUST_USE enum ee_err ee_receipt_store_new(const struct ee_receipt_store_options *options,
                                              struct ee_receipt_store **out);
 void ee_receipt_store_free(struct ee_receipt_store *store);
 
 /* Keeps a document; the same bytes twice are one file. EE_TOO_LARGE: above
- * EE_RECEIPT_EVIDENCE_MAX; EE_RANGE: empty; EE_FULL: documents_max reached; EE_IO. */
+ * EE_RECEIPT_EVIDENCE_MAX; EE_RANGE: empty; EE_IO, EE_NO_MEMORY. With documents_max reached the
+ * oldest goes for it; EE_FULL: there is only the signer's. */
 EE_MUST_USE enum ee_err ee_receipt_store_put(struct ee_receipt_store *store,
                                              struct ee_bytes document,
                                              uint8_t hash_out[EE_SHA256_SIZE]);
+/* Deletes what was stored before that time (seconds since 1970), except the signer's: the oldest
+ * first, at most so many documents. How many went. */
+size_t ee_receipt_store_sweep(struct ee_receipt_store *store, int64_t before_s, size_t documents);
+/* Documents that went before their time because the store was full. */
+uint64_t ee_receipt_store_early(const struct ee_receipt_store *store);
 /* EE_NOT_FOUND; EE_JOURNAL_CORRUPT: the file is not what its name says; EE_IO. The caller frees
  * with ee_file_data_free(). */
 EE_MUST_USE enum ee_err ee_receipt_store_get(struct ee_receipt_store *store,

@@ -58,6 +58,8 @@ struct ee_control {
     struct ee_journal *journal;
     struct ee_sequencer *sequencer;
     struct ee_receipt_store *evidence;
+    struct ee_timer *retention; /* deletes old evidence */
+    uint64_t evidence_early;    /* as last logged */
     struct ee_blobs *outputs;
     struct ee_quoter *quoter;
     struct ee_tls *api_tls, *gateway_tls;

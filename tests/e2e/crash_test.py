@@ -24,6 +24,8 @@ UP_AT_LEAST_S, UP_AT_MOST_S = 0.05, 1.2
 BACK_S = 30  # until a killed control plane takes transfers again
 SEED = int(os.environ.get("EE_TEST_SEED") or secrets.randbits(32))
 
+MINTED = 100_000  # dollars: 200 kills leave time for some 100,000 transfers of growing size
+
 
 class Client(threading.Thread):
     """Sends transfers one after another; the same key again until it is answered. Amounts are all different, so that
@@ -83,7 +85,7 @@ def kill_at_random_moments(network):
     """SIGKILL of the control plane under load, again and again: each time it comes back and takes transfers"""
     print(f"# seed {SEED}, {KILLS} kills, {CLIENTS} clients (EE_TEST_SEED repeats it)", flush=True)
     rng, stop = random.Random(SEED), threading.Event()
-    network.mint("dev", "$1000", "crash")
+    network.mint("dev", f"${MINTED}", "crash")
     network.deploy("sleeper", free_port(), "/bin/sleep", "10000")
     state["lease"] = network.lease("sleeper")["lease"]
     state["before"] = network.balance()[0], network.balance("guest")[0]
@@ -133,7 +135,7 @@ def the_book_balances_and_our_outages_failed_nobody(network):
     """All accounts sum to what was minted; the app ran on through all crashes; no period of it failed"""
     acknowledged(network)
     total = sum(sum(network.balance(profile)) for profile in ("dev", "guest", "operator-a", "operator-b"))
-    require_equal(total, 1000 * 10**6, "sum over all accounts")
+    require_equal(total, MINTED * 10**6, "sum over all accounts")
     lease = network.lease("sleeper")
     require(lease and lease["state"] == "running", f"the app: {lease}")
     rows = [(p["index"], p["state"], p["verdict"], p["reason"]) for p in network.periods(state["lease"])]

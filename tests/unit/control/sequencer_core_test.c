@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sequencer, real core and SQLite together: restarts, receipts, tools. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <sqlite3.h>
 
@@ -12,6 +14,8 @@
 #include "core_fixture.h"
 
 #include "base/banned.h"
+
+enum { NOW_S = 1800000000, DAY_S = 86400 };
 
 #define CRYPTO (&ee_crypto_openssl)
 
@@ -127,14 +131,13 @@ static void evidence_documents_are_written_once_and_bounded(void)
     CHECK(ee_receipt_store_put(store, ee_bytes_str("one"), again) == EE_OK);
     CHECK(memcmp(hash, again, 32) == 0);
     CHECK(ee_receipt_store_put(store, ee_bytes_of(large, sizeof(large) - 1), again) == EE_OK);
-    CHECK(ee_receipt_store_put(store, ee_bytes_str("three"), again) == EE_FULL);
-    CHECK(ee_receipt_store_put(store, ee_bytes_str("one"), again) == EE_OK);
     REQUIRE(ee_receipt_store_get(store, hash, &document) == EE_OK);
     CHECK(document.size == 3 && memcmp(document.data, "one", 3) == 0);
     ee_file_data_free(&document);
     ee_receipt_store_free(store);
-    REQUIRE(ee_receipt_store_new(&options, &store) == EE_OK); /* counts what is there */
-    CHECK(ee_receipt_store_put(store, ee_bytes_str("three"), again) == EE_FULL);
+    REQUIRE(ee_receipt_store_new(&options, &store) == EE_OK);
+    CHECK(ee_receipt_store_put(store, ee_bytes_str("one"), again) == EE_OK);
+    CHECK(ee_receipt_store_early(store) == 0);
     (void)snprintf(path, sizeof(path), "%s/%s.json", c.evidence, ee_hex_encode(hash, 32, text));
     FILE *file = fopen(path, "w");
     REQUIRE(file != NULL);
@@ -143,6 +146,82 @@ static void evidence_documents_are_written_once_and_bounded(void)
     CHECK(ee_receipt_store_get(store, hash, &document) == EE_JOURNAL_CORRUPT);
     again[0] ^= 1;
     CHECK(ee_receipt_store_get(store, again, &document) == EE_NOT_FOUND);
+    ee_receipt_store_free(store);
+    core_fixture_close(&c);
+}
+
+/* ---- retention ---- */
+
+/* Stores document `number` as if so many days ago; takes effect when the store is opened again. */
+static bool store_aged(const struct core_fixture *c, struct ee_receipt_store *store,
+                       unsigned number, unsigned days, uint8_t hash[32])
+{
+    char text[65], path[256], content[16];
+    (void)snprintf(content, sizeof(content), "document %u", number);
+    if (ee_receipt_store_put(store, ee_bytes_str(content), hash) != EE_OK)
+        return false;
+    const struct timespec times[2] = {{.tv_sec = NOW_S - days * DAY_S},
+                                      {.tv_sec = NOW_S - days * DAY_S}};
+    (void)snprintf(path, sizeof(path), "%s/%s.json", c->evidence, ee_hex_encode(hash, 32, text));
+    return utimensat(AT_FDCWD, path, times, 0) == 0;
+}
+
+static bool is_there(struct ee_receipt_store *store, const uint8_t hash[32])
+{
+    struct ee_file_data document;
+    if (ee_receipt_store_get(store, hash, &document) != EE_OK)
+        return false;
+    ee_file_data_free(&document);
+    return true;
+}
+
+static void old_evidence_goes_a_few_at_a_time_except_the_signers(void)
+{
+    struct core_fixture c;
+    struct ee_receipt_store *store = NULL;
+    uint8_t hashes[10][32];
+    core_fixture_init(&c);
+    struct ee_receipt_store_options options = {.crypto = CRYPTO, .folder = c.evidence};
+    REQUIRE(ee_receipt_store_new(&options, &store) == EE_OK);
+    for (unsigned i = 0; i < 10; i++)
+        CHECK(store_aged(&c, store, i, 10 - i, hashes[i])); /* 10 to 1 days old */
+    ee_receipt_store_free(store);
+    REQUIRE(ee_receipt_store_new(&options, &store) == EE_OK);
+    CHECK(ee_receipt_store_set_signer(store, hashes[1]) == EE_OK);
+    CHECK(ee_receipt_store_sweep(store, NOW_S - 20 * DAY_S, 100) == 0);
+    CHECK(ee_receipt_store_sweep(store, NOW_S - 5 * DAY_S, 2) == 2);
+    CHECK(!is_there(store, hashes[0]) && !is_there(store, hashes[2]) && is_there(store, hashes[3]));
+    CHECK(ee_receipt_store_sweep(store, NOW_S - 5 * DAY_S, 100) == 2);
+    CHECK(ee_receipt_store_sweep(store, NOW_S - 5 * DAY_S, 100) == 0);
+    CHECK(!is_there(store, hashes[4]) && is_there(store, hashes[5]) && is_there(store, hashes[9]));
+    CHECK(is_there(store, hashes[1]));
+    ee_receipt_store_free(store);
+    core_fixture_close(&c);
+}
+
+/* Else no agent would come back after the next restart. */
+static void full_store_lets_the_oldest_go(void)
+{
+    struct core_fixture c;
+    struct ee_receipt_store *store = NULL;
+    uint8_t hashes[4][32];
+    core_fixture_init(&c);
+    struct ee_receipt_store_options options = {CRYPTO, c.evidence, 3};
+    REQUIRE(ee_receipt_store_new(&options, &store) == EE_OK);
+    for (unsigned i = 0; i < 3; i++)
+        CHECK(store_aged(&c, store, i, 3 - i, hashes[i]));
+    ee_receipt_store_free(store);
+    REQUIRE(ee_receipt_store_new(&options, &store) == EE_OK);
+    CHECK(ee_receipt_store_set_signer(store, hashes[0]) == EE_OK);
+    CHECK(store_aged(&c, store, 3, 0, hashes[3]));
+    CHECK(is_there(store, hashes[0]) && !is_there(store, hashes[1]));
+    CHECK(is_there(store, hashes[2]) && is_there(store, hashes[3]));
+    CHECK(ee_receipt_store_early(store) == 1);
+    ee_receipt_store_free(store);
+    options.documents_max = 1;
+    REQUIRE(ee_receipt_store_new(&options, &store) == EE_OK); /* more are there than may be */
+    CHECK(ee_receipt_store_set_signer(store, hashes[0]) == EE_OK);
+    CHECK(!store_aged(&c, store, 9, 0, hashes[1]) && is_there(store, hashes[0]));
     ee_receipt_store_free(store);
     core_fixture_close(&c);
 }
@@ -222,4 +301,6 @@ static void export_gives_a_line_per_command(void)
 
 TESTS(TEST(money_survives_a_restart), TEST(second_control_plane_is_refused),
       TEST(receipts_of_every_command_verify), TEST(evidence_documents_are_written_once_and_bounded),
-      TEST(verify_recomputes_and_names_the_first_bad_record), TEST(export_gives_a_line_per_command))
+      TEST(old_evidence_goes_a_few_at_a_time_except_the_signers),
+      TEST(full_store_lets_the_oldest_go), TEST(verify_recomputes_and_names_the_first_bad_record),
+      TEST(export_gives_a_line_per_command))
