@@ -39,6 +39,7 @@ struct ee_tdx_device_options {
     const char *program; /* what the caller is, where a simulator's file does not say */
     const struct ee_crypto *crypto;
     const char *rtmr_folder; /* NULL: the system's */
+    uint64_t timeout_ms;     /* of one quote; 0: EE_TDX_QUOTE_TIMEOUT_MS */
     /* For tests; NULL: the system's. */
     const struct ee_tdx_paths *paths;
     const struct ee_tdx_configfs_calls *configfs_calls;
@@ -68,14 +69,18 @@ struct ee_tdx_identity {
     struct ee_measurement measurement;
 };
 /* Asks for one quote the first time. Not verified here: admission does. Errors of
- * ee_tdx_device_quote(); EE_QUOTE: the quote carries no PCK certificate. */
+ * ee_tdx_device_quote(); EE_QUOTE: the quote carries no PCK certificate. `attempt` as there. */
 EE_MUST_USE enum ee_err ee_tdx_device_identity(struct ee_tdx_device *device,
                                                struct ee_tdx_attempt *attempt,
                                                struct ee_tdx_identity *out);
 
+/* The same from a quote's bytes. EE_QUOTE: no quote, or without a PCK certificate; EE_NO_MEMORY. */
+EE_MUST_USE enum ee_err ee_tdx_identity_of(struct ee_bytes quote, struct ee_tdx_identity *out);
+
 /* One quote over these report data into `out` (EE_EVIDENCE_QUOTE_MAX bytes), padding removed. A
  * quote over other report data, or that is no quote, is refused. Errors of ee_tdx_configfs_quote,
- * ee_tdx_guest_report, ee_tdx_qgs_quote; EE_TDX_QUOTE. `attempt` may be NULL. */
+ * ee_tdx_guest_report, ee_tdx_qgs_quote; EE_TDX_QUOTE. `attempt` gets the words and the number of
+ * retries, also when it went well; NULL: not wanted. */
 EE_MUST_USE enum ee_err ee_tdx_device_quote(struct ee_tdx_device *device,
                                             const uint8_t report_data[EE_REPORT_DATA_SIZE],
                                             struct ee_tdx_attempt *attempt, uint8_t *out,
