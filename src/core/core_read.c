@@ -101,8 +101,8 @@ const struct ee_api_key *ee_core_key_at(const struct ee_core *core, size_t index
 
 const struct ee_node *ee_core_node_by_agent(const struct ee_core *core, const uint8_t agent_key[32])
 {
-    for (size_t i = 0; i < core->nodes.count; i++) {
-        const struct ee_node *node = ee_core_node_at(core, i);
+    const struct ee_node *node;
+    for (size_t i = 0; (node = ee_core_node_at(core, i)) != NULL; i++) {
         if (memcmp(node->agent_key, agent_key, sizeof(node->agent_key)) == 0)
             return node;
     }
