@@ -186,8 +186,6 @@ EE_MUST_USE enum ee_err ee_core_balance(const struct ee_core *core, const char *
                                         struct ee_balance *out);
 const struct ee_api_key *ee_core_key(const struct ee_core *core, const uint8_t key_hash[32]);
 const struct ee_node *ee_core_node(const struct ee_core *core, const char *name);
-const struct ee_node *ee_core_node_by_agent(const struct ee_core *core,
-                                            const uint8_t agent_key[32]);
 const struct ee_app *ee_core_app(const struct ee_core *core, const char *name);
 const struct ee_lease *ee_core_lease(const struct ee_core *core, const uint8_t id[EE_ID_SIZE]);
 const struct ee_period *ee_core_period(const struct ee_core *core, const uint8_t lease[EE_ID_SIZE],

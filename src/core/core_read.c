@@ -99,16 +99,6 @@ const struct ee_api_key *ee_core_key_at(const struct ee_core *core, size_t index
     return ee_table_at(&core->keys, index);
 }
 
-const struct ee_node *ee_core_node_by_agent(const struct ee_core *core, const uint8_t agent_key[32])
-{
-    const struct ee_node *node;
-    for (size_t i = 0; (node = ee_core_node_at(core, i)) != NULL; i++) {
-        if (memcmp(node->agent_key, agent_key, sizeof(node->agent_key)) == 0)
-            return node;
-    }
-    return NULL;
-}
-
 const struct ee_lease *ee_core_lease(const struct ee_core *core, const uint8_t id[EE_ID_SIZE])
 {
     const struct ee_lease_row *row = ee_core_lease_row(core, id);
