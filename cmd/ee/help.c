@@ -48,6 +48,15 @@ static const struct {
      "the attested one; TLS ends in the attested control plane.\n"},
     {"evidence fetch",
      "Verified before it is written. Without -o the file is named after what was asked for.\n"},
+    {"tdx probe",
+     "  --tdx-device     auto (default), configfs[:DIR], tdx_guest[:unix:PATH|:vsock:PORT], or\n"
+     "                   sim:FILE, the software TDX of a development network (SIMULATED)\n"
+     "  --tdx-rtmr DIR   where the measurement registers are, if not in sysfs\n"
+     "  --timeout S      for the quote; default 45\n"
+     "  -o FILE          keep the quote; ee verify quote judges it\n"
+     "\n"
+     "Run it in the TD as the user that will run ee-agent or ee-control. When there is no quote\n"
+     "it says what is missing and what to do.\n"},
     {"verify evidence",
      "Needs no network. Without --genesis it is the profile's. Exit 7: refused.\n"},
     {"verify receipt",
