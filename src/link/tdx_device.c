@@ -303,7 +303,7 @@ enum ee_err ee_tdx_identity_of(struct ee_bytes quote_bytes, struct ee_tdx_identi
 static enum ee_err identity_ask(struct ee_tdx_device *device, struct ee_tdx_attempt *attempt)
 {
     const uint8_t report_data[EE_REPORT_DATA_SIZE] = {0}; /* bound to nothing: never evidence */
-    size_t size;
+    size_t size = 0;
     uint8_t *quote = malloc(EE_EVIDENCE_QUOTE_MAX);
     if (!quote)
         return EE_NO_MEMORY;
@@ -368,7 +368,7 @@ enum ee_err ee_tdx_device_evidence(struct ee_tdx_device *device, struct ee_bytes
 {
     uint8_t report_data[EE_REPORT_DATA_SIZE];
     struct ee_tlog_hash root;
-    size_t quote_size;
+    size_t quote_size = 0;
     if (count < 1 || count > EE_FRESHNESS_NONCES_MAX)
         return EE_RANGE;
     struct ee_tlog_hash *leaves = calloc(count, sizeof(*leaves));
