@@ -121,15 +121,15 @@ struct ee_verify_context;
 /* How much is remembered; memory is bounded by it. Set struct_size to sizeof(struct ...). */
 struct ee_verify_limits {
     size_t struct_size;
-    uint32_t collaterals; /* proven collateral files; 0: none is remembered */
+    uint32_t collaterals; /* collateral files remembered; 0: none */
     uint32_t
-        collateral_size; /* largest collateral file in bytes, at most EE_VERIFY_COLLATERAL_MAX */
-    uint32_t platforms;  /* proven PCK certificates */
-    uint32_t enclaves;   /* proven quoting enclaves with their attestation keys */
+        collateral_size; /* largest file in bytes; 0: 64 KiB, at most EE_VERIFY_COLLATERAL_MAX */
+    uint32_t platforms;  /* platforms remembered, with their quoting enclaves; 0: none */
+    uint32_t reserved;   /* 0 */
 };
 
-/* Bytes a context needs; `limits` NULL: the defaults (4 collateral files of up to 64 KiB, 64
- * platforms, 64 enclaves). 0: a limit is out of range. */
+/* Bytes a context needs; `limits` NULL: the defaults (2 collateral files of up to 64 KiB, 64
+ * platforms: about 500 KB). 0: a limit is out of range. */
 EE_VERIFY_API size_t ee_verify_context_size(const struct ee_verify_limits *limits);
 
 /* Makes a context in the caller's memory, which stays the caller's: there is nothing to free, and
