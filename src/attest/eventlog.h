@@ -14,7 +14,7 @@
  *     ee_eventlog_open(&log, crypto, kind, bytes, scratch, scratch_size);
  *     while (ee_eventlog_next(&log, &event))
  *         ... ee_eventlog_fact(&log, &event, &fact) ...
- *     ee_eventlog_match(&log, td.rtmr, &finding);  // before anything that was seen is believed
+ *     ee_eventlog_match(&log, &td, &finding);  // before anything that was seen is believed
  */
 #ifndef EE_ATTEST_EVENTLOG_H
 #define EE_ATTEST_EVENTLOG_H
@@ -104,8 +104,7 @@ bool ee_eventlog_next(struct ee_eventlog *log, struct ee_measured_event *event_o
 uint32_t ee_eventlog_registers(const struct ee_eventlog *log);
 /* Reads what is left, then compares these registers with the quote's. log->failure, or
  * EE_REASON_EVENTLOG_MISMATCH. `finding_out` may be NULL. */
-EE_MUST_USE enum ee_reason ee_eventlog_match(struct ee_eventlog *log,
-                                             const uint8_t rtmr[EE_RTMR_COUNT][EE_SHA384_SIZE],
+EE_MUST_USE enum ee_reason ee_eventlog_match(struct ee_eventlog *log, const struct ee_td_report *td,
                                              struct ee_finding *finding_out);
 
 enum ee_fact_kind {
@@ -124,6 +123,7 @@ struct ee_event_fact {
     struct ee_bytes value;
     enum ee_event_status status; /* DATA_CHECKED, or DIGEST_ONLY for EE_FACT_DIGEST */
     bool named_by_log;           /* that the value is what `name` says is the log's word alone */
+    bool from_app;               /* dstack: said by the app after the system was ready */
 };
 
 /* What the event just read says, if anything: data only of checked events and of the register that
