@@ -385,11 +385,27 @@ struct ee_verify_statement {
     char node_name[40]; /* agents; empty otherwise */
     char software_version[72];
     uint32_t measurement_index; /* which of the request's digests matched */
-    uint32_t reserved;
+    bool log_present;           /* the evidence brings an event log, and it explains RTMR3 */
+    bool log_complete;          /* with nothing left out since the TD started */
+    uint16_t reserved;
 };
 /* EE_VERIFY_ERROR_NOT_FOUND: the last verification was not of evidence, or failed. */
 EE_VERIFY_API int ee_verify_result_statement(const struct ee_verify_result *result,
                                              struct ee_verify_statement *out);
+
+enum ee_verify_part {
+    EE_VERIFY_PART_QUOTE = 1,
+    EE_VERIFY_PART_CLAIMS = 2,
+    EE_VERIFY_PART_EVENT_LOG = 3,
+    EE_VERIFY_PART_COLLATERAL = 4,
+};
+/* A part of an evidence document, in `memory` of at least evidence_size bytes; empty when it has
+ * none. Checks the document's form and nothing else: verify it as a whole. EE_VERIFY_ERROR_RANGE:
+ * no such part; else as ee_verify_evidence has for the form. */
+EE_VERIFY_API EE_VERIFY_MUST_USE int ee_verify_evidence_part(const void *evidence,
+                                                             size_t evidence_size, int part,
+                                                             void *memory, size_t memory_size,
+                                                             const uint8_t **out, size_t *size_out);
 
 /* ---- Nonces, freshness, measurements. ee_verify_nonce(3) ---- */
 
@@ -446,6 +462,9 @@ EE_VERIFY_API EE_VERIFY_MUST_USE int ee_verify_event_log_open(
 /* The registers the log explains: bit 0 for RTMR0 to bit 3 for RTMR3. Events of others, and
  * registers of no log, remain unexplained. */
 EE_VERIFY_API uint32_t ee_verify_event_log_registers(const struct ee_verify_event_log *log);
+
+/* False: an agent's log that leaves out earlier events; those shown are proven all the same. */
+EE_VERIFY_API bool ee_verify_event_log_complete(const struct ee_verify_event_log *log);
 
 enum ee_verify_event_status {
     EE_VERIFY_EVENT_NOT_MEASURED = 0, /* in no register: nothing of it is proven */

@@ -11,7 +11,6 @@
 static_assert((int)EE_VERIFY_LOG_TCG2 == (int)EE_EVENTLOG_TCG2, "numbers are for ever");
 static_assert((int)EE_VERIFY_LOG_DSTACK == (int)EE_EVENTLOG_DSTACK, "numbers are for ever");
 static_assert((int)EE_VERIFY_LOG_AGENT == (int)EE_EVENTLOG_AGENT, "numbers are for ever");
-static_assert((int)EE_VERIFY_ERROR_EVENT_LOG == (int)EE_EVENT_LOG, "numbers are for ever");
 
 struct ee_verify_event_log {
     struct ee_eventlog log;
@@ -82,6 +81,11 @@ int ee_verify_event_log_open(const struct ee_verify_result *result, int kind, co
 uint32_t ee_verify_event_log_registers(const struct ee_verify_event_log *log)
 {
     return log->registers;
+}
+
+bool ee_verify_event_log_complete(const struct ee_verify_event_log *log)
+{
+    return log->log.kind != EE_EVENTLOG_AGENT || log->log.complete;
 }
 
 static int fact_kind_of(enum ee_fact_kind kind)
