@@ -116,7 +116,7 @@ static void root_crl_establish(const struct ee_crypto *crypto, const struct ee_v
     if (!held(verdict, ee_attest_crl_decode(der, &trust->root_crl), label) || !trust->root_ok)
         return;
     enum ee_reason reason =
-        ee_attest_crl_check(crypto, &trust->root_crl, &trust->root, input->time_s);
+        ee_attest_crl_check(crypto, &trust->root_crl, &trust->root, false, input->time_s);
     (void)held(verdict, reason, label);
     trust->root_crl_ok = reason != EE_REASON_CRL_ISSUER && reason != EE_REASON_CRL_SIGNATURE;
     if (trust->root_crl_ok) {

@@ -159,7 +159,7 @@ static void leaf_revocation_check(struct work *w)
     if (!w->ca_ok || !w->trust.pck_crl_decoded)
         return; /* reported where that failed */
     enum ee_reason reason =
-        ee_attest_crl_check(w->crypto, &w->trust.pck_crl, &w->ca, w->input->time_s);
+        ee_attest_crl_check(w->crypto, &w->trust.pck_crl, &w->ca, false, w->input->time_s);
     (void)held(w, reason, label);
     if (reason == EE_REASON_CRL_ISSUER || reason == EE_REASON_CRL_SIGNATURE)
         return;
