@@ -32,7 +32,7 @@ int main(int argc, char **argv)
         ee_verify_context_set_roots_pem(context, pem, file_read(argv[4], pem, sizeof(pem))) != 0)
         return fprintf(stderr, "%s: not a PEM file of roots\n", argv[4]), 2;
 
-    struct ee_verify_quote_request request = {0};
+    static struct ee_verify_quote_request request; /* zeroed */
     request.struct_size = sizeof(request);
     request.quote = quote;
     request.quote_size = file_read(argv[1], quote, sizeof(quote));
@@ -42,7 +42,7 @@ int main(int argc, char **argv)
     /* A service that asked for this quote also sets request.report_data to what it must hold. */
     int error = ee_verify_quote(context, &request, result);
 
-    struct ee_verify_finding finding = {0};
+    static struct ee_verify_finding finding;
     finding.struct_size = sizeof(finding);
     for (size_t i = 0; ee_verify_result_finding(result, i, &finding, text, sizeof(text)) == 0; i++)
         printf("%s %s: %s\n", finding.error ? "failure" : "advice", finding.id, text);

@@ -4,21 +4,28 @@
  * Bytes in, verdict out. A quote (version 4 or 5) is checked against collateral you obtained (TCB
  * Info, QE identity, CRLs, issuer chains), root keys you accept and a time you state; then a policy
  * decides. Nothing here allocates memory, reads a clock, does I/O or keeps anything outside the
- * memory you hand in. (The cryptographic backend may use its own heap; in the shared library that
- * is OpenSSL's libcrypto, and its use does not grow with the number of verifications.)
+ * memory you hand in. (The cryptographic backend may use its own heap and constants it makes once;
+ * natively it is OpenSSL's libcrypto, and what it holds does not grow with the verifications.)
  *
  * WHAT IS NOT VERIFIED
- *  - Freshness: a quote alone is genuine for ever. Draw a challenge, have it in the report data,
- * and compare: ee_verify_quote_request.report_data, or ee_verify_evidence with a nonce.
- *  - What the measurements mean: MRTD and RTMR0 to RTMR2 identify code only when compared with
- * values you trust (a policy can list them). RTMR3 is written by the guest and worth what they are.
- *  - Who sits at the other end of a connection: report data must bind a key or a channel.
- *  - Events: a quote proves register values, not what was measured into them; that takes the log
- *    (ee_verify_event_log_open), of which only data its digests cover is proven.
- *  - That the collateral is the newest there is: it is proven genuine and within its window at the
- *    time you state. An old time accepts old collateral.
- *  - Keys taken out of a processor by physical attack: such quotes are perfect. Deny platforms by
- *    policy if you learn of them.
+ *
+ * - Freshness: a quote alone is genuine for ever. Draw a challenge, have it in the report data, and
+ *   compare: ee_verify_quote_request.report_data, or ee_verify_evidence with a nonce.
+ *
+ * - What the measurements mean: MRTD and RTMR0 to RTMR2 identify code only when compared with
+ *   values you trust (a policy can list them). RTMR3 is written by the guest and worth what they
+ *   are.
+ *
+ * - Who sits at the other end of a connection: report data must bind a key or a channel.
+ *
+ * - Events: a quote proves register values, not what was measured into them; that takes the log
+ *   (ee_verify_event_log_open), of which only data its digests cover is proven.
+ *
+ * - That the collateral is the newest there is: it is proven genuine and within its window at the
+ *   time you state. An old time accepts old collateral.
+ *
+ * - Keys taken out of a processor by physical attack: such quotes are perfect. Deny platforms by
+ *   policy if you learn of them.
  *
  * THREADS. Functions are re-entrant. A context or a result is used by one thread at a time;
  * different ones by different threads at once. Policies and everything passed as const may be

@@ -55,10 +55,9 @@ static struct ee_bytes take_hex(struct ee_eventlog *log)
 
 static struct ee_bytes take_string(struct ee_eventlog *log)
 {
-    struct ee_bytes raw = ee_attest_json_string(&log->json);
-    size_t size = 0;
-    uint8_t *out = room(log, raw.size);
-    if (!out || !ee_attest_json_unescape(raw, out, raw.size, &size)) {
+    uint8_t *out = log->scratch + log->scratch_used;
+    size_t size = ee_attest_json_copy(&log->json, out, log->scratch_size - log->scratch_used);
+    if (log->json.reason != EE_REASON_NONE) {
         (void)ee_eventlog_fail(log, EE_REASON_EVENTLOG_SYNTAX);
         return ee_bytes_of(NULL, 0);
     }
