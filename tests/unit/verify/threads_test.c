@@ -83,12 +83,13 @@ static void *use_stack(void *argument)
 
 static void call_needs_no_more_stack_than_the_header_says(void)
 {
-    struct worker worker = {.own = rig_new(EE_SIM_HEALTHY, NULL)};
+    struct worker worker = {0};
     pthread_attr_t attributes;
     uint8_t *stack = NULL;
     size_t free_size = 0;
     if (SANITIZED)
         SKIP("sanitized");
+    worker.own = rig_new(EE_SIM_HEALTHY, NULL);
     REQUIRE(worker.own && posix_memalign((void **)&stack, 64 * 1024, PAINTED_SIZE) == 0);
     memset(stack, PAINT, PAINTED_SIZE);
     REQUIRE(pthread_attr_init(&attributes) == 0 &&
