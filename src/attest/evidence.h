@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "attest/agent_log.h"
+#include "attest/cache.h"
 #include "attest/claims.h"
 #include "attest/freshness.h"
 #include "attest/policy.h"
@@ -69,6 +70,7 @@ struct ee_evidence_policy {
     int64_t time_s; /* seconds since 1970 at which everything must be valid */
     const struct ee_collateral *collateral; /* ours, decoded; NULL: none */
     bool allow_own_collateral;              /* without ours, use what the evidence brings */
+    struct ee_verify_cache *cache;          /* what was proven before; NULL: nothing */
     uint8_t network_id[32];
     enum ee_role role;
     const struct ee_measurement_allowed *allowed; /* measurements of the network */

@@ -63,6 +63,7 @@ static void policy_make(struct work *w)
     p->allow_simulated = r->allow_simulated;
     p->time_s = r->time_s;
     p->allow_own_collateral = !r->collateral;
+    p->cache = &w->context->cache;
     memcpy(p->network_id, r->network_id, ID_SIZE);
     p->role = (enum ee_role)r->role;
     p->allowed = &w->allowed;

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "attest/cache.h"
 #include "attest/evidence.h"
 #include "attest/explain.h"
 #include "attest/policy.h"
@@ -15,23 +16,13 @@
 const struct ee_attest_policy *ee_verify_policy_rules(const struct ee_verify_policy *policy,
                                                       const struct ee_attest_policy *otherwise);
 
-/* A collateral file as it came and in parts: decoding is most of the work of a warm verification.
- * This proves nothing; what is proven is in the cache. */
-struct ee_verify_file {
-    uint64_t used_at; /* 0: free */
-    size_t size;
-    struct ee_collateral parts; /* borrows from `scratch` */
-    uint8_t *bytes;             /* NULL in a context that remembers nothing */
-    uint8_t *scratch;
-};
-
 struct ee_verify_context {
     uint8_t roots[EE_VERIFY_ROOTS_MAX][EE_P256_POINT_SIZE];
     size_t root_count;
+    struct ee_verify_cache cache;
     size_t file_size_max;
-    struct ee_verify_file *files;
-    size_t file_count;
-    uint64_t clock; /* counts uses */
+    uint8_t *scratch;           /* of a context that remembers no collateral; else NULL */
+    struct ee_collateral parts; /* borrows from `scratch` */
 };
 
 /* The parts of a collateral file, good until the next call. */
