@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "attest/cache.h"
 #include "attest/eventlog.h"
 
 #include "base/banned.h"

@@ -10,7 +10,6 @@
 #include <stdbool.h>
 
 #include "attest/agent_log.h"
-#include "attest/cache.h"
 #include "attest/claims.h"
 #include "attest/freshness.h"
 #include "attest/policy.h"
@@ -61,6 +60,8 @@ enum ee_evidence_nonce_kind {
     EE_NONCE_CALLER,  /* the caller drew policy.nonce */
     EE_NONCE_CHANNEL, /* policy.nonce is of ee_freshness_channel_nonce */
 };
+
+struct ee_verify_cache; /* attest/cache.h */
 
 struct ee_evidence_policy {
     const uint8_t (*roots)[EE_P256_POINT_SIZE]; /* accepted quote roots, x||y; at least one */
