@@ -64,8 +64,18 @@ static const struct ee_verb verbs[] = {
     {"allow retire", ee_cmd_allow_retire, NULL,
      "allow retire --role control|agent --measurement HEX --label TEXT [--number N]",
      "retire a measurement (founding profile)"},
-    {"verify quote", NULL, ee_cmd_verify_quote, "verify quote QUOTE --collateral FILE",
-     "check a TDX quote offline and explain each claim"},
+    {"policy show", ee_cmd_policy_show, NULL, "policy show",
+     "the network's attestation policy, as a file"},
+    {"policy set", ee_cmd_policy_set, NULL, "policy set FILE [--number N] [--force]",
+     "replace the network's attestation policy (founding profile)"},
+    {"policy check", ee_cmd_policy_check, NULL, "policy check FILE",
+     "check a policy file and print it with its defaults, offline"},
+    {"simulate", ee_cmd_simulate, NULL, "simulate [FILE]",
+     "run the network's rules under a virtual clock: a JSON object a line in, one out"},
+    {"verify quote", ee_cmd_verify_quote, NULL,
+     "verify quote QUOTE --collateral FILE [--root FILE|production] [--time UNIX]\n"
+     "       [--policy none|strict|network|FILE] [--azure FILE]",
+     "check and explain a TDX quote, offline"},
     {"verify evidence", ee_cmd_verify_evidence, NULL,
      "verify evidence FILE [--genesis FILE] [--time UNIX]",
      "check an evidence document offline: now, or when its collateral was valid"},
@@ -193,8 +203,7 @@ static int raw_run(struct ee_cli *cli, int argc, char **argv)
 
 static int verb_run(struct ee_cli *cli, int argc, char **argv, int words)
 {
-    bool own_help = strcmp(cli->verb->words, "verify quote") == 0;
-    for (int i = words; !own_help && i < argc && strcmp(argv[i], "--") != 0; i++) {
+    for (int i = words; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             (void)json_take(cli, argc, argv);
             help_verb(cli, cli->verb);

@@ -108,7 +108,6 @@ struct ee_api_call {
     void (*on_done)(struct ee_api_call *call, const struct ee_answer *answer);
     /* Answers a refusal that has a body; NULL: the plain problem. */
     void (*on_refused)(struct ee_api_call *call, const struct ee_answer *answer);
-    bool *ended; /* set when the call ends inside ee_api_begin() */
 };
 
 /* Ends the call. The JSON value is taken over. The answer waits until what it saw is durable. */
@@ -151,6 +150,8 @@ void ee_api_readyz(struct ee_api_call *call);
 void ee_api_network(struct ee_api_call *call);
 void ee_api_checkpoint(struct ee_api_call *call);
 void ee_api_allow_changes(struct ee_api_call *call);
+void ee_api_policy(struct ee_api_call *call); /* api_policy.c */
+void ee_api_policy_change(struct ee_api_call *call);
 void ee_api_allow(struct ee_api_call *call);
 void ee_api_evidence(struct ee_api_call *call); /* api_evidence.c */
 void ee_api_evidence_channel(struct ee_api_call *call);

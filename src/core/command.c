@@ -17,6 +17,8 @@
     ROW(KEY_REVOKE, "key_revoke")                                                                  \
     ROW(MINT, "mint")                                                                              \
     ROW(TRANSFER, "transfer")                                                                      \
+    ROW(REDEEM, "redeem")                                                                          \
+    ROW(REDEMPTION, "redemption")                                                                  \
     ROW(NODE_ENROL, "node_enrol")                                                                  \
     ROW(NODE_PRICE, "node_price")                                                                  \
     ROW(NODE_ADMIT, "node_admit")                                                                  \
@@ -28,7 +30,9 @@
     ROW(LEASE_STOP, "lease_stop")                                                                  \
     ROW(SLOT_MISSED, "slot_missed")                                                                \
     ROW(CHECKS, "checks")                                                                          \
-    ROW(ALLOW, "allow")
+    ROW(REPORT, "report")                                                                          \
+    ROW(ALLOW, "allow")                                                                            \
+    ROW(POLICY, "policy")
 
 const char *ee_command_kind_name(enum ee_command_kind kind)
 {
@@ -128,6 +132,17 @@ enum ee_err ee_mint_message(const uint8_t network_id[32], const struct ee_mint *
     return ee_codec_end(&k);
 }
 
+enum ee_err ee_redemption_message(const uint8_t network_id[32],
+                                  const struct ee_redemption_word *word, struct ee_writer *out)
+{
+    struct ee_redemption_word v = *word;
+    struct ee_codec k = message(out, "ee-redemption", network_id);
+    ee_codec_raw(&k, v.redemption, sizeof(v.redemption));
+    (void)ee_codec_bool(&k, v.confirm);
+    ee_codec_text(&k, v.reference, sizeof(v.reference), 0);
+    return ee_codec_end(&k);
+}
+
 enum ee_err ee_node_enrol_message(const uint8_t network_id[32], const char *operator_name,
                                   const struct ee_node_enrol *enrol, struct ee_writer *out)
 {
@@ -153,6 +168,16 @@ enum ee_err ee_allow_change_message(const uint8_t network_id[32],
     ee_codec_raw(&k, v.measurement, sizeof(v.measurement));
     ee_codec_text(&k, v.label, sizeof(v.label), 0);
     (void)ee_codec_u64(&k, v.number);
+    return ee_codec_end(&k);
+}
+
+enum ee_err ee_policy_change_message(const uint8_t network_id[32],
+                                     const struct ee_policy_change *change, struct ee_writer *out)
+{
+    struct ee_policy_change v = *change;
+    struct ee_codec k = message(out, "ee-policy-change", network_id);
+    (void)ee_codec_u64(&k, v.number);
+    (void)ee_codec_block(&k, v.policy, EE_POLICY_BYTES_MAX);
     return ee_codec_end(&k);
 }
 
