@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "attest/cache.h"
 #include "base/banned.h"
 
 static enum ee_err own_collateral(const struct ee_evidence *evidence,
@@ -28,11 +29,13 @@ static enum ee_err check_quote(const struct ee_crypto *crypto, const struct ee_e
                                     .roots = policy->roots,
                                     .root_count = policy->root_count,
                                     .time_s = policy->time_s};
+    struct ee_verify_cache *cache = policy->cache;
     if (!input.collateral) {
         EE_TRY(own_collateral(evidence, policy, scratch, scratch_size, &own));
         input.collateral = &own;
+        cache = NULL; /* a stranger's collateral displaces nothing */
     }
-    EE_TRY(ee_attest_verify(crypto, &input, out));
+    EE_TRY(ee_attest_verify_cached(crypto, cache, &input, out));
     if (out->trailing_size != 0) /* unsigned bytes: the same quote would have many encodings */
         return EE_TRAILING;
     if (!out->root_production && !policy->allow_simulated)

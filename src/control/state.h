@@ -51,6 +51,7 @@ struct ee_control {
     struct ee_file_data collateral_file;
     uint8_t *collateral_scratch; /* what `collateral` borrows; NULL: there is none */
     struct ee_collateral collateral;
+    struct ee_verify_cache *verify_cache; /* what verifying agents showed before */
     bool has_admin;
     uint8_t admin_hash[32];
 

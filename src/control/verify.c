@@ -77,6 +77,7 @@ static enum ee_err verify(struct ee_control *control, const struct ee_verify_req
     EE_TRY(ee_control_trust_sync(control));
     ee_trust_policy(&control->trust, EE_ROLE_AGENT, ee_control_now_s(control), &policy);
     policy.collateral = control->collateral_scratch != NULL ? &control->collateral : NULL;
+    policy.cache = control->verify_cache;
     policy.tls_key_hash = request->tls_key_hash;
     policy.identity = request->identity;
     policy.nonce_kind = EE_NONCE_CHANNEL;
