@@ -17,12 +17,24 @@ enum {
     NOW_S = 1790000000,
     DAY_S = 86400,
     SUBJECTS_MAX = 256,
-    STEPS = 4000,
     STEPS_FULL = 200000,
     CACHES = 4,
     PLACES = 5,
     PLACE_BYTES = 128 * 1024,
 };
+
+/* A sanitizer makes each step ten times as dear. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { STEPS = 500 };
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+enum { STEPS = 500 };
+#else
+enum { STEPS = 4000 };
+#endif
+#else
+enum { STEPS = 4000 };
+#endif
 
 struct subject {
     uint8_t *quote;

@@ -266,7 +266,7 @@ static void known_chain_with_another_quoting_enclave_or_key(void)
     for (size_t at = 0; at < one.quote_size; at++) {
         if (at > 60 && at < 600 && at % 16) /* measurements: one byte of sixteen */
             continue;
-        if (at > 1300 && at % 37) /* the chain */
+        if (at >= 600 && at % (at < 1300 ? 3 : 37)) /* signatures and report; the chain */
             continue;
         one.quote[at] ^= 0x20;
         (void)verify(&one); /* compares with the verdict without a cache */
