@@ -98,7 +98,6 @@ static json_t *roots_json(const struct ee_client_bundle_verdict *v)
     (void)json_object_set_new(out, "simulated", json_boolean(v->judged.verdict.simulated));
     (void)json_object_set_new(out, "tcb_status",
                               json_string(ee_attest_tcb_status_name(quote->status)));
-    (void)json_object_set_new(out, "mrtd", ee_client_json_hex_new(quote->td.mrtd, 48));
     set_time(out, "verified_at", v->judged.time_s);
     (void)json_object_set_new(out, "verified_at_source",
                               json_string(ee_client_time_source_text(v->judged.time_source)));
@@ -114,6 +113,8 @@ static json_t *verdict_json(const struct verify *w)
     const struct ee_client_bundle_verdict *v = &w->verdict;
     json_t *out = v->of_network ? ee_client_claims_json(&v->judged) : roots_json(v);
     (void)json_object_set_new(out, "ok", json_true());
+    (void)json_object_set_new(out, "mrtd",
+                              ee_client_json_hex_new(v->judged.verdict.quote.td.mrtd, 48));
     (void)json_object_set_new(out, "age_s",
                               json_integer((json_int_t)(v->now_s - v->judged.time_s)));
     (void)json_object_set_new(out, "not_shown", json_pack("[s, s]", "key-bound", "channel-bound"));
@@ -127,7 +128,8 @@ static json_t *verdict_json(const struct verify *w)
 
 static void fields_print(const struct verify *w)
 {
-    static const struct ee_column of_network[] = {
+    enum { OF_NETWORK = 11 }; /* the first ones */
+    static const struct ee_column columns[] = {
         {"role", "role", EE_COLUMN_TEXT},
         {"node", "node", EE_COLUMN_TEXT},
         {"network", "network", EE_COLUMN_TEXT},
@@ -138,8 +140,8 @@ static void fields_print(const struct verify *w)
         {"software", "software_version", EE_COLUMN_TEXT},
         {"TLS key", "tls_key_hash", EE_COLUMN_TEXT},
         {"checkpoint key", "checkpoint_key", EE_COLUMN_TEXT},
-        {"ledger size", "ledger_size", EE_COLUMN_TEXT}};
-    static const struct ee_column of_all[] = {
+        {"ledger size", "ledger_size", EE_COLUMN_TEXT},
+        {"MRTD", "mrtd", EE_COLUMN_TEXT},
         {"TCB status", "tcb_status", EE_COLUMN_TEXT},
         {"collateral issued", "collateral_issued_at", EE_COLUMN_TEXT},
         {"collateral expires", "collateral_expires_at", EE_COLUMN_TEXT},
@@ -147,13 +149,9 @@ static void fields_print(const struct verify *w)
         {"that time is", "verified_at_source", EE_COLUMN_TEXT},
         {"simulated", "simulated", EE_COLUMN_TEXT},
         {"proven", "proof", EE_COLUMN_TEXT}};
-    static const struct ee_column of_roots[] = {{"MRTD", "mrtd", EE_COLUMN_TEXT}};
+    const size_t first = w->verdict.of_network ? 0 : OF_NETWORK;
     json_t *claims = verdict_json(w);
-    if (w->verdict.of_network)
-        ee_cli_fields(claims, of_network, EE_CLI_COUNT(of_network));
-    else
-        ee_cli_fields(claims, of_roots, EE_CLI_COUNT(of_roots));
-    ee_cli_fields(claims, of_all, EE_CLI_COUNT(of_all));
+    ee_cli_fields(claims, columns + first, EE_CLI_COUNT(columns) - first);
     json_decref(claims);
 }
 
