@@ -72,6 +72,15 @@ static const struct {
      "  --policy FILE      rules of your own: docs/spec/policy.md\n"
      "  --azure FILE       the paravisor's (HCL) report: its claims must be bound to the quote\n"
      "The last line is 'OK STATUS [FLAGS]' (exit 0) or 'REJECT REASON' (exit 7).\n"},
+    {"tdx probe",
+     "  --tdx-device     auto (default), configfs[:DIR], tdx_guest[:unix:PATH|:vsock:PORT], or\n"
+     "                   sim:FILE, the software TDX of a development network (SIMULATED)\n"
+     "  --tdx-rtmr DIR   where the measurement registers are, if not in sysfs\n"
+     "  --timeout S      for the quote; default 45\n"
+     "  -o FILE          keep the quote; ee verify quote judges it\n"
+     "\n"
+     "Run it in the TD as the user that will run ee-agent or ee-control. When there is no quote\n"
+     "it says what is missing and what to do.\n"},
     {"verify evidence",
      "Needs no network. Without --genesis it is the profile's. Exit 7: refused.\n"},
     {"verify receipt",

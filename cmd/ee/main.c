@@ -85,6 +85,9 @@ static const struct ee_verb verbs[] = {
     {"verify receipt", ee_cmd_verify_receipt, NULL,
      "verify receipt FILE [--genesis FILE] [--time UNIX]",
      "check a receipt offline, to the settlement and its checks"},
+    {"tdx probe", ee_cmd_tdx_probe, NULL,
+     "tdx probe [--tdx-device DEVICE] [--tdx-rtmr DIR] [--timeout S] [-o FILE]",
+     "what this machine offers of TDX: makes one quote, or says what is missing"},
     {"network", ee_cmd_network, NULL, "network", "genesis, parameters, highest checkpoint"},
 };
 
