@@ -121,14 +121,16 @@ static json_t *verdict_json(const struct verify *w)
     (void)json_object_set_new(out, "registers", registers_json(&v->registers));
     (void)json_object_set_new(
         out, "event_logs", ee_cli_event_logs_json(&w->bundle.bundle, &v->judged.verdict.quote.td));
-    if (v->of_network)
+    if (v->of_network) {
         (void)json_object_set_new(out, "logged_changes", json_integer((json_int_t)v->changes));
+        (void)json_object_set_new(out, "policy_change", json_integer((json_int_t)v->policy_change));
+    }
     return out;
 }
 
 static void fields_print(const struct verify *w)
 {
-    enum { OF_NETWORK = 11 }; /* the first ones */
+    enum { OF_NETWORK = 12 }; /* the first ones */
     static const struct ee_column columns[] = {
         {"role", "role", EE_COLUMN_TEXT},
         {"node", "node", EE_COLUMN_TEXT},
@@ -137,6 +139,7 @@ static void fields_print(const struct verify *w)
         {"measurement", "measurement", EE_COLUMN_TEXT},
         {"measurement digest", "measurement_digest", EE_COLUMN_TEXT},
         {"list as of change", "logged_changes", EE_COLUMN_TEXT},
+        {"policy as of change", "policy_change", EE_COLUMN_TEXT},
         {"software", "software_version", EE_COLUMN_TEXT},
         {"TLS key", "tls_key_hash", EE_COLUMN_TEXT},
         {"checkpoint key", "checkpoint_key", EE_COLUMN_TEXT},
@@ -282,17 +285,21 @@ static enum ee_err agent_fetch(struct ee_cli *cli, const char *what, struct ee_c
 static enum ee_err bundle_make(struct ee_cli *cli, struct ee_bytes document, struct ee_buffer *out)
 {
     struct ee_client_bundle made;
-    json_t *changes = NULL;
+    json_t *changes = NULL, *policy = NULL;
     uint8_t *memory = NULL;
     EE_TRY(ee_client_bundle_read(&cli->problem, document, &made));
     made.bundle.time_s = (int64_t)(ee_clock_wall_us() / 1000000);
     enum ee_err err = ee_client_get(cli->session, "/v1/allow-changes", &changes);
     if (err == EE_OK)
-        err = ee_client_bundle_changes(&cli->problem, json_object_get(changes, "items"),
-                                       &made.bundle, &memory);
+        err = ee_client_get(cli->session, "/v1/policy", &policy);
+    if (err == EE_OK)
+        err =
+            ee_client_bundle_changes(&cli->problem, json_object_get(changes, "items"),
+                                     ee_client_json_text(policy, "receipt"), &made.bundle, &memory);
     if (err == EE_OK)
         err = ee_client_bundle_write(&cli->problem, &made.bundle, out);
     free(memory);
+    json_decref(policy);
     json_decref(changes);
     ee_client_bundle_free(&made);
     return err;
