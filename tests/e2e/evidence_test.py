@@ -195,7 +195,7 @@ def a_measurement_allowed_by_a_logged_change(network):
     path = network.folder / "next.json"
     path.write_text(json.dumps(device))
     path.chmod(0o600)
-    restart_agent(network, "node-2", sim_platform=path)
+    shared["child"] = restart_agent(network, "node-2", sim_platform=path)
     start_job(network, "next", "node-2")
     bundle = fetch(network, "next", "next")
     answer = verify(network, bundle)
@@ -206,6 +206,32 @@ def a_measurement_allowed_by_a_logged_change(network):
     answer = verify(network, rewritten(bundle, changes=[base64.b64encode(change).decode()]), code=7)
     require_equal(answer["error"], "signature", "a change nobody signed")
     network.ee_json("stop", "next")
+
+
+def a_status_accepted_by_a_signed_policy(network):
+    """Evidence of a machine that is out of date, which the network's signed policy accepts, verifies offline with the
+    genesis alone; without that policy in the bundle it is refused"""
+    rules = network.folder / "policy.json"
+    rules.write_text('{"format": "ee-policy-1", "statuses": ["UpToDate", "OutOfDate"]}')
+    network.ee_json("policy", "set", str(rules), profile="founding")
+    device = json.loads((network.state / "sim" / "node-2.json").read_text())
+    device["faults"] = ["platform-out-of-date"]
+    path = network.folder / "old.json"
+    path.write_text(json.dumps(device))
+    path.chmod(0o600)
+    network.end(shared["child"])
+    words = shared["agent"]
+    words[words.index("--sim-platform") + 1] = str(path)
+    network.spawn(words, "agent-old")
+    network.wait_connected(("node-2",))
+    start_job(network, "old", "node-2")
+    bundle = fetch(network, "old", "old")
+    answer = verify(network, bundle)
+    require_equal((answer["tcb_status"], answer["policy_change"]), ("OutOfDate", 1), "accepted by")
+    changes = json.loads(bundle.read_text())["changes"]
+    refused = verify(network, rewritten(bundle, changes=changes[:-1]), code=7)
+    require_equal(refused["error"], "tcb_refused", f"without the policy: {refused}")
+    network.ee_json("stop", "old")
 
 
 def a_deployment_that_is_not_measured_is_not_attested(network):
@@ -263,6 +289,7 @@ if __name__ == "__main__":
         everything_in_it_can_be_shown,
         a_log_goes_on_after_a_restart_of_the_agent,
         a_measurement_allowed_by_a_logged_change,
+        a_status_accepted_by_a_signed_policy,
         a_deployment_that_is_not_measured_is_not_attested,
         quotes_of_real_machines,
     ])
