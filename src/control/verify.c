@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/verify.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,4 +115,30 @@ enum ee_err ee_control_verify(struct ee_control *control, const struct ee_verify
         err = verify(control, request, &evidence, out);
     free(memory);
     return err;
+}
+
+static void text_add(char out[EE_REFUSAL_TEXT_SIZE], const struct ee_finding *finding)
+{
+    char words[EE_FINDING_TEXT_SIZE];
+    size_t size = strlen(out);
+    (void)snprintf(out + size, EE_REFUSAL_TEXT_SIZE - size, "%s%s", size > 0 ? "; " : "",
+                   ee_attest_finding_text(finding, words));
+}
+
+char *ee_control_refusal_text(const struct ee_evidence_verdict *verdict, enum ee_err err,
+                              char out[EE_REFUSAL_TEXT_SIZE])
+{
+    const struct ee_verdict *quote = &verdict->quote;
+    bool by_policy = err == EE_TCB_REFUSED && quote->err == EE_OK;
+    out[0] = '\0';
+    if (by_policy && verdict->finding.reason != EE_REASON_NONE)
+        text_add(out, &verdict->finding);
+    for (size_t i = 0; (by_policy || quote->err == err) && i < quote->finding_count; i++) {
+        bool advice = ee_attest_reason_err(quote->findings[i].reason) == EE_OK;
+        if (advice ? out[0] != '\0' : out[0] == '\0')
+            text_add(out, &quote->findings[i]);
+    }
+    if (out[0] == '\0')
+        (void)snprintf(out, EE_REFUSAL_TEXT_SIZE, "%s", ee_err_text(err));
+    return out;
 }

@@ -4,7 +4,6 @@
  * where a file system cannot be mounted. */
 #include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -203,25 +202,29 @@ static void register_is_extended_and_quoted(void)
     CHECK(memcmp(decoded.td.rtmr[3], expected, 48) == 0);
 }
 
-static void entry_of_a_killed_process_is_swept(void)
+/* Killed while the stand-in takes its time, which serves nobody else meanwhile: so by the clock. */
+static void ask_and_be_killed(void)
 {
-    char path[PATH_MAX];
-    NEEDS_MOUNT();
-    CHECK(ask("slow") == EE_OK);
     pid_t pid = fork();
     if (pid == 0) {
         uint8_t report_data[EE_REPORT_DATA_SIZE] = {9};
         (void)!ee_tdx_device_quote(device, report_data, NULL, quote, &quote_size);
         _exit(0);
     }
-    for (int i = 0; i < 100 && !entries_left(); i++)
+    for (int i = 0; i < 10; i++)
         nap();
-    CHECK(entries_left());
     (void)kill(pid, SIGKILL);
     (void)waitpid(pid, NULL, 0);
+}
+
+static void entry_of_a_killed_process_is_swept(void)
+{
+    NEEDS_MOUNT();
+    CHECK(ask("slow") == EE_OK);
+    for (int tries = 0; tries < 10 && !entries_left(); tries++)
+        ask_and_be_killed(); /* on a busy machine perhaps before or after its quote */
     CHECK(entries_left());
-    (void)snprintf(path, sizeof path, "%s", reports);
-    CHECK(ee_tdx_configfs_sweep(path) == 1 && !entries_left());
+    CHECK(ee_tdx_configfs_sweep(reports) == 1 && !entries_left());
 }
 
 int main(int argc, char **argv)
