@@ -68,6 +68,10 @@ struct ee_td_report {
     uint8_t tee_tcb_svn_2[EE_TCB_SVN_SIZE]; /* of the module running now */
     uint8_t mrservicetd[EE_MEASUREMENT_SIZE];
     /* type 4 */
+    uint8_t td_id[32];
+    uint8_t device_info[EE_MEASUREMENT_SIZE];
+    uint8_t initial_servicetd[EE_MEASUREMENT_SIZE];
+    uint8_t initial_tee_tcb_svn[EE_TCB_SVN_SIZE];
     uint8_t current_servicetd[EE_MEASUREMENT_SIZE];
 };
 
