@@ -30,9 +30,9 @@ static enum ee_reason entries_check(struct ee_bytes entries)
     ee_cursor_init(&c, entries);
     while (c.err == EE_OK && c.left) {
         struct ee_cursor entry = ee_attest_der_enter(&c, EE_DER_SEQUENCE);
-        struct ee_bytes serial = ee_attest_der_expect(&entry, EE_DER_INTEGER);
+        (void)ee_attest_der_serial(&entry);
         (void)ee_attest_der_time(&entry);
-        if (entry.err != EE_OK || serial.size == 0)
+        if (entry.err != EE_OK)
             return EE_REASON_DER_SYNTAX;
         if (entry.left)
             EE_REASON_TRY(entry_extensions(&entry));

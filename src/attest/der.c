@@ -79,6 +79,21 @@ struct ee_cursor ee_attest_der_enter(struct ee_cursor *c, uint8_t tag)
     return inner;
 }
 
+/* Content octets of a number: some, not negative, and no leading zero that is not needed. */
+static bool unsigned_ok(struct ee_bytes content)
+{
+    return content.size > 0 && content.data[0] < 0x80 &&
+           (content.size == 1 || content.data[0] != 0 || content.data[1] >= 0x80);
+}
+
+struct ee_bytes ee_attest_der_serial(struct ee_cursor *c)
+{
+    struct ee_bytes content = ee_attest_der_expect(c, EE_DER_INTEGER);
+    if (c->err == EE_OK && (!unsigned_ok(content) || content.size > 20 + (content.data[0] == 0)))
+        fail(c, EE_SYNTAX);
+    return c->err == EE_OK ? content : ee_bytes_of(NULL, 0);
+}
+
 uint64_t ee_attest_der_unsigned(struct ee_cursor *c, uint8_t tag, uint64_t limit)
 {
     struct ee_bytes content = ee_attest_der_expect(c, tag);
@@ -86,8 +101,8 @@ uint64_t ee_attest_der_unsigned(struct ee_cursor *c, uint8_t tag, uint64_t limit
     if (c->err != EE_OK)
         return 0;
     bool padded = content.size > 1 && content.data[0] == 0;
-    if (content.size == 0 || content.data[0] >= 0x80 || (padded && content.data[1] < 0x80))
-        fail(c, EE_SYNTAX); /* none, negative, or not minimal */
+    if (!unsigned_ok(content))
+        fail(c, EE_SYNTAX);
     else if (content.size > 8 + (size_t)padded)
         fail(c, EE_RANGE);
     for (size_t i = 0; c->err == EE_OK && i < content.size; i++)
@@ -147,7 +162,7 @@ static void scalar(struct ee_cursor *c, uint8_t out[32])
         return;
     const uint8_t *data = content.data;
     size_t size = content.size;
-    if (size == 0 || data[0] >= 0x80 || (size > 1 && data[0] == 0 && data[1] < 0x80)) {
+    if (!unsigned_ok(content)) {
         fail(c, EE_SYNTAX);
         return;
     }

@@ -37,7 +37,8 @@ static enum ee_err check_quote(const struct ee_crypto *crypto, const struct ee_e
         return EE_TRAILING;
     if (!out->root_production && !policy->allow_simulated)
         return EE_SIMULATED_REFUSED;
-    return out->flags & EE_TD_FLAG_BIT(DEBUG) ? EE_DEBUG_TD : EE_OK;
+    /* Profiling is debugging by another name: any of these bits makes the TD untrusted. */
+    return out->td.attributes & EE_TD_TUD_MASK ? EE_DEBUG_TD : EE_OK;
 }
 
 /* report_data = SHA-256(claims) || root over the nonces. */

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "attest/azure.h"
 #include "attest/policy.h"
 #include "attest/verify.h"
 
@@ -73,10 +74,17 @@ void ee_attest_explain_dates(const struct ee_explain_row *row, const struct ee_v
 
 /* ---- whole documents (explain_document.c): same bytes wherever they are made ---- */
 
+struct ee_explain_azure { /* zero it when there is no report */
+    const struct ee_azure_report *report;
+    bool bound_to_tdreport; /* its claims, by the report data inside */
+    bool bound_to_quote;    /* and by the quote's: only then they are proven */
+};
+
 struct ee_explain_input {
     const struct ee_verdict *verdict;
     const struct ee_attest_policy *policy;
     const struct ee_policy_decision *decision;
+    struct ee_explain_azure azure;
 };
 enum { EE_EXPLAIN_DOCUMENT_MAX = 128 * 1024 }; /* no document is larger */
 

@@ -13,6 +13,11 @@ static void fail(struct ee_json *j, enum ee_reason reason)
     j->at = j->size; /* nothing more is read */
 }
 
+void ee_attest_json_fail(struct ee_json *j, enum ee_reason reason)
+{
+    fail(j, reason);
+}
+
 void ee_attest_json_init(struct ee_json *j, struct ee_bytes text, size_t limit)
 {
     j->data = text.data;
@@ -252,6 +257,19 @@ uint32_t ee_attest_json_unsigned(struct ee_json *j, uint32_t limit)
     if (value > limit)
         fail(j, EE_REASON_JSON_RANGE);
     return j->reason == EE_REASON_NONE ? (uint32_t)value : 0;
+}
+
+bool ee_attest_json_boolean(struct ee_json *j)
+{
+    uint8_t first = peek(j);
+    const char *word = first == 't' ? "true" : "false";
+    size_t size = strlen(word);
+    if (j->size - j->at < size || memcmp(j->data + j->at, word, size) != 0) {
+        fail(j, EE_REASON_JSON_TYPE);
+        return false;
+    }
+    j->at += size;
+    return first == 't';
 }
 
 void ee_attest_json_hex(struct ee_json *j, uint8_t *out, size_t size)

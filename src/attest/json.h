@@ -52,12 +52,16 @@ struct ee_bytes ee_attest_json_string(struct ee_json *j);
 struct ee_bytes ee_attest_json_text(struct ee_json *j);
 /* A number without sign, fraction or exponent; EE_REASON_JSON_RANGE above `limit`. */
 uint32_t ee_attest_json_unsigned(struct ee_json *j, uint32_t limit);
+/* true or false. */
+bool ee_attest_json_boolean(struct ee_json *j);
 /* Exactly `size` bytes as hex of either case. */
 void ee_attest_json_hex(struct ee_json *j, uint8_t *out, size_t size);
 /* A UTC time "2026-01-31T23:59:59Z". */
 int64_t ee_attest_json_time(struct ee_json *j);
 /* Any value, checked in full. Returns its bytes. */
 struct ee_bytes ee_attest_json_skip(struct ee_json *j);
+/* A failure found by the reader's user, unless there is one already; nothing more is read. */
+void ee_attest_json_fail(struct ee_json *j, enum ee_reason reason);
 /* Only white space may be left. */
 EE_MUST_USE enum ee_reason ee_attest_json_end(struct ee_json *j);
 

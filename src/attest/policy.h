@@ -199,6 +199,11 @@ struct ee_policy_decision {
 EE_MUST_USE enum ee_err ee_attest_policy_decide(const struct ee_attest_policy *policy,
                                                 const struct ee_verdict *verdict,
                                                 struct ee_policy_decision *out);
+/* Only the rules another TCB set can change the answer of: status, grace, date, evaluation numbers,
+ * module, advisories. For a verdict of which only what these need is set. */
+EE_MUST_USE enum ee_err ee_attest_policy_decide_tcb(const struct ee_attest_policy *policy,
+                                                    const struct ee_verdict *verdict,
+                                                    struct ee_policy_decision *out);
 /* The decision alone: EE_OK, the verdict's own failure, or of the rule that refuses, with why. */
 EE_MUST_USE enum ee_err ee_attest_policy_check(const struct ee_attest_policy *policy,
                                                const struct ee_verdict *verdict,

@@ -16,6 +16,7 @@
 enum {
     EE_QUOTE_MAX = 64 * 1024, /* Intel's are 5 KB, delivered buffers up to 8,000 bytes */
     EE_QUOTE_HEADER_SIZE = 48,
+    EE_TDREPORT_SIZE = 1024,      /* the local report a quote is made from; starts with 0x81 */
     EE_QUOTE_DESCRIPTOR_SIZE = 6, /* version 5 only: u16 body type, u32 body size */
     EE_QUOTE_KEY_TYPE_P256 = 2,
     EE_TEE_TYPE_TDX = 0x81,

@@ -20,6 +20,10 @@
 #include "attest/tcb.h"
 #include "base/crypto.h"
 
+/* Feature bits a TD may have; FP and SSE must be there (TDX module ABI, XFAM). */
+#define EE_XFAM_ALLOWED UINT64_C(0x0006dbe7)
+#define EE_XFAM_REQUIRED UINT64_C(0x3)
+
 /* Public key (x||y) of the production Intel SGX Root CA. */
 extern const uint8_t ee_attest_root_production[EE_P256_POINT_SIZE];
 
@@ -117,6 +121,13 @@ struct ee_verdict {
 EE_MUST_USE enum ee_err ee_attest_verify(const struct ee_crypto *crypto,
                                          const struct ee_verify_input *input,
                                          struct ee_verdict *out);
+
+/* Adds an outcome, also of a check of the caller's own; the first failure becomes the verdict's.
+ * One that is there already is not repeated. */
+void ee_attest_verdict_add(struct ee_verdict *verdict, enum ee_reason reason, const char *label,
+                           uint32_t have, uint32_t need);
+
+void ee_attest_verdict_add_finding(struct ee_verdict *verdict, const struct ee_finding *finding);
 
 /* "DEBUG", ... and what it means. */
 const char *ee_attest_td_flag_name(enum ee_td_flag flag);

@@ -196,7 +196,7 @@ static enum ee_reason tbs_decode(struct ee_bytes content, struct ee_bytes algori
     struct ee_cursor version = ee_attest_der_enter(&tbs, EE_DER_CONTEXT_CONSTRUCTED | 0);
     if (ee_attest_der_unsigned(&version, EE_DER_INTEGER, 2) != 2 || ee_cursor_end(&version))
         return EE_REASON_CERT_VERSION;
-    cert->serial = ee_attest_der_expect(&tbs, EE_DER_INTEGER);
+    cert->serial = ee_attest_der_serial(&tbs);
     struct ee_der_item inner_algorithm = ee_attest_der_any(&tbs);
     struct ee_der_item issuer = ee_attest_der_any(&tbs);
     struct ee_cursor validity = ee_attest_der_enter(&tbs, EE_DER_SEQUENCE);
@@ -204,7 +204,7 @@ static enum ee_reason tbs_decode(struct ee_bytes content, struct ee_bytes algori
     cert->not_after_s = ee_attest_der_time(&validity);
     struct ee_der_item subject = ee_attest_der_any(&tbs);
     if (tbs.err != EE_OK || ee_cursor_end(&validity) != EE_OK || issuer.tag != EE_DER_SEQUENCE ||
-        subject.tag != EE_DER_SEQUENCE || cert->serial.size == 0 || cert->serial.size > 21)
+        subject.tag != EE_DER_SEQUENCE)
         return EE_REASON_DER_SYNTAX;
     if (!ee_bytes_equal(inner_algorithm.whole, algorithm))
         return EE_REASON_CERT_ALGORITHM;
