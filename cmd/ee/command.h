@@ -120,6 +120,10 @@ enum ee_err ee_cmd_evidence_fetch(struct ee_cli *cli, int argc, char **argv); /*
 enum ee_err ee_cmd_verify_evidence(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_simulate(struct ee_cli *cli, int argc, char **argv); /* simulate.c */
 int ee_cmd_dev(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_policy_show(struct ee_cli *cli, int argc, char **argv); /* policy.c */
+enum ee_err ee_cmd_policy_set(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_policy_check(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_tcb_status(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_verify_quote(struct ee_cli *cli, int argc, char **argv);
 
 /* ---- shared by some of them ---- */

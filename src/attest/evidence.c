@@ -81,6 +81,15 @@ static enum ee_err check_binding(const struct ee_evidence *evidence, const struc
     return EE_OK;
 }
 
+static enum ee_err check_tcb(const struct ee_attest_policy *policy, struct ee_evidence_verdict *out)
+{
+    struct ee_policy_decision decision;
+    enum ee_err err = ee_attest_policy_decide(policy, &out->quote, &decision);
+    out->rule = decision.rule;
+    out->finding = decision.finding;
+    return err;
+}
+
 static enum ee_evidence_proof proof_of(const struct ee_evidence_policy *policy)
 {
     if (policy->nonce_kind == EE_NONCE_CHANNEL)
@@ -114,7 +123,7 @@ enum ee_err ee_evidence_verify(const struct ee_crypto *crypto, const struct ee_e
     if (!allowed)
         return EE_MEASUREMENT;
     const struct ee_attest_policy *tcb = policy->tcb ? policy->tcb : &ee_attest_policy_network;
-    EE_TRY(ee_attest_policy_check(tcb, &out->quote, &out->finding));
+    EE_TRY(check_tcb(tcb, out));
     EE_TRY(check_binding(evidence, &claims, policy));
     out->proof = proof_of(policy);
     out->simulated = !out->quote.root_production;

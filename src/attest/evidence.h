@@ -82,7 +82,8 @@ struct ee_evidence_policy {
  * explanation; the rest is set on EE_OK only. */
 struct ee_evidence_verdict {
     struct ee_verdict quote;
-    struct ee_finding finding; /* when a TCB rule refused: which */
+    enum ee_policy_rule rule;  /* when the TCB policy refused: by which rule, ... */
+    struct ee_finding finding; /* ... and why: ee_attest_policy_refusal_text() */
     enum ee_evidence_proof proof;
     bool simulated; /* not a TDX machine: say it loudly */
     struct ee_claims claims;

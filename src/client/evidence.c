@@ -41,14 +41,16 @@ const char *ee_client_time_source_text(enum ee_client_time_source source)
 static void explain(struct ee_client_problem *problem, enum ee_err err,
                     const struct ee_evidence_verdict *verdict)
 {
-    char text[EE_FINDING_TEXT_SIZE], digest[65];
+    char text[EE_FINDING_TEXT_SIZE], sentence[EE_POLICY_SENTENCE_SIZE], digest[65];
     uint8_t bytes[32];
     struct ee_measurement measurement;
     if (verdict->quote.err != EE_OK && verdict->quote.finding_count > 0) {
         (void)ee_client_fail(problem, err, "%s",
                              ee_attest_finding_text(&verdict->quote.findings[0], text));
-    } else if (err == EE_TCB_REFUSED) {
-        (void)ee_client_fail(problem, err, "%s", ee_attest_finding_text(&verdict->finding, text));
+    } else if (verdict->finding.reason != EE_REASON_NONE) {
+        (void)ee_client_fail(
+            problem, err, "%s",
+            ee_attest_policy_refusal_text(verdict->rule, &verdict->finding, sentence));
     } else if (err == EE_MEASUREMENT) {
         memcpy(measurement.mrtd, verdict->quote.td.mrtd, sizeof(measurement.mrtd));
         for (size_t i = 0; i < 3; i++)

@@ -88,6 +88,23 @@ static json_t *allow_changes(struct ee_control *control)
     return list;
 }
 
+/* The newest POLICY command, if any: it holds the whole policy. */
+static json_t *policy_changes(struct ee_control *control)
+{
+    const struct ee_policy_applied *applied = NULL, *next;
+    struct ee_history *history;
+    json_t *list = json_array();
+    for (size_t i = 0; (next = ee_core_policy_change(ee_control_core(control), i)) != NULL; i++)
+        if (next->seq <= ee_sequencer_durable_seq(control->sequencer))
+            applied = next;
+    if (applied == NULL || ee_history_read(control->sequencer, applied->seq, &history) != EE_OK)
+        return list;
+    json_array_append_new(list,
+                          ee_json_base64(ee_bytes_of(history->memory, history->command_size)));
+    ee_history_free(history);
+    return list;
+}
+
 /* ---- 2: our evidence ---- */
 
 static void on_own_evidence(void *context, enum ee_err err, struct ee_bytes text)
@@ -114,6 +131,10 @@ static void on_own_evidence(void *context, enum ee_err err, struct ee_bytes text
     json_t *changes = allow_changes(session->control);
     if (json_array_size(changes) > 0)
         json_object_set(message, "allow_changes", changes);
+    json_decref(changes);
+    changes = policy_changes(session->control);
+    if (json_array_size(changes) > 0)
+        json_object_set(message, "policy_changes", changes);
     json_decref(changes);
     ee_session_send(session, message);
 }

@@ -44,23 +44,29 @@ void ee_control_collateral_hash(const struct ee_control *control, uint8_t out[32
 static enum ee_err apply_change(struct ee_control *control, uint64_t seq)
 {
     struct ee_history *history;
-    struct ee_allow_change change;
     EE_TRY(ee_history_read(control->sequencer, seq, &history));
-    enum ee_err err = ee_allow_change_decode(history->command.payload, &change);
-    if (err == EE_OK)
-        err = ee_trust_change(control->crypto, &control->trust, &change);
+    enum ee_err err = ee_trust_command(control->crypto, &control->trust, &history->command);
     ee_history_free(history);
     return err == EE_OK ? EE_OK : EE_REPLAY;
 }
 
 enum ee_err ee_control_trust_sync(struct ee_control *control)
 {
+    const struct ee_core *core = ee_control_core(control);
+    const uint64_t durable = ee_sequencer_durable_seq(control->sequencer);
     for (;;) {
         size_t index = (size_t)control->trust.last_change; /* numbers count from 1 */
-        uint64_t seq = ee_core_allow_change_seq(ee_control_core(control), index);
-        if (seq == 0 || seq > ee_sequencer_durable_seq(control->sequencer))
-            return EE_OK;
+        uint64_t seq = ee_core_allow_change_seq(core, index);
+        if (seq == 0 || seq > durable)
+            break;
         EE_TRY(apply_change(control, seq));
+    }
+    for (;;) {
+        const struct ee_policy_applied *applied =
+            ee_core_policy_change(core, (size_t)control->trust.last_policy);
+        if (applied == NULL || applied->seq > durable)
+            return EE_OK;
+        EE_TRY(apply_change(control, applied->seq));
     }
 }
 

@@ -24,6 +24,7 @@ enum kind {
     KIND_BOOK,  /* accounts of the ledger */
     KIND_ENTRY, /* transfers of the ledger */
     KIND_REDEMPTION,
+    KIND_POLICY,
     KIND_END,
 };
 
@@ -84,6 +85,8 @@ static const struct ee_table *table_of(const struct ee_core *core, enum kind kin
         return &core->allow;
     case KIND_ALLOW_CHANGE:
         return &core->allow_changes;
+    case KIND_POLICY:
+        return &core->policies;
     case KIND_REDEMPTION:
         return &core->redemptions;
     case KIND_NETWORK:
@@ -323,6 +326,12 @@ static void leaf_allow(struct ee_writer *w, const struct ee_allow_row *row)
     ee_writer_u8(w, row->active);
 }
 
+static void leaf_policy(struct ee_writer *w, const struct ee_policy_applied *row)
+{
+    ee_writer_u64(w, row->seq);
+    ee_writer_bytes(w, row->hash, sizeof(row->hash));
+}
+
 static void leaf_book(struct ee_writer *w, const struct ee_ledger_account *a)
 {
     ee_writer_bytes(w, a->id.bytes, sizeof(a->id.bytes));
@@ -400,6 +409,9 @@ static void leaf(struct ee_writer *w, const struct ee_core *core, enum kind kind
         return;
     case KIND_ALLOW_CHANGE:
         ee_writer_u64(w, *(const uint64_t *)row);
+        return;
+    case KIND_POLICY:
+        leaf_policy(w, row);
         return;
     case KIND_BOOK:
         leaf_book(w, row);
