@@ -98,7 +98,7 @@ struct ee_evidence_log {
 struct ee_evidence_verdict {
     struct ee_verdict quote;
     enum ee_policy_rule rule;  /* when the TCB policy refused: by which rule, ... */
-    struct ee_finding finding; /* ... and why: ee_attest_policy_refusal_text(); or of the event log */
+    struct ee_finding finding; /* ... and why: ee_attest_policy_refusal_text(); or the event log */
     enum ee_evidence_proof proof;
     bool simulated; /* not a TDX machine: say it loudly */
     struct ee_claims claims;
