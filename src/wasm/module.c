@@ -97,8 +97,7 @@ static int roots_set(struct ee_bytes roots)
     else if (roots.data[0] == '-' || roots.size % EE_VERIFY_ROOT_SIZE != 0)
         error = ee_verify_context_set_roots_pem(context, roots.data, roots.size);
     else
-        error =
-            ee_verify_context_set_roots(context, roots.data, roots.size / EE_VERIFY_ROOT_SIZE);
+        error = ee_verify_context_set_roots(context, roots.data, roots.size / EE_VERIFY_ROOT_SIZE);
     if (error != EE_VERIFY_OK)
         return error;
     memcpy(roots_given, roots.data, roots.size);
@@ -219,9 +218,8 @@ static int evidence_read(struct ee_cursor *c, struct evidence_message *m,
     m->nonce = block(c);
     m->tls_key_hash = block(c);
     m->identity = block(c);
-    return ee_cursor_end(c) == EE_OK
-               ? EE_VERIFY_OK
-               : say((int)ee_cursor_end(c), "the message has another form");
+    return ee_cursor_end(c) == EE_OK ? EE_VERIFY_OK
+                                     : say((int)ee_cursor_end(c), "the message has another form");
 }
 
 static int measurements_read(struct evidence_message *m)
@@ -239,8 +237,7 @@ static int genesis_apply(struct evidence_message *m, struct ee_verify_evidence_r
     static struct ee_genesis genesis;
     static uint8_t canonical[EE_GENESIS_SIZE_MAX];
     size_t size;
-    enum ee_err err =
-        ee_genesis_file_read(ee_verify_backend(), m->genesis, canonical, &size);
+    enum ee_err err = ee_genesis_file_read(ee_verify_backend(), m->genesis, canonical, &size);
     if (err == EE_OK)
         err = ee_genesis_decode(ee_bytes_of(canonical, size), &genesis);
     if (err != EE_OK)

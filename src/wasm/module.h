@@ -6,9 +6,9 @@
  * ee_wasm_output(). All memory is static: the module cannot grow. One call at a time.
  *
  * Messages are big-endian; a block is a u32 length and its bytes (docs/spec/encoding.md).
- * quote:     u64 time_s, block roots, block policy, block quote, block collateral, block report data
- * evidence:  u64 time_s, block roots, block policy, block evidence, block collateral, block genesis,
- *            u8 allow_simulated, u8 role, block network id, block measurements, u8 nonce kind, block
+ * quote:     u64 time_s, block roots, block policy, block quote, block collateral, block report
+ * data evidence:  u64 time_s, block roots, block policy, block evidence, block collateral, block
+ * genesis, u8 allow_simulated, u8 role, block network id, block measurements, u8 nonce kind, block
  *            nonce, block TLS key hash, block identity
  * roots: empty for Intel's production root, PEM, or keys of 64 bytes one after another.
  * policy: a built-in policy's name or the text of a policy file; empty for the function's default.

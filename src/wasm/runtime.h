@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the C library would do with a host: this module has none. wasi-libc's printf family brings in
- * file descriptors, so snprintf is ours, for the conversions the pure folders use. */
+/* What the C library would do with a host: this module has none. wasi-libc's printf family brings
+ * in file descriptors, so snprintf is ours, for the conversions the pure folders use. */
 #ifndef EE_WASM_RUNTIME_H
 #define EE_WASM_RUNTIME_H
 

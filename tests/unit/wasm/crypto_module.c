@@ -51,8 +51,7 @@ bool secrets_refused(void)
     bool any = c->p256_public(key, out) || c->p256_sign(key, key, out) ||
                c->ed25519_verify(public_key, message, public_key) || c->ed25519_public(key, out) ||
                c->ed25519_sign(key, message, out) || c->x25519_public(key, out) ||
-               c->x25519(key, public_key, out) ||
-               c->aead_seal(key, nonce, message, message, out) ||
+               c->x25519(key, public_key, out) || c->aead_seal(key, nonce, message, message, out) ||
                c->aead_open(key, nonce, message, message, out);
     return !any && ee_bytes_all_zero(out, sizeof(out));
 }

@@ -16,12 +16,22 @@ __attribute__((format(printf, 3, 4))) static int ours(char *out, size_t capacity
     return size;
 }
 
+__attribute__((format(printf, 3, 4))) static int theirs(char *out, size_t capacity,
+                                                        const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(out, capacity, format, arguments);
+    va_end(arguments);
+    return size;
+}
+
 #define SAME(capacity, ...)                                                                        \
     do {                                                                                           \
         char a[64], b[64];                                                                         \
         memset(a, '~', sizeof(a));                                                                 \
         memset(b, '~', sizeof(b));                                                                 \
-        CHECK(ours(a, capacity, __VA_ARGS__) == snprintf(b, capacity, __VA_ARGS__));               \
+        CHECK(ours(a, capacity, __VA_ARGS__) == theirs(b, capacity, __VA_ARGS__));                 \
         CHECK(memcmp(a, b, sizeof(a)) == 0);                                                       \
     } while (0)
 
