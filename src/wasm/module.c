@@ -142,9 +142,10 @@ static const uint8_t *exactly(struct ee_bytes bytes, size_t size, bool *ok)
 }
 
 /* What was asked could be judged: the answer is the result. */
-static int answer(void)
+static int answer(int verdict)
 {
-    if (ee_verify_result_json(result, output, sizeof(output), &output_used) != EE_VERIFY_OK)
+    if (verdict != ee_verify_result_error(result) ||
+        ee_verify_result_json(result, output, sizeof(output), &output_used) != EE_VERIFY_OK)
         abort(); /* every text in it is bounded, and so is their number */
     return EE_VERIFY_OK;
 }
@@ -185,8 +186,7 @@ int ee_wasm_verify_quote(size_t message_size)
     request.quote_size = quote.size;
     request.collateral = collateral.data;
     request.collateral_size = collateral.size;
-    (void)ee_verify_quote(context, &request, result); /* the answer says it */
-    return answer();
+    return answer(ee_verify_quote(context, &request, result));
 }
 
 /* ---- evidence ---- */
@@ -311,6 +311,5 @@ int ee_wasm_verify_evidence(size_t message_size)
     error = roots_set(m.roots);
     if (error != EE_VERIFY_OK)
         return say(error, "the roots are no PEM file of certificates and no keys of 64 bytes");
-    (void)ee_verify_evidence(context, &r, result);
-    return answer();
+    return answer(ee_verify_evidence(context, &r, result));
 }

@@ -49,6 +49,7 @@ static struct conversion conversion_read(const char **at, va_list *arguments)
 {
     struct conversion c = {.precision = -1};
     c.zeros = **at == '0';
+    *at += c.zeros;
     c.width = number_read(at, arguments);
     if (**at == '.') {
         (*at)++;

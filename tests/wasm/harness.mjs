@@ -58,15 +58,28 @@ export function vectorCases() {
         });
 }
 
-/** Collects what a verifier sends into its module, so that the same messages can be given to the native program. */
-export function recorder(verifier, wasmExports) {
-    const messages = [];
-    return {messages, record(kind, message) {
-        const head = Buffer.alloc(5);
-        head.write(kind);
-        head.writeUInt32BE(message.length, 1);
-        messages.push(head, message);
-    }};
+/**
+ * A verifier whose messages are kept: messages[i] is what the module was called with, answers[i] what it said.
+ */
+export async function recording(load, source) {
+    const messages = [], answers = [], instantiate = WebAssembly.instantiate;
+    const text = x => Buffer.from(new Uint8Array(x.memory.buffer, x.ee_wasm_output(), x.ee_wasm_output_size())).toString();
+    const wrap = (x, kind, name) => size => {
+        messages.push({kind, bytes: Buffer.from(new Uint8Array(x.memory.buffer, x.ee_wasm_input(), size))});
+        const error = x[name](size);
+        answers.push({error, text: text(x)});
+        return error;
+    };
+    WebAssembly.instantiate = async (module, imports) => {
+        const x = (await instantiate(module, imports)).exports;
+        return {exports: {...x, ee_wasm_verify_quote: wrap(x, 'q', 'ee_wasm_verify_quote'),
+            ee_wasm_verify_evidence: wrap(x, 'e', 'ee_wasm_verify_evidence')}};
+    };
+    try {
+        return {verifier: await load(source), messages, answers};
+    } finally {
+        WebAssembly.instantiate = instantiate;
+    }
 }
 
 /** The native program's answers to messages of kind and bytes, as {error, text}. */
