@@ -210,7 +210,7 @@ class Verifier {
 
 async function bytesFrom(source) {
     if (source instanceof URL || typeof source === 'string') {
-        const url = new URL(source, import.meta.url);
+        const url = new URL(source, globalThis.location?.href ?? import.meta.url);
         if (url.protocol === 'file:')
             return (await import('node:fs/promises')).readFile(url);
         const response = await fetch(url);
@@ -222,7 +222,7 @@ async function bytesFrom(source) {
 }
 
 /**
- * A verifier from verify.wasm: its bytes, a WebAssembly.Module, a Response, or its address relative to this file. Each
+ * A verifier from verify.wasm: its bytes, a WebAssembly.Module, a Response, or its address (default: beside this file). Each
  * has its own memory. The module imports nothing.
  */
 export async function load(source = new URL('verify.wasm', import.meta.url)) {
