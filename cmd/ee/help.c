@@ -48,6 +48,17 @@ static const struct {
      "the attested one; TLS ends in the attested control plane.\n"},
     {"evidence fetch",
      "Verified before it is written. Without -o the file is named after what was asked for.\n"},
+    {"verify quote",
+     "QUOTE is raw, hex, base64, a JSON array of bytes, or JSON with a member quote; - reads\n"
+     "standard input.\n"
+     "  --collateral FILE  TCB Info, QE identity, CRLs and issuer chains (ee collateral)\n"
+     "  --root FILE        PEM of the roots to accept instead of Intel's production root\n"
+     "  --time UNIX        verify as of this time; default: now\n"
+     "  --policy strict    refuse anything but UpToDate, and debug TDs\n"
+     "  --policy network   and whatever lets the host or another TD in\n"
+     "  --policy FILE      rules of your own: docs/spec/policy.md\n"
+     "  --azure FILE       the paravisor's (HCL) report: its claims must be bound to the quote\n"
+     "The last line is 'OK STATUS [FLAGS]' (exit 0) or 'REJECT REASON' (exit 7).\n"},
     {"verify evidence",
      "Needs no network. Without --genesis it is the profile's. Exit 7: refused.\n"},
     {"verify receipt",

@@ -64,8 +64,10 @@ static const struct ee_verb verbs[] = {
     {"allow retire", ee_cmd_allow_retire, NULL,
      "allow retire --role control|agent --measurement HEX --label TEXT [--number N]",
      "retire a measurement (founding profile)"},
-    {"verify quote", NULL, ee_cmd_verify_quote, "verify quote QUOTE --collateral FILE",
-     "check a TDX quote offline and explain each claim"},
+    {"verify quote", ee_cmd_verify_quote, NULL,
+     "verify quote QUOTE --collateral FILE [--root FILE|production] [--time UNIX]\n"
+     "       [--policy none|strict|network|FILE] [--azure FILE]",
+     "check and explain a TDX quote, offline"},
     {"verify evidence", ee_cmd_verify_evidence, NULL,
      "verify evidence FILE [--genesis FILE] [--time UNIX]",
      "check an evidence document offline: now, or when its collateral was valid"},
@@ -193,8 +195,7 @@ static int raw_run(struct ee_cli *cli, int argc, char **argv)
 
 static int verb_run(struct ee_cli *cli, int argc, char **argv, int words)
 {
-    bool own_help = strcmp(cli->verb->words, "verify quote") == 0;
-    for (int i = words; !own_help && i < argc && strcmp(argv[i], "--") != 0; i++) {
+    for (int i = words; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             (void)json_take(cli, argc, argv);
             help_verb(cli, cli->verb);

@@ -4,20 +4,28 @@
  * Bytes in, verdict out. A quote (version 4 or 5) is checked against collateral you obtained (TCB
  * Info, QE identity, CRLs, issuer chains), root keys you accept and a time you state; then a policy
  * decides. Nothing here allocates memory, reads a clock, does I/O or keeps anything outside the
- * memory you hand in. (The cryptographic backend may use its own heap; in the shared library that
- * is OpenSSL's libcrypto, and its use does not grow with the number of verifications.)
+ * memory you hand in. (The cryptographic backend may use its own heap and constants it makes once;
+ * natively it is OpenSSL's libcrypto, and what it holds does not grow with the verifications.)
  *
  * WHAT IS NOT VERIFIED
- *  - Freshness: a quote alone is genuine for ever. Draw a challenge, have it in the report data,
- * and compare: ee_verify_quote_request.report_data, or ee_verify_evidence with a nonce.
- *  - What the measurements mean: MRTD and RTMR0 to RTMR2 identify code only when compared with
- * values you trust (a policy can list them). RTMR3 is written by the guest and worth what they are.
- *  - Who sits at the other end of a connection: report data must bind a key or a channel.
- *  - Event logs: a quote proves register values, not the events behind them.
- *  - That the collateral is the newest there is: it is proven genuine and within its window at the
- *    time you state. An old time accepts old collateral.
- *  - Keys taken out of a processor by physical attack: such quotes are perfect. Deny platforms by
- *    policy if you learn of them.
+ *
+ * - Freshness: a quote alone is genuine for ever. Draw a challenge, have it in the report data, and
+ *   compare: ee_verify_quote_request.report_data, or ee_verify_evidence with a nonce.
+ *
+ * - What the measurements mean: MRTD and RTMR0 to RTMR2 identify code only when compared with
+ *   values you trust (a policy can list them). RTMR3 is written by the guest and worth what they
+ *   are.
+ *
+ * - Who sits at the other end of a connection: report data must bind a key or a channel.
+ *
+ * - Events: a quote proves register values, not what was measured into them; that takes the log
+ *   (ee_verify_event_log_open), of which only data its digests cover is proven.
+ *
+ * - That the collateral is the newest there is: it is proven genuine and within its window at the
+ *   time you state. An old time accepts old collateral.
+ *
+ * - Keys taken out of a processor by physical attack: such quotes are perfect. Deny platforms by
+ *   policy if you learn of them.
  *
  * THREADS. Functions are re-entrant. A context or a result is used by one thread at a time;
  * different ones by different threads at once. Policies and everything passed as const may be
@@ -102,6 +110,7 @@ enum ee_verify_error {
     EE_VERIFY_ERROR_QUOTE = 114,     /* the quote's form */
     EE_VERIFY_ERROR_PROOF = 116,
     EE_VERIFY_ERROR_COLLATERAL = 118,
+    EE_VERIFY_ERROR_EVENT_LOG = 125, /* malformed, or does not replay to the registers */
 };
 
 /* Stable identifier such as "not_fresh", and a sentence. Never NULL. */
@@ -383,11 +392,27 @@ struct ee_verify_statement {
     char node_name[40]; /* agents; empty otherwise */
     char software_version[72];
     uint32_t measurement_index; /* which of the request's digests matched */
-    uint32_t reserved;
+    bool log_present;           /* the evidence brings an event log, and it explains RTMR3 */
+    bool log_complete;          /* with nothing left out since the TD started */
+    uint16_t reserved;
 };
 /* EE_VERIFY_ERROR_NOT_FOUND: the last verification was not of evidence, or failed. */
 EE_VERIFY_API int ee_verify_result_statement(const struct ee_verify_result *result,
                                              struct ee_verify_statement *out);
+
+enum ee_verify_part {
+    EE_VERIFY_PART_QUOTE = 1,
+    EE_VERIFY_PART_CLAIMS = 2,
+    EE_VERIFY_PART_EVENT_LOG = 3,
+    EE_VERIFY_PART_COLLATERAL = 4,
+};
+/* A part of an evidence document, in `memory` of at least evidence_size bytes; empty when it has
+ * none. Checks the document's form and nothing else: verify it as a whole. EE_VERIFY_ERROR_RANGE:
+ * no such part; else as ee_verify_evidence has for the form. */
+EE_VERIFY_API EE_VERIFY_MUST_USE int ee_verify_evidence_part(const void *evidence,
+                                                             size_t evidence_size, int part,
+                                                             void *memory, size_t memory_size,
+                                                             const uint8_t **out, size_t *size_out);
 
 /* ---- Nonces, freshness, measurements. ee_verify_nonce(3) ---- */
 
@@ -419,6 +444,72 @@ EE_VERIFY_API void ee_verify_measurement_digest(const uint8_t mrtd[EE_VERIFY_REG
                                                 const uint8_t rtmr1[EE_VERIFY_REGISTER_SIZE],
                                                 const uint8_t rtmr2[EE_VERIFY_REGISTER_SIZE],
                                                 uint8_t out[EE_VERIFY_DIGEST_SIZE]);
+
+/* ---- Event logs: what was measured into the RTMRs. ee_verify_event_log(3) ---- */
+
+enum ee_verify_log_kind {
+    EE_VERIFY_LOG_ANY = 0,    /* found out by the first bytes */
+    EE_VERIFY_LOG_TCG2 = 1,   /* bytes of /sys/firmware/acpi/tables/data/CCEL */
+    EE_VERIFY_LOG_DSTACK = 2, /* JSON list of dstack guests */
+    EE_VERIFY_LOG_AGENT = 3,  /* of this project's agent */
+};
+
+struct ee_verify_event_log;
+
+/* Bytes that reading a log of `log_size` bytes needs. */
+EE_VERIFY_API size_t ee_verify_event_log_size(size_t log_size);
+/* Replays a log and compares it with the registers of the quote in `result`; only a log that holds
+ * can be read. `log` and `memory` are needed as long as it is read; there is nothing to free. On
+ * failure *out is unchanged and `reason` (may be NULL) gets a sentence. EE_VERIFY_ERROR_EVENT_LOG;
+ * EE_VERIFY_ERROR_STATE: the result is not of a quote that held; EE_VERIFY_ERROR_TOO_LARGE: the
+ * memory; EE_VERIFY_ERROR_RANGE: its alignment, or the kind. */
+EE_VERIFY_API EE_VERIFY_MUST_USE int ee_verify_event_log_open(
+    const struct ee_verify_result *result, int kind, const void *log, size_t log_size, void *memory,
+    size_t memory_size, struct ee_verify_event_log **out, char reason[EE_VERIFY_FINDING_TEXT_SIZE]);
+/* The registers the log explains: bit 0 for RTMR0 to bit 3 for RTMR3. Events of others, and
+ * registers of no log, remain unexplained. */
+EE_VERIFY_API uint32_t ee_verify_event_log_registers(const struct ee_verify_event_log *log);
+
+/* False: an agent's log that leaves out earlier events; those shown are proven all the same. */
+EE_VERIFY_API bool ee_verify_event_log_complete(const struct ee_verify_event_log *log);
+
+enum ee_verify_event_status {
+    EE_VERIFY_EVENT_NOT_MEASURED = 0, /* in no register: nothing of it is proven */
+    EE_VERIFY_EVENT_DIGEST_ONLY = 1,  /* the digest is proven, the data is free text */
+    EE_VERIFY_EVENT_DATA_CHECKED = 2, /* `content` is proven */
+};
+
+enum ee_verify_fact_kind {
+    EE_VERIFY_FACT_NONE = 0,   /* the event says nothing that we read */
+    EE_VERIFY_FACT_TEXT = 1,   /* not checked to be printable */
+    EE_VERIFY_FACT_BYTES = 2,  /* short; show it as hex */
+    EE_VERIFY_FACT_BLOB = 3,   /* show it as size and digest */
+    EE_VERIFY_FACT_SWITCH = 4, /* one byte, 0 or 1; empty: not set */
+    EE_VERIFY_FACT_DIGEST = 5, /* the event's digest itself */
+};
+
+/* One event. Pointers are into the log or its memory, good until the next call; texts have no NUL.
+ */
+struct ee_verify_event {
+    size_t struct_size;     /* set by the caller */
+    uint32_t index;         /* from 0, in the log */
+    uint32_t type;          /* TCG event type, or the log's own */
+    int32_t rtmr;           /* 0 to 3; -1: measured into none */
+    int32_t status;         /* enum ee_verify_event_status */
+    const uint8_t *digest;  /* EE_VERIFY_REGISTER_SIZE bytes */
+    const uint8_t *content; /* what the digest covers; NULL unless EE_VERIFY_EVENT_DATA_CHECKED */
+    size_t content_size;
+    const char *fact_name; /* "secure_boot", "kernel_cmdline", ...: docs/spec/event-log.md */
+    size_t fact_name_size;
+    const uint8_t *fact;
+    size_t fact_size;
+    int32_t fact_kind;      /* enum ee_verify_fact_kind */
+    bool fact_named_by_log; /* that the value is what the name says is the log's word alone */
+    bool fact_from_app;     /* dstack: said by the app, not by the system before it */
+};
+/* The next event. EE_VERIFY_ERROR_NOT_FOUND: that was the last. */
+EE_VERIFY_API EE_VERIFY_MUST_USE int ee_verify_event_log_next(struct ee_verify_event_log *log,
+                                                              struct ee_verify_event *out);
 
 #ifdef __cplusplus
 }

@@ -8,13 +8,15 @@
 #include "agent/agent.h"
 #include "agent/backend.h"
 #include "agent/workload.h"
+#include "io/file.h"
 #include "io/tls.h"
+#include "link/quoter.h"
 #include "link/tunnel_link.h"
 #include "tlog/checkpoint.h"
 
 enum {
     EE_AGENT_WAITING_MAX = 8,        /* starts that wait for another tenant's workload to end */
-    EE_AGENT_ADMISSION_MS = 10000,   /* from dialling to admitted */
+    EE_AGENT_ADMISSION_MS = 30000,   /* from dialling to admitted; quotes may take seconds */
     EE_AGENT_BACKOFF_BASE_MS = 250,  /* full jitter, doubled up to the cap */
     EE_AGENT_BACKOFF_CAP_MS = 2000,  /* the control plane is one process that comes back quickly */
     EE_AGENT_REFUSED_CAP_MS = 60000, /* after a refusal: somebody must change something first */
@@ -25,6 +27,7 @@ enum ee_agent_session_state {
     EE_AGENT_IDLE,
     EE_AGENT_DIALING,
     EE_AGENT_AWAITS_EVIDENCE, /* hello sent */
+    EE_AGENT_QUOTING,         /* own evidence is being made */
     EE_AGENT_AWAITS_VERDICT,  /* own evidence sent */
     EE_AGENT_ADMITTED,
 };
@@ -47,7 +50,10 @@ struct ee_agent {
     const struct ee_crypto *crypto;
     struct ee_agent_options options;
     const struct ee_agent_identity *identity;
-    const struct ee_tdx_device *device;
+    struct ee_tdx_device *device;
+    struct ee_quoter *quoter;
+    struct ee_agent_challenge *challenges; /* that wait for a quote */
+    struct ee_file_data collateral;        /* as it went into the last evidence */
     struct ee_trust trust;
     struct ee_tls *tls;
 
@@ -89,11 +95,17 @@ void ee_agent_hello(struct ee_agent *agent);
 void ee_agent_on_control_evidence(struct ee_agent *agent, json_t *message);
 void ee_agent_on_admitted(struct ee_agent *agent, json_t *message);
 void ee_agent_on_refused(struct ee_agent *agent, json_t *message);
-/* Evidence text of this agent for one nonce; the caller frees it. NULL with the error logged. The
- * control plane has collateral of its own; clients, and everybody years later, need it in the
- * document. */
-char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce,
-                        struct ee_bytes collateral);
+
+/* evidence.c */
+EE_MUST_USE enum ee_err ee_agent_evidence_init(struct ee_agent *agent);
+/* Ends the quoter; may wait for the quote in progress. */
+void ee_agent_evidence_end(struct ee_agent *agent);
+/* The session is over: nobody waits for its challenges any more. */
+void ee_agent_evidence_forget(struct ee_agent *agent);
+/* Message 4 of admission, once its quote is made, for the challenge of message 2. */
+void ee_agent_evidence_send(struct ee_agent *agent, const uint8_t drawn[32]);
+void ee_agent_on_attest(struct ee_agent *agent, json_t *message);
+
 /* checkpoint.c */
 /* Verifies the note with the key of the control plane and keeps it when it is the highest.
  * EE_CHECKPOINT: it is older in size than one seen with another root, or of another key. */
@@ -108,7 +120,6 @@ void ee_agent_on_checkpoint(struct ee_agent *agent, json_t *message);
 
 /* checks.c */
 void ee_agent_on_check(struct ee_agent *agent, json_t *message);
-void ee_agent_on_attest(struct ee_agent *agent, json_t *message);
 
 /* session.c */
 EE_MUST_USE enum ee_err ee_agent_session_init(struct ee_agent *agent);

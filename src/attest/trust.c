@@ -14,25 +14,30 @@ static const uint8_t root_production_sha256[EE_SHA256_SIZE] = {
 
 static bool same_finding(const struct ee_finding *a, const struct ee_finding *b)
 {
-    return a->reason == b->reason && a->have == b->have && a->need == b->need &&
-           strcmp(a->label, b->label) == 0;
+    return a->reason == b->reason && a->index == b->index && a->have == b->have &&
+           a->need == b->need && strcmp(a->label, b->label) == 0;
+}
+
+void ee_attest_verdict_add_finding(struct ee_verdict *verdict, const struct ee_finding *finding)
+{
+    enum ee_err err = ee_attest_reason_err(finding->reason);
+    if (err != EE_OK && verdict->err == EE_OK) {
+        verdict->err = err;
+        verdict->reason = finding->reason;
+    }
+    for (size_t i = 0; i < verdict->finding_count; i++)
+        if (same_finding(&verdict->findings[i], finding))
+            return;
+    if (verdict->finding_count < EE_VERDICT_FINDINGS_MAX)
+        verdict->findings[verdict->finding_count++] = *finding;
 }
 
 void ee_attest_verdict_add(struct ee_verdict *verdict, enum ee_reason reason, const char *label,
                            uint32_t have, uint32_t need)
 {
-    enum ee_err err = ee_attest_reason_err(reason);
-    if (err != EE_OK && verdict->err == EE_OK) {
-        verdict->err = err;
-        verdict->reason = reason;
-    }
     struct ee_finding finding = {.reason = reason, .have = have, .need = need};
     (void)snprintf(finding.label, sizeof(finding.label), "%s", label);
-    for (size_t i = 0; i < verdict->finding_count; i++)
-        if (same_finding(&verdict->findings[i], &finding))
-            return;
-    if (verdict->finding_count < EE_VERDICT_FINDINGS_MAX)
-        verdict->findings[verdict->finding_count++] = finding;
+    ee_attest_verdict_add_finding(verdict, &finding);
 }
 
 void ee_attest_verdict_expiry(struct ee_verdict *verdict, int64_t time_s)
@@ -116,11 +121,13 @@ static void root_crl_establish(const struct ee_crypto *crypto, const struct ee_v
     if (!held(verdict, ee_attest_crl_decode(der, &trust->root_crl), label) || !trust->root_ok)
         return;
     enum ee_reason reason =
-        ee_attest_crl_check(crypto, &trust->root_crl, &trust->root, input->time_s);
+        ee_attest_crl_check(crypto, &trust->root_crl, &trust->root, false, input->time_s);
     (void)held(verdict, reason, label);
     trust->root_crl_ok = reason != EE_REASON_CRL_ISSUER && reason != EE_REASON_CRL_SIGNATURE;
     if (trust->root_crl_ok) {
         verdict->root_crl_number = trust->root_crl.number;
+        verdict->root_crl_issued_s = trust->root_crl.this_update_s;
+        verdict->root_crl_expires_s = trust->root_crl.next_update_s;
         ee_attest_verdict_expiry(verdict, trust->root_crl.next_update_s);
     }
 }
@@ -192,6 +199,9 @@ static void tcb_info_establish(const struct ee_crypto *crypto, const struct ee_v
     if (!trust->tcb_info_ok)
         return;
     verdict->tcb_evaluation = trust->tcb_info.evaluation;
+    verdict->tcb_issued_s = trust->tcb_info.issued_s;
+    verdict->tcb_expires_s = trust->tcb_info.next_update_s;
+    memcpy(verdict->tcb_fmspc, trust->tcb_info.fmspc, sizeof(verdict->tcb_fmspc));
     document_window(trust->tcb_info.issued_s, trust->tcb_info.next_update_s, input->time_s, label,
                     verdict);
 }
@@ -209,6 +219,8 @@ static void qe_identity_establish(const struct ee_crypto *crypto,
     if (!trust->qe_identity_ok)
         return;
     verdict->qe_evaluation = trust->qe_identity.evaluation;
+    verdict->qe_issued_s = trust->qe_identity.issued_s;
+    verdict->qe_expires_s = trust->qe_identity.next_update_s;
     document_window(trust->qe_identity.issued_s, trust->qe_identity.next_update_s, input->time_s,
                     label, verdict);
 }

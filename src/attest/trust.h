@@ -41,10 +41,6 @@ bool ee_attest_trust_pck_ca(const struct ee_crypto *crypto, const struct ee_trus
                             struct ee_bytes der, int64_t time_s, struct ee_cert *out,
                             struct ee_verdict *verdict);
 
-/* Adds an outcome; the first failure becomes the verdict's. Advice must come after all failures. */
-void ee_attest_verdict_add(struct ee_verdict *verdict, enum ee_reason reason, const char *label,
-                           uint32_t have, uint32_t need);
-
 /* An end of validity of some collateral. */
 void ee_attest_verdict_expiry(struct ee_verdict *verdict, int64_t time_s);
 

@@ -15,10 +15,6 @@ const uint8_t ee_attest_root_production[EE_P256_POINT_SIZE] = {
     0x67, 0x91, 0x8e, 0x2e, 0xdc, 0x88, 0xe4, 0x0d, 0x86, 0x0b, 0xd0, 0xcc, 0x4e, 0xe2, 0x6a, 0xac,
     0xc9, 0x88, 0xe5, 0x05, 0xa9, 0x53, 0x55, 0x8c, 0x45, 0x3f, 0x6b, 0x09, 0x04, 0xae, 0x73, 0x94};
 
-/* Feature bits a TD may have; FP and SSE must be there (TDX module ABI, XFAM). */
-#define XFAM_ALLOWED UINT64_C(0x0006dbe7)
-#define XFAM_REQUIRED UINT64_C(0x3)
-
 enum { CHAIN_DER_MAX = 16 * 1024 };
 
 static const struct {
@@ -58,7 +54,7 @@ uint32_t ee_attest_td_flags(const struct ee_td_report *td, uint16_t body_type)
         !(ee_bytes_all_zero(td->mrservicetd, sizeof(td->mrservicetd)) &&
           ee_bytes_all_zero(td->current_servicetd, sizeof(td->current_servicetd))))
         set |= EE_TD_FLAG_BIT(SERVICE_TD);
-    if ((td->xfam & XFAM_REQUIRED) != XFAM_REQUIRED || (td->xfam & ~XFAM_ALLOWED))
+    if ((td->xfam & EE_XFAM_REQUIRED) != EE_XFAM_REQUIRED || (td->xfam & ~EE_XFAM_ALLOWED))
         set |= EE_TD_FLAG_BIT(XFAM);
     return set;
 }
@@ -159,11 +155,13 @@ static void leaf_revocation_check(struct work *w)
     if (!w->ca_ok || !w->trust.pck_crl_decoded)
         return; /* reported where that failed */
     enum ee_reason reason =
-        ee_attest_crl_check(w->crypto, &w->trust.pck_crl, &w->ca, w->input->time_s);
+        ee_attest_crl_check(w->crypto, &w->trust.pck_crl, &w->ca, false, w->input->time_s);
     (void)held(w, reason, label);
     if (reason == EE_REASON_CRL_ISSUER || reason == EE_REASON_CRL_SIGNATURE)
         return;
     w->verdict->pck_crl_number = w->trust.pck_crl.number;
+    w->verdict->pck_crl_issued_s = w->trust.pck_crl.this_update_s;
+    w->verdict->pck_crl_expires_s = w->trust.pck_crl.next_update_s;
     ee_attest_verdict_expiry(w->verdict, w->trust.pck_crl.next_update_s);
     if (ee_attest_crl_revokes(&w->trust.pck_crl, w->leaf.serial))
         (void)held(w, EE_REASON_CERT_REVOKED, "PCK");
@@ -178,6 +176,8 @@ static void leaf_check(struct work *w)
     if (!ee_attest_cert_fits(&w->leaf, EE_CERT_PCK))
         (void)held(w, EE_REASON_CERT_ROLE, label);
     (void)held(w, ee_attest_cert_window(&w->leaf, w->input->time_s), label);
+    w->verdict->pck_not_before_s = w->leaf.not_before_s;
+    w->verdict->pck_not_after_s = w->leaf.not_after_s;
     if (w->ca_ok)
         (void)held(w, ee_attest_cert_signed_by(w->crypto, &w->leaf, &w->ca), label);
     leaf_revocation_check(w);
@@ -274,6 +274,7 @@ enum ee_err ee_attest_verify(const struct ee_crypto *crypto, const struct ee_ver
     struct work w;
     struct ee_finding finding;
     memset(out, 0, sizeof(*out));
+    out->time_s = input->time_s;
     w.crypto = crypto;
     w.input = input;
     w.verdict = out;
@@ -281,7 +282,7 @@ enum ee_err ee_attest_verify(const struct ee_crypto *crypto, const struct ee_ver
     w.chain.count = 0;
     enum ee_reason reason = ee_attest_quote_decode(input->quote, &w.quote, &finding);
     if (reason != EE_REASON_NONE)
-        ee_attest_verdict_add(out, reason, "", finding.have, finding.need);
+        ee_attest_verdict_add_finding(out, &finding);
     else
         quote_copy(&w);
     ee_attest_trust_establish(crypto, input, &w.trust, out);

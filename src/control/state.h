@@ -13,7 +13,7 @@
 #include "control/blobs.h"
 #include "control/keys.h"
 #include "control/live.h"
-#include "control/quoter.h"
+#include "link/quoter.h"
 #include "control/receipt_store.h"
 #include "control/sequencer.h"
 #include "core/core.h"

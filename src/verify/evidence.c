@@ -105,6 +105,27 @@ static enum ee_err evidence_check(struct work *w, struct ee_verify_result *resul
     return err;
 }
 
+int ee_verify_evidence_part(const void *evidence, size_t evidence_size, int part, void *memory,
+                            size_t memory_size, const uint8_t **out, size_t *size_out)
+{
+    struct ee_evidence decoded;
+    enum ee_err err = ee_evidence_decode(ee_verify_backend(), ee_bytes_of(evidence, evidence_size),
+                                         memory, memory_size, &decoded);
+    if (err != EE_OK)
+        return (int)err;
+    const struct ee_bytes parts[] = {
+        [EE_VERIFY_PART_QUOTE] = decoded.quote,
+        [EE_VERIFY_PART_CLAIMS] = decoded.claims,
+        [EE_VERIFY_PART_EVENT_LOG] = decoded.event_log,
+        [EE_VERIFY_PART_COLLATERAL] = decoded.collateral,
+    };
+    if (part < EE_VERIFY_PART_QUOTE || part > EE_VERIFY_PART_COLLATERAL)
+        return EE_VERIFY_ERROR_RANGE;
+    *out = parts[part].data;
+    *size_out = parts[part].size;
+    return EE_VERIFY_OK;
+}
+
 int ee_verify_evidence(struct ee_verify_context *context,
                        const struct ee_verify_evidence_request *request,
                        struct ee_verify_result *result)

@@ -201,6 +201,10 @@ static void put_statement(struct output *o, const struct ee_verify_result *resul
     (void)snprintf(number, sizeof(number), "%" PRIu32, s.vcpus);
     put_key(o, "vcpus", false);
     put_text(o, number);
+    put_key(o, "log_present", false);
+    put_text(o, s.log_present ? "true" : "false");
+    put_key(o, "log_complete", false);
+    put_text(o, s.log_complete ? "true" : "false");
     put(o, '}');
 }
 

@@ -125,7 +125,9 @@ int ee_verify_result_statement(const struct ee_verify_result *result,
                                     .vcpus = claims->vcpus,
                                     .ledger_size = claims->ledger_size,
                                     .epoch = claims->epoch,
-                                    .measurement_index = result->measurement_index};
+                                    .measurement_index = result->measurement_index,
+                                    .log_present = result->evidence.log.present,
+                                    .log_complete = result->evidence.log.complete};
     if (!held(result) || !result->is_evidence)
         return EE_VERIFY_ERROR_NOT_FOUND;
     memcpy(s.network_id, claims->network_id, sizeof(s.network_id));

@@ -261,7 +261,10 @@ static void exchange_format_comes_back_equal_and_still_verifies(void)
     CHECK(ee_bytes_equal(got.event_log, evidence.event_log));
     CHECK(got.index == 1 && got.size == 3 && got.path_count == 2);
     evidence = got;
+    CHECK(verify() == EE_EVENT_LOG); /* "log" is none */
+    evidence.event_log = ee_bytes_of(NULL, 0);
     CHECK(verify() == EE_OK);
+    evidence.event_log = got.event_log;
     CHECK(ee_evidence_encode(CRYPTO, &evidence, text, size, &size) == EE_TOO_LARGE);
 }
 

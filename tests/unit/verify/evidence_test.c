@@ -29,6 +29,7 @@ static void healthy_evidence_names_its_machine_and_code(void)
     REQUIRE(verify(&request) == EE_VERIFY_OK);
     CHECK(ee_verify_result_proof(rig->result) == EE_VERIFY_PROOF_KEY_BOUND);
     REQUIRE(ee_verify_result_statement(rig->result, &s) == EE_VERIFY_OK);
+    CHECK(s.log_present && s.log_complete);
     CHECK(s.role == EE_VERIFY_ROLE_AGENT && s.vcpus == 8 && s.measurement_index == 0);
     CHECK(strcmp(s.node_name, "node-1") == 0 && strcmp(s.software_version, "0.1.0") == 0);
     CHECK(memcmp(s.sealing_key, rig->claims.sealing_key, 32) == 0);
@@ -119,6 +120,26 @@ static void faults_of_the_platform_show_through(void)
     request = rig_evidence_request(rig, nonce);
     request.policy = ee_verify_policy_builtin("none");
     CHECK(verify(&request) == EE_VERIFY_ERROR_DEBUG_TD); /* no policy allows it here */
+    rig_free(rig);
+}
+
+static void parts_of_a_document(void)
+{
+    const uint8_t *part = NULL;
+    size_t size = 0;
+    REQUIRE(make(EE_SIM_HEALTHY));
+    CHECK(ee_verify_evidence_part(rig->evidence, rig->evidence_size, EE_VERIFY_PART_QUOTE,
+                                  rig->memory, rig->evidence_size, &part, &size) == EE_VERIFY_OK);
+    CHECK(size == rig->quote_size && memcmp(part, rig->quote, size) == 0);
+    CHECK(ee_verify_evidence_part(rig->evidence, rig->evidence_size, EE_VERIFY_PART_EVENT_LOG,
+                                  rig->memory, rig->evidence_size, &part, &size) == EE_VERIFY_OK);
+    CHECK(size == rig->log_size && memcmp(part, rig->log, size) == 0);
+    CHECK(ee_verify_evidence_part(rig->evidence, rig->evidence_size, 0, rig->memory,
+                                  rig->evidence_size, &part, &size) == EE_VERIFY_ERROR_RANGE);
+    CHECK(ee_verify_evidence_part(rig->evidence, rig->evidence_size, 5, rig->memory,
+                                  rig->evidence_size, &part, &size) == EE_VERIFY_ERROR_RANGE);
+    CHECK(ee_verify_evidence_part(rig->evidence, rig->evidence_size - 2, 1, rig->memory,
+                                  rig->evidence_size, &part, &size) != EE_VERIFY_OK);
     rig_free(rig);
 }
 
@@ -215,6 +236,6 @@ static void json_is_one_document_of_everything(void)
 
 TESTS(TEST(healthy_evidence_names_its_machine_and_code), TEST(each_refusal_has_its_error),
       TEST(request_that_lacks_something_is_refused), TEST(faults_of_the_platform_show_through),
-      TEST(channel_nonce_is_of_all_its_parts),
+      TEST(parts_of_a_document), TEST(channel_nonce_is_of_all_its_parts),
       TEST(freshness_root_refuses_a_place_that_is_not_in_the_tree),
       TEST(claims_have_value_anchor_and_meaning), TEST(json_is_one_document_of_everything))

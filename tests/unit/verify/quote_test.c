@@ -162,6 +162,23 @@ static void sizes_of_structs_keep_the_abi(void)
     rig_free(rig);
 }
 
+/* A change here breaks programs that are linked already: grow at the end, in a new version. */
+static void layout_of_public_structs_is_frozen(void)
+{
+    if (sizeof(void *) != 8)
+        SKIP("numbers of 64-bit machines");
+    CHECK(sizeof(struct ee_verify_limits) == 24);
+    CHECK(sizeof(struct ee_verify_quote_request) == 64);
+    CHECK(offsetof(struct ee_verify_quote_request, report_data) == 56);
+    CHECK(sizeof(struct ee_verify_evidence_request) == 144);
+    CHECK(offsetof(struct ee_verify_evidence_request, identity) == 136);
+    CHECK(sizeof(struct ee_verify_finding) == 24);
+    CHECK(sizeof(struct ee_verify_claim) == 56);
+    CHECK(sizeof(struct ee_verify_statement) == 344);
+    CHECK(offsetof(struct ee_verify_statement, log_complete) == 341);
+    CHECK(sizeof(struct ee_verify_event) == 88);
+}
+
 static void memory_that_is_small_or_crooked_is_refused(void)
 {
     size_t size = ee_verify_context_size(NULL);
@@ -286,7 +303,8 @@ static void words_for_every_number(void)
 TESTS(TEST(healthy_quote_gives_proven_values), TEST(refused_quote_gives_no_proven_value),
       TEST(each_fault_has_its_error), TEST(quote_with_other_report_data_is_not_bound),
       TEST(policy_and_binding_are_both_reported), TEST(unreadable_collateral_is_a_refusal),
-      TEST(sizes_of_structs_keep_the_abi), TEST(memory_that_is_small_or_crooked_is_refused),
+      TEST(sizes_of_structs_keep_the_abi), TEST(layout_of_public_structs_is_frozen),
+      TEST(memory_that_is_small_or_crooked_is_refused),
       TEST(context_that_remembers_nothing_verifies_the_same),
       TEST(context_never_remembers_too_much), TEST(roots_come_as_keys_or_pem),
       TEST(fresh_context_accepts_the_production_root_only), TEST(words_for_every_number))

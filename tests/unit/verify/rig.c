@@ -27,6 +27,33 @@ static bool claims_make(struct rig *rig, uint8_t *out, size_t capacity, struct e
     return true;
 }
 
+static bool event_add(struct rig *rig, struct ee_writer *w, const struct ee_agent_event *event)
+{
+    uint8_t bytes[EE_AGENT_EVENT_SIZE_MAX], digest[EE_SHA384_SIZE];
+    size_t size;
+    if (ee_agent_event_encode(event, bytes, sizeof(bytes), &size) != EE_OK)
+        return false;
+    ee_agent_event_digest(CRYPTO, ee_bytes_of(bytes, size), digest);
+    ee_writer_block(w, ee_bytes_of(bytes, size));
+    return ee_sim_td_extend(CRYPTO, &rig->td, 3, digest) == EE_OK;
+}
+
+static bool log_make(struct rig *rig)
+{
+    const struct ee_agent_log_head head = {0};
+    const struct ee_agent_event start = {
+        .kind = EE_AGENT_EVENT_START, .network_id = {1}, .version = "0.1.0"};
+    const struct ee_agent_event stop = {
+        .sequence = 1, .kind = EE_AGENT_EVENT_STOP, .lease = {5}, .exit_code = 3};
+    struct ee_writer w;
+    ee_writer_init(&w, rig->log, sizeof(rig->log));
+    ee_agent_log_head_write(&w, &head);
+    if (!event_add(rig, &w, &start) || !event_add(rig, &w, &stop))
+        return false;
+    rig->log_size = w.size;
+    return w.err == EE_OK;
+}
+
 static bool evidence_make(struct rig *rig)
 {
     uint8_t bytes[EE_CLAIMS_SIZE_MAX], root[32];
@@ -41,6 +68,7 @@ static bool evidence_make(struct rig *rig)
                            rig->quote, sizeof(rig->quote), &rig->quote_size) != EE_OK)
         return false;
     evidence.quote = ee_bytes_of(rig->quote, rig->quote_size);
+    evidence.event_log = ee_bytes_of(rig->log, rig->log_size);
     evidence.collateral = ee_bytes_of(rig->collateral, rig->collateral_size);
     return ee_evidence_encode(CRYPTO, &evidence, rig->evidence, sizeof(rig->evidence),
                               &rig->evidence_size) == EE_OK;
@@ -70,7 +98,7 @@ struct rig *rig_new(uint32_t faults, const struct ee_verify_limits *limits)
         ee_sim_collateral_write(CRYPTO, &rig->authority, &rig->platform, RIG_NOW_S - 3600,
                                 rig->collateral, sizeof(rig->collateral),
                                 &rig->collateral_size) != EE_OK ||
-        !evidence_make(rig) || !context_make(rig, limits)) {
+        !log_make(rig) || !evidence_make(rig) || !context_make(rig, limits)) {
         rig_free(rig);
         return NULL;
     }

@@ -4,6 +4,7 @@
 #ifndef EE_TESTS_VERIFY_RIG_H
 #define EE_TESTS_VERIFY_RIG_H
 
+#include "attest/agent_log.h"
 #include "attest/evidence.h"
 #include "easyenclave/verify.h"
 #include "sim/collateral.h"
@@ -22,6 +23,8 @@ struct rig {
     size_t collateral_size;
     uint8_t drawn[32]; /* what the asker drew */
     struct ee_claims claims;
+    uint8_t log[256]; /* of the agent: two events, in RTMR3 */
+    size_t log_size;
     char evidence[RIG_EVIDENCE_MAX];
     size_t evidence_size;
     uint8_t digest[32]; /* of the TD's measurement */

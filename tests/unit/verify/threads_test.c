@@ -4,6 +4,7 @@
 #include "tap.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 
 enum { THREADS = 2, ROUNDS = 60 };
 
@@ -49,4 +50,62 @@ static void two_threads_verify_with_a_context_each(void)
     rig_free(forged);
 }
 
-TESTS(TEST(two_threads_verify_with_a_context_each))
+/* Sanitizers put red zones around everything: their stacks tell nothing. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+enum { PAINT = 0xa5, PAINTED_SIZE = 1024 * 1024 };
+
+static void *use_stack(void *argument)
+{
+    struct worker *worker = argument;
+    uint8_t nonce[32];
+    static char json[128 * 1024];
+    struct rig *rig = worker->own;
+    ee_verify_caller_nonce(rig->drawn, nonce);
+    const struct ee_verify_quote_request request = rig_quote_request(rig);
+    const struct ee_verify_evidence_request evidence = rig_evidence_request(rig, nonce);
+    worker->wrong += ee_verify_quote(rig->context, &request, rig->result) != EE_VERIFY_OK;
+    worker->wrong += ee_verify_quote(rig->context, &request, rig->result) != EE_VERIFY_OK;
+    ee_verify_context_forget(rig->context);
+    worker->wrong += ee_verify_evidence(rig->context, &evidence, rig->result) != EE_VERIFY_OK;
+    worker->wrong += ee_verify_result_json(rig->result, json, sizeof(json), NULL) != EE_VERIFY_OK;
+    return NULL;
+}
+
+static void call_needs_no_more_stack_than_the_header_says(void)
+{
+    struct worker worker = {0};
+    pthread_attr_t attributes;
+    uint8_t *stack = NULL;
+    size_t free_size = 0;
+    if (SANITIZED)
+        SKIP("sanitized");
+    worker.own = rig_new(EE_SIM_HEALTHY, NULL);
+    REQUIRE(worker.own && posix_memalign((void **)&stack, 64 * 1024, PAINTED_SIZE) == 0);
+    memset(stack, PAINT, PAINTED_SIZE);
+    REQUIRE(pthread_attr_init(&attributes) == 0 &&
+            pthread_attr_setstack(&attributes, stack, PAINTED_SIZE) == 0 &&
+            pthread_create(&worker.thread, &attributes, use_stack, &worker) == 0 &&
+            pthread_join(worker.thread, NULL) == 0);
+    while (free_size < PAINTED_SIZE && stack[free_size] == PAINT)
+        free_size++;
+    CHECK(worker.wrong == 0);
+    printf("# stack used: %zu bytes\n", PAINTED_SIZE - free_size);
+    CHECK(PAINTED_SIZE - free_size <= EE_VERIFY_STACK_SIZE);
+    CHECK(free_size < PAINTED_SIZE);
+    (void)pthread_attr_destroy(&attributes);
+    free(stack);
+    rig_free(worker.own);
+}
+
+TESTS(TEST(two_threads_verify_with_a_context_each),
+      TEST(call_needs_no_more_stack_than_the_header_says))
