@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "ec/ec_p256_m31.c"
+#include <ec/ec_p256_m31.c>
 
 #include "base/banned.h"
 
