@@ -26,7 +26,7 @@ static const char usage[] =
     "  ee-control run --state DIR --genesis FILE --listen ADDR:PORT --gateway ADDR:PORT\n"
     "      --tls-chain FILE [--http 127.0.0.1:PORT] [--domain apps.localhost]\n"
     "      [--admin-key-hash-file FILE] [--collateral FILE] [--tdx-device DEVICE]\n"
-    "      [--evidence-queue N] [--ready-file FILE]\n"
+    "      [--evidence-queue N] [--deployments measured|any] [--ready-file FILE]\n"
     "      serve until SIGTERM; SIGHUP reads the collateral again\n"
     "  ee-control journal verify --state DIR [--genesis FILE] [--json]\n"
     "  ee-control journal export --state DIR [--from SEQ]\n"
@@ -36,7 +36,9 @@ static const char usage[] =
     "of a\n"
     "development network (SIMULATED; --sim-platform FILE is the same). `ee tdx probe` shows what "
     "the\n"
-    "machine has. --evidence-queue: challenges that may wait for a quote (1024).\n";
+    "machine has. --evidence-queue: challenges that may wait for a quote (1024).\n"
+    "--deployments: whether an attestation counts only if the agent's measured event log shows\n"
+    "the deployment (measured, the default) or also without (any).\n";
 
 int ee_control_failed(enum ee_err err, const char *what)
 {
@@ -137,8 +139,9 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                                             {"sim-platform", required_argument, NULL, 0},
                                             {"evidence-queue", required_argument, NULL, 0},
                                             {"ready-file", required_argument, NULL, 0},
+                                            {"deployments", required_argument, NULL, 0},
                                             {NULL, 0, NULL, 0}};
-    const char *platform = NULL, *queue = NULL;
+    const char *platform = NULL, *queue = NULL, *deployments = "measured";
     const char **fields[] = {&out->state_folder,
                              &out->genesis_path,
                              &out->listen,
@@ -151,7 +154,8 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &out->tdx_device,
                              &platform,
                              &queue,
-                             &out->ready_path};
+                             &out->ready_path,
+                             &deployments};
     int index = 0, option;
     while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (option != 0)
@@ -161,6 +165,9 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
     if (read_device(platform, out) != EE_OK || read_queue(queue, &out->evidence_queue) != EE_OK)
         return ee_control_usage(
             "run: --sim-platform or --tdx-device, and --evidence-queue 1 to 1024");
+    out->allow_unmeasured = strcmp(deployments, "any") == 0;
+    if (!out->allow_unmeasured && strcmp(deployments, "measured") != 0)
+        return ee_control_usage("run: --deployments is measured or any");
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
         out->listen == NULL || out->gateway == NULL || out->tls_chain_path == NULL)
         return ee_control_usage("run needs --state, --genesis, --listen, --gateway, --tls-chain");

@@ -64,6 +64,8 @@ static const struct ee_verb verbs[] = {
     {"allow retire", ee_cmd_allow_retire, NULL,
      "allow retire --role control|agent --measurement HEX --label TEXT [--number N]",
      "retire a measurement (founding profile)"},
+    {"simulate", ee_cmd_simulate, NULL, "simulate [FILE]",
+     "run the network's rules under a virtual clock: a JSON object a line in, one out"},
     {"verify quote", ee_cmd_verify_quote, NULL,
      "verify quote QUOTE --collateral FILE [--root FILE|production] [--time UNIX]\n"
      "       [--policy none|strict|network|FILE] [--azure FILE]",

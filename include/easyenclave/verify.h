@@ -74,8 +74,10 @@ enum {
     EE_VERIFY_QUOTE_MAX = 64 * 1024,
     EE_VERIFY_COLLATERAL_MAX = 256 * 1024,
     EE_VERIFY_EVIDENCE_MAX = 768 * 1024,
-    EE_VERIFY_FINDING_TEXT_SIZE = 320, /* always enough for a finding's sentence */
-    EE_VERIFY_VALUE_TEXT_SIZE = 4096,  /* always enough for a claim's value */
+    EE_VERIFY_DOCUMENT_SIZE = 136 * 1024, /* always enough for a result as text or JSON */
+    EE_VERIFY_FINDING_TEXT_SIZE = 320,    /* always enough for a finding's sentence */
+    EE_VERIFY_VALUE_TEXT_SIZE = 4096,     /* always enough for a claim's value */
+    EE_VERIFY_DECISION_TEXT_SIZE = 640,   /* always enough for a policy's decision */
 };
 
 /* What functions that return int say; 0 is success. Below 100: the call or its input; from 100: the
@@ -213,6 +215,13 @@ EE_VERIFY_API int ee_verify_result_error(const struct ee_verify_result *result);
 /* Identifier of the first failure, finer than the error: "none", "qe_binding", "policy_status", ...
  */
 EE_VERIFY_API const char *ee_verify_result_reason(const struct ee_verify_result *result);
+/* The rule of the policy that decided, whether it accepted or refused: "status", "grace",
+ * "measurement", ...; "none": it was not asked, for the quote did not verify. */
+EE_VERIFY_API const char *ee_verify_result_rule(const struct ee_verify_result *result);
+/* The policy's decision as a sentence that names the rule. EE_VERIFY_ERROR_NOT_FOUND: it was not
+ * asked; EE_VERIFY_ERROR_TOO_LARGE: the text was cut. */
+EE_VERIFY_API int ee_verify_result_decision(const struct ee_verify_result *result, char *text,
+                                            size_t capacity);
 
 enum ee_verify_status {
     EE_VERIFY_STATUS_UNKNOWN = 0, /* not judged */
@@ -258,6 +267,7 @@ struct ee_verify_claim {
     const char *meaning; /* one sentence */
     int64_t since_s;     /* the value was stated then; 0: nobody says */
     int64_t until_s;     /* and is stated until then; 0: for good */
+    int64_t age_s;       /* at the time of the verification; -1: unknown */
 };
 /* Rows of the table; an index below it. Indexes change between versions, names do not. */
 EE_VERIFY_API size_t ee_verify_claim_count(void);
@@ -274,6 +284,10 @@ EE_VERIFY_API int ee_verify_result_claim(const struct ee_verify_result *result, 
  * the NUL, also when EE_VERIFY_ERROR_TOO_LARGE says that capacity does not suffice (then nothing
  * usable is written; capacity 0 asks for the size). */
 EE_VERIFY_API int ee_verify_result_json(const struct ee_verify_result *result, char *out,
+                                        size_t capacity, size_t *size_out);
+
+/* The same as text for people; the last line is "OK STATUS [FLAG ...]" or "REJECT REASON". */
+EE_VERIFY_API int ee_verify_result_text(const struct ee_verify_result *result, char *out,
                                         size_t capacity, size_t *size_out);
 
 /* Proven values. NULL, 0 or false unless the last verification returned EE_VERIFY_OK, so that what

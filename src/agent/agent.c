@@ -63,6 +63,8 @@ enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypto *crypto,
     if (err == EE_OK && !(agent->backend = ee_backend_new(loop, &host)))
         err = EE_NO_MEMORY;
     if (err == EE_OK)
+        err = ee_agent_log_init(agent);
+    if (err == EE_OK)
         err = ee_agent_evidence_init(agent);
     if (err == EE_OK)
         err = ee_agent_session_init(agent);
@@ -83,5 +85,6 @@ void ee_agent_free(struct ee_agent *agent)
     ee_agent_checkpoint_save(agent);
     ee_backend_free(agent->backend);
     ee_agent_leases_free(agent);
+    ee_event_log_free(agent->log);
     free(agent);
 }

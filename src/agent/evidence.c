@@ -58,6 +58,11 @@ static struct ee_bytes quoter_collateral(void *context)
     return ee_file_bytes(&agent->collateral);
 }
 
+static struct ee_bytes quoter_event_log(void *context)
+{
+    return ee_agent_log_bytes(context);
+}
+
 enum ee_err ee_agent_evidence_init(struct ee_agent *agent)
 {
     const struct ee_quoter_options options = {.crypto = agent->crypto,
@@ -66,6 +71,7 @@ enum ee_err ee_agent_evidence_init(struct ee_agent *agent)
                                               .context = agent,
                                               .claims = quoter_claims,
                                               .collateral = quoter_collateral,
+                                              .event_log = quoter_event_log,
                                               .queue_max = QUEUE_MAX};
     return ee_quoter_new(&options, &agent->quoter);
 }

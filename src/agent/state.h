@@ -3,10 +3,13 @@
 #ifndef EE_AGENT_STATE_H
 #define EE_AGENT_STATE_H
 
+#include <limits.h>
+
 #include <jansson.h>
 
 #include "agent/agent.h"
 #include "agent/backend.h"
+#include "agent/event_log.h"
 #include "agent/workload.h"
 #include "io/file.h"
 #include "io/tls.h"
@@ -35,6 +38,7 @@ enum ee_agent_session_state {
 /* A lease this agent runs, or whose end the control plane has not acknowledged. */
 struct ee_agent_lease {
     bool used;
+    bool measured; /* its start is in the event log */
     uint8_t id[EE_ID_SIZE];
     char launcher[EE_NAME_MAX + 1];
     uint8_t deployment_hash[32];
@@ -54,6 +58,8 @@ struct ee_agent {
     struct ee_quoter *quoter;
     struct ee_agent_challenge *challenges; /* that wait for a quote */
     struct ee_file_data collateral;        /* as it went into the last evidence */
+    struct ee_event_log *log;              /* NULL: the device has no register to extend */
+    char log_path[PATH_MAX];
     struct ee_trust trust;
     struct ee_tls *tls;
 
@@ -105,6 +111,21 @@ void ee_agent_evidence_forget(struct ee_agent *agent);
 /* Message 4 of admission, once its quote is made, for the challenge of message 2. */
 void ee_agent_evidence_send(struct ee_agent *agent, const uint8_t drawn[32]);
 void ee_agent_on_attest(struct ee_agent *agent, json_t *message);
+
+/* measured.c */
+/* Opens the event log and measures this start. EE_OK without a log when the device has no register
+ * to extend; errors of ee_event_log_open() and ee_event_log_append(). */
+EE_MUST_USE enum ee_err ee_agent_log_init(struct ee_agent *agent);
+struct ee_bytes ee_agent_log_bytes(const struct ee_agent *agent);
+/* Before the workload runs, and before its secrets are given to it; on failure it may not run. */
+EE_MUST_USE enum ee_err ee_agent_measure_start(struct ee_agent *agent,
+                                               struct ee_agent_lease *lease);
+EE_MUST_USE enum ee_err ee_agent_measure_secrets(struct ee_agent *agent,
+                                                 const struct ee_agent_lease *lease,
+                                                 uint32_t count);
+/* It ended, or did not start. */
+void ee_agent_measure_stop(struct ee_agent *agent, const struct ee_agent_lease *lease,
+                           int32_t exit_code);
 
 /* checkpoint.c */
 /* Verifies the note with the key of the control plane and keeps it when it is the highest.

@@ -143,6 +143,8 @@ enum ee_err ee_agent_log_deployment(struct ee_bytes log, const uint8_t lease[EE_
         struct ee_bytes bytes = ee_cursor_block(&c, EE_AGENT_EVENT_SIZE_MAX);
         if (c.err != EE_OK || ee_agent_event_decode(bytes, &event) != EE_OK)
             return EE_EVENT_LOG;
+        if (event.kind == EE_AGENT_EVENT_START)
+            stopped = true; /* what goes on is said again */
         if (memcmp(event.lease, lease, sizeof(event.lease)) != 0)
             continue;
         if (is_deployment(&event)) {

@@ -54,7 +54,8 @@ void ee_agent_event_digest(const struct ee_crypto *crypto, struct ee_bytes event
 void ee_agent_log_head_write(struct ee_writer *w, const struct ee_agent_log_head *head);
 void ee_agent_log_head_read(struct ee_cursor *c, struct ee_agent_log_head *out);
 
-/* The newest DEPLOYMENT or RUNNING event of the lease, and whether it was stopped since. EE_OK;
+/* The newest DEPLOYMENT or RUNNING event of the lease, and whether it was stopped since, or the
+ * agent started anew. EE_OK;
  * EE_NOT_MEASURED: there is none; EE_EVENT_LOG: not an agent log. Says nothing about RTMR3: match
  * the log first. */
 EE_MUST_USE enum ee_err ee_agent_log_deployment(struct ee_bytes log,

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "attest/cache.h"
 #include "attest/eventlog.h"
 
 #include "base/banned.h"
@@ -34,7 +35,7 @@ static enum ee_err check_quote(const struct ee_crypto *crypto, const struct ee_e
         EE_TRY(own_collateral(evidence, policy, scratch, scratch_size, &own));
         input.collateral = &own;
     }
-    EE_TRY(ee_attest_verify(crypto, &input, out));
+    EE_TRY(ee_attest_verify_cached(crypto, policy->cache, &input, out));
     if (out->trailing_size != 0) /* unsigned bytes: the same quote would have many encodings */
         return EE_TRAILING;
     if (!out->root_production && !policy->allow_simulated)

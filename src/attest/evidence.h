@@ -61,6 +61,8 @@ enum ee_evidence_nonce_kind {
     EE_NONCE_CHANNEL, /* policy.nonce is of ee_freshness_channel_nonce */
 };
 
+struct ee_verify_cache; /* attest/cache.h */
+
 struct ee_evidence_policy {
     const uint8_t (*roots)[EE_P256_POINT_SIZE]; /* accepted quote roots, x||y; at least one */
     size_t root_count;
@@ -69,6 +71,7 @@ struct ee_evidence_policy {
     int64_t time_s; /* seconds since 1970 at which everything must be valid */
     const struct ee_collateral *collateral; /* ours, decoded; NULL: none */
     bool allow_own_collateral;              /* without ours, use what the evidence brings */
+    struct ee_verify_cache *cache;          /* what was proven before; NULL: nothing */
     uint8_t network_id[32];
     enum ee_role role;
     const struct ee_measurement_allowed *allowed; /* measurements of the network */

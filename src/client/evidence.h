@@ -13,6 +13,7 @@
 enum ee_client_time_source {
     EE_CLIENT_TIME_NOW,
     EE_CLIENT_TIME_GIVEN,
+    EE_CLIENT_TIME_RECORDED,   /* a bundle's own */
     EE_CLIENT_TIME_COLLATERAL, /* now is past the collateral: judged at its issue date */
 };
 
@@ -33,6 +34,12 @@ EE_MUST_USE enum ee_err ee_client_evidence_judge(struct ee_client_problem *probl
                                                  struct ee_bytes text,
                                                  struct ee_evidence_policy *policy,
                                                  struct ee_client_judged *out);
+
+/* The same for a document that is read already. */
+EE_MUST_USE enum ee_err ee_client_evidence_judge_parsed(struct ee_client_problem *problem,
+                                                        const struct ee_evidence *evidence,
+                                                        struct ee_evidence_policy *policy,
+                                                        struct ee_client_judged *out);
 
 /* A document without collateral gets that of `donor`, a document that has some: collateral is
  * public and signed under the roots, not part of what the quote binds. One that has its own is

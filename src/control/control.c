@@ -354,6 +354,7 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     size_t size;
     char path[PATH_SIZE];
     EE_TRY(load(control, options, canonical, &size, step));
+    control->allow_unmeasured = options->allow_unmeasured;
     *step = "the state folder";
     EE_TRY(join(control->state_folder, "lock", path));
     EE_TRY(ee_file_lock(path, &control->lock));

@@ -51,6 +51,7 @@ struct ee_control {
     struct ee_file_data collateral_file;
     uint8_t *collateral_scratch; /* what `collateral` borrows; NULL: there is none */
     struct ee_collateral collateral;
+    bool allow_unmeasured; /* deployments need not be in the agent's event log */
     bool has_admin;
     uint8_t admin_hash[32];
 
@@ -67,8 +68,9 @@ struct ee_control {
     struct ee_scheduler *scheduler;
     struct ee_gateway *gateway;
 
-    struct ee_session *sessions; /* list */
-    struct ee_api_call *calls;   /* list */
+    struct ee_session *sessions;   /* list */
+    struct ee_api_call *calls;     /* list */
+    struct ee_api_call *beginning; /* inside ee_api_begin(); NULL once it is over */
     size_t call_count;
 
     uint8_t payload[EE_COMMAND_PAYLOAD_MAX]; /* of the command being made */

@@ -3,6 +3,7 @@
 
 #define OPENSSL_SUPPRESS_DEPRECATED /* the low-level hashes and ECDSA, see there */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,24 +86,35 @@ static const EC_GROUP *p256(void)
     return p256_group;
 }
 
-/* A public key on the curve, or NULL. */
-static EC_KEY *p256_public_key(const uint8_t public_key[EE_P256_POINT_SIZE])
+/* A key object for public keys, kept between two verifications because making one copies the curve
+ * (3 % of a verification). Holds nothing that matters; never more than one is kept. */
+static _Atomic(EC_KEY *) p256_spare;
+
+static EC_KEY *p256_key_take(void)
 {
-    const EC_GROUP *group = p256();
-    uint8_t octets[1 + EE_P256_POINT_SIZE] = {POINT_CONVERSION_UNCOMPRESSED};
-    memcpy(octets + 1, public_key, EE_P256_POINT_SIZE);
-    EC_KEY *key = EC_KEY_new();
-    EC_POINT *point = EC_POINT_new(group);
-    /* Coordinates below the prime and on the curve, else the point is not decoded; infinity has no
-     * uncompressed form. The curve's cofactor is 1, so that any such point is a public key. */
-    bool ok = key && point && EC_KEY_set_group(key, group) == 1 &&
-              EC_POINT_oct2point(group, point, octets, sizeof(octets), NULL) == 1 &&
-              EC_KEY_set_public_key(key, point) == 1;
-    EC_POINT_free(point);
-    if (ok)
+    EC_KEY *key = atomic_exchange(&p256_spare, NULL);
+    if (key)
+        return key;
+    key = EC_KEY_new();
+    if (key && EC_KEY_set_group(key, p256()) == 1)
         return key;
     EC_KEY_free(key);
     return NULL;
+}
+
+static void p256_key_give(EC_KEY *key)
+{
+    if (key)
+        EC_KEY_free(atomic_exchange(&p256_spare, key)); /* another thread may have been first */
+}
+
+/* Coordinates below the prime and on the curve, else the point is not decoded; infinity has no
+ * uncompressed form. The curve's cofactor is 1, so that any such point is a public key. */
+static bool p256_key_set(EC_KEY *key, const uint8_t public_key[EE_P256_POINT_SIZE])
+{
+    uint8_t octets[1 + EE_P256_POINT_SIZE] = {POINT_CONVERSION_UNCOMPRESSED};
+    memcpy(octets + 1, public_key, EE_P256_POINT_SIZE);
+    return EC_KEY_oct2key(key, octets, sizeof(octets), NULL) == 1;
 }
 
 static ECDSA_SIG *signature_parse(const uint8_t signature[EE_P256_SIGNATURE_SIZE])
@@ -124,12 +136,12 @@ static bool p256_verify(const uint8_t public_key[EE_P256_POINT_SIZE],
                         const uint8_t signature[EE_P256_SIGNATURE_SIZE])
 {
     (void)ERR_set_mark(); /* a refusal here must not look like an error of the caller's TLS */
-    EC_KEY *key = p256_public_key(public_key);
-    ECDSA_SIG *parsed = key ? signature_parse(signature) : NULL;
+    EC_KEY *key = p256_key_take();
+    ECDSA_SIG *parsed = key && p256_key_set(key, public_key) ? signature_parse(signature) : NULL;
     /* 1 valid, 0 not, -1 for r or s of 0 or not below the order. */
     bool ok = parsed && ECDSA_do_verify(message_digest, EE_SHA256_SIZE, parsed, key) == 1;
     ECDSA_SIG_free(parsed);
-    EC_KEY_free(key);
+    p256_key_give(key);
     (void)ERR_pop_to_mark();
     return ok;
 }

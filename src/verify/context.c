@@ -22,9 +22,8 @@ static const struct ee_verify_limits defaults = {
 
 /* Where each part begins, in bytes from the context. */
 struct layout {
-    size_t files, bytes, size;
-    size_t file_count, file_size;
-    bool keeps_bytes;
+    size_t collateral, platforms, bytes, size;
+    size_t collateral_count, platform_count, file_size;
 };
 
 static size_t aligned(size_t size)
@@ -42,12 +41,15 @@ static bool layout_of(const struct ee_verify_limits *given, struct layout *out)
     if (limits.collaterals > COLLATERALS_MAX || limits.platforms > PLATFORMS_MAX ||
         limits.collateral_size > EE_COLLATERAL_MAX || limits.reserved != 0)
         return false;
-    out->keeps_bytes = limits.collaterals != 0;
-    out->file_count = out->keeps_bytes ? limits.collaterals : 1; /* one to work in */
     out->file_size = aligned(limits.collateral_size);
-    out->files = aligned(sizeof(struct ee_verify_context));
-    out->bytes = out->files + aligned(out->file_count * sizeof(struct ee_verify_file));
-    out->size = out->bytes + out->file_count * out->file_size * (out->keeps_bytes ? 2 : 1);
+    /* One more to work in, and in each a file with its decoded form. */
+    out->collateral_count = limits.collaterals ? (size_t)limits.collaterals + 1 : 0;
+    out->platform_count = limits.platforms;
+    out->collateral = aligned(sizeof(struct ee_verify_context));
+    out->platforms =
+        out->collateral + aligned(out->collateral_count * sizeof(struct ee_cache_collateral));
+    out->bytes = out->platforms + aligned(out->platform_count * sizeof(struct ee_cache_platform));
+    out->size = out->bytes + (limits.collaterals ? 2 * out->collateral_count : 1) * out->file_size;
     return true;
 }
 
@@ -57,17 +59,6 @@ size_t ee_verify_context_size(const struct ee_verify_limits *limits)
     return layout_of(limits, &layout) ? layout.size : 0;
 }
 
-static void files_init(struct ee_verify_context *context, const struct layout *layout)
-{
-    uint8_t *bytes = (uint8_t *)context + layout->bytes;
-    for (size_t i = 0; i < layout->file_count; i++) {
-        context->files[i] = (struct ee_verify_file){.scratch = bytes};
-        bytes += layout->file_size;
-        context->files[i].bytes = layout->keeps_bytes ? bytes : NULL;
-        bytes += layout->keeps_bytes ? layout->file_size : 0;
-    }
-}
-
 struct ee_verify_context *ee_verify_context_init(void *memory, size_t memory_size,
                                                  const struct ee_verify_limits *limits)
 {
@@ -75,20 +66,22 @@ struct ee_verify_context *ee_verify_context_init(void *memory, size_t memory_siz
     struct layout layout;
     if (!layout_of(limits, &layout) || !ee_verify_memory_fits(memory, memory_size, layout.size))
         return NULL;
+    uint8_t *bytes = (uint8_t *)memory + layout.bytes;
     memset(context, 0, sizeof(*context));
     memcpy(context->roots[0], ee_attest_root_production, EE_P256_POINT_SIZE);
     context->root_count = 1;
     context->file_size_max = layout.file_size;
-    context->files = (void *)((uint8_t *)memory + layout.files);
-    context->file_count = layout.file_count;
-    files_init(context, &layout);
+    context->scratch = layout.collateral_count ? NULL : bytes;
+    ee_attest_cache_init(&context->cache, (void *)((uint8_t *)memory + layout.collateral),
+                         layout.collateral_count, bytes,
+                         2 * layout.collateral_count * layout.file_size,
+                         (void *)((uint8_t *)memory + layout.platforms), layout.platform_count);
     return context;
 }
 
 void ee_verify_context_forget(struct ee_verify_context *context)
 {
-    for (size_t i = 0; i < context->file_count; i++)
-        context->files[i].used_at = 0;
+    ee_attest_cache_clear(&context->cache);
 }
 
 int ee_verify_context_set_roots(struct ee_verify_context *context, const uint8_t *keys,
@@ -125,39 +118,15 @@ const uint8_t *ee_verify_root_production(void)
     return ee_attest_root_production;
 }
 
-/* The file that holds these bytes, else the one not used for longest. */
-static struct ee_verify_file *file_find(struct ee_verify_context *context, struct ee_bytes bytes,
-                                        bool *known)
-{
-    struct ee_verify_file *oldest = &context->files[0];
-    for (size_t i = 0; i < context->file_count; i++) {
-        struct ee_verify_file *file = &context->files[i];
-        *known = file->used_at != 0 && file->bytes && file->size == bytes.size &&
-                 memcmp(file->bytes, bytes.data, bytes.size) == 0;
-        if (*known)
-            return file;
-        if (file->used_at < oldest->used_at)
-            oldest = file;
-    }
-    return oldest;
-}
-
 enum ee_reason ee_verify_context_collateral(struct ee_verify_context *context,
                                             struct ee_bytes bytes, const struct ee_collateral **out)
 {
-    bool known = false;
     if (bytes.size > context->file_size_max)
         return EE_REASON_COLLATERAL_TOO_LARGE;
-    struct ee_verify_file *file = file_find(context, bytes, &known);
-    if (!known) {
-        file->used_at = 0;
-        EE_REASON_TRY(ee_attest_collateral_decode(bytes, file->scratch, context->file_size_max,
-                                                  &file->parts));
-        file->size = bytes.size;
-        if (file->bytes)
-            memcpy(file->bytes, bytes.data, bytes.size);
-    }
-    file->used_at = ++context->clock;
-    *out = &file->parts;
+    if (!context->scratch)
+        return ee_attest_cache_decode(&context->cache, bytes, out);
+    EE_REASON_TRY(ee_attest_collateral_decode(bytes, context->scratch, context->file_size_max,
+                                              &context->parts));
+    *out = &context->parts;
     return EE_REASON_NONE;
 }

@@ -63,6 +63,7 @@ static void policy_make(struct work *w)
     p->allow_simulated = r->allow_simulated;
     p->time_s = r->time_s;
     p->allow_own_collateral = !r->collateral;
+    p->cache = &w->context->cache;
     memcpy(p->network_id, r->network_id, ID_SIZE);
     p->role = (enum ee_role)r->role;
     p->allowed = &w->allowed;
@@ -85,24 +86,37 @@ static enum ee_reason collateral_choose(struct work *w)
                : ee_verify_context_collateral(w->context, bytes, &w->policy.collateral);
 }
 
-static enum ee_err evidence_check(struct work *w, struct ee_verify_result *result)
+/* What is wrong with the request or the document's form; then the quote was not looked at. */
+static enum ee_err evidence_open(struct work *w)
 {
     const struct ee_verify_evidence_request *r = &w->request;
-    struct ee_evidence_verdict *verdict = &result->evidence;
     EE_TRY(request_check(r));
     EE_TRY(ee_evidence_decode(w->crypto, ee_bytes_of(r->evidence, r->evidence_size), r->memory,
                               r->memory_size, &w->evidence));
     policy_make(w);
+    return EE_OK;
+}
+
+static void evidence_check(struct work *w, struct ee_verify_result *result)
+{
+    struct ee_evidence_verdict *verdict = &result->evidence;
     enum ee_reason reason = collateral_choose(w);
     if (reason != EE_REASON_NONE) {
-        verdict->finding.reason = reason;
-        return ee_attest_reason_err(reason);
+        ee_verify_result_unreadable(result, reason);
+        ee_verify_result_decide(result);
+        return;
     }
     measurement_choose(w);
     enum ee_err err = ee_evidence_verify(w->crypto, &w->evidence, &w->policy, NULL, 0, verdict);
     verdict->allowed = NULL; /* it was ours */
+    verdict->quote.time_s = w->request.time_s;
     result->measurement_index = w->measurement_index;
-    return err;
+    /* The quote's own failures are in its verdict; a finding is of the event log or of the policy,
+     * which is asked again for all that it has to say. */
+    bool by_policy = verdict->finding.reason != EE_REASON_NONE && err != EE_EVENT_LOG;
+    if (err != EE_OK && verdict->quote.err == EE_OK && !by_policy)
+        ee_verify_result_refuse(result, err, &verdict->finding);
+    ee_verify_result_decide(result);
 }
 
 int ee_verify_evidence_part(const void *evidence, size_t evidence_size, int part, void *memory,
@@ -140,11 +154,10 @@ int ee_verify_evidence(struct ee_verify_context *context,
     ee_verify_result_begin(result, r->time_s,
                            ee_verify_policy_rules(r->policy, &ee_attest_policy_network));
     result->is_evidence = true;
-    enum ee_err err = evidence_check(&w, result);
-    const struct ee_finding *finding = &result->evidence.finding;
-    if (err == EE_OK || err == result->evidence.quote.err)
-        result->err = err; /* the quote's verdict has the findings */
+    enum ee_err err = evidence_open(&w);
+    if (err == EE_OK)
+        evidence_check(&w, result);
     else
-        ee_verify_result_refuse(result, err, finding->reason == EE_REASON_NONE ? NULL : finding);
+        ee_verify_result_refuse(result, err, NULL);
     return (int)result->err;
 }

@@ -10,27 +10,30 @@
 
 static_assert((int)EE_VERIFY_VALUE_TEXT_SIZE == (int)EE_EXPLAIN_TEXT_SIZE, "the header's limit");
 
-static const char *refusal_id(const struct ee_verify_refusal *refusal)
+static const char *other_id(const struct ee_verify_result *result)
 {
-    return refusal->finding.reason != EE_REASON_NONE
-               ? ee_attest_reason_name(refusal->finding.reason)
-               : ee_err_name(refusal->err);
+    return result->other.reason != EE_REASON_NONE ? ee_attest_reason_name(result->other.reason)
+                                                  : ee_err_name(result->other_err);
 }
 
 const char *ee_verify_result_reason(const struct ee_verify_result *result)
 {
-    const struct ee_verdict *verdict = &result->evidence.quote;
-    if (!result->ran)
-        return ee_err_name(EE_STATE);
-    if (result->refusal_count != 0)
-        return refusal_id(&result->refusals[0]);
-    return ee_attest_reason_name(verdict->reason);
+    switch (result->refuser) {
+    case EE_VERIFY_BY_NOBODY:
+        return result->ran ? ee_attest_reason_name(EE_REASON_NONE) : ee_err_name(EE_STATE);
+    case EE_VERIFY_BY_QUOTE:
+        return ee_attest_reason_name(result->evidence.quote.reason);
+    case EE_VERIFY_BY_POLICY:
+        return ee_attest_reason_name(result->decision.finding.reason);
+    case EE_VERIFY_BY_OTHER:
+        return other_id(result);
+    }
+    return ee_err_name(result->err);
 }
 
-/* Refusals come first: they exist only when the quote itself has no failure. */
-size_t ee_verify_result_finding_count(const struct ee_verify_result *result)
+const char *ee_verify_result_rule(const struct ee_verify_result *result)
 {
-    return result->refusal_count + result->evidence.quote.finding_count;
+    return ee_attest_rule_name(result->decision.rule);
 }
 
 static int text_copy(const char *text, char *out, size_t capacity)
@@ -41,28 +44,54 @@ static int text_copy(const char *text, char *out, size_t capacity)
     return size < capacity ? EE_VERIFY_OK : EE_VERIFY_ERROR_TOO_LARGE;
 }
 
+int ee_verify_result_decision(const struct ee_verify_result *result, char *text, size_t capacity)
+{
+    char sentence[EE_POLICY_SENTENCE_SIZE];
+    if (result->decision.rule == EE_RULE_NONE) {
+        (void)text_copy("", text, capacity);
+        return EE_VERIFY_ERROR_NOT_FOUND;
+    }
+    return text_copy(ee_attest_policy_sentence(&result->policy, &result->decision,
+                                               &result->evidence.quote, sentence),
+                     text, capacity);
+}
+
+size_t ee_verify_result_finding_count(const struct ee_verify_result *result)
+{
+    return result->decision.refusal_count + (result->other_err != EE_OK) +
+           result->evidence.quote.finding_count;
+}
+
+/* Refusals of the policy, then what else was refused, then the quote's failures and advice. The
+ * first two are there only when the quote has no failure, so failures come first. */
+static const struct ee_finding *finding_at(const struct ee_verify_result *result, size_t index)
+{
+    size_t refusals = result->decision.refusal_count;
+    if (index < refusals)
+        return &result->decision.refusals[index].finding;
+    index -= refusals;
+    if (result->other_err != EE_OK && index-- == 0)
+        return &result->other;
+    return &result->evidence.quote.findings[index];
+}
+
 int ee_verify_result_finding(const struct ee_verify_result *result, size_t index,
                              struct ee_verify_finding *out, char *text, size_t capacity)
 {
     char sentence[EE_FINDING_TEXT_SIZE];
-    struct ee_verify_finding finding = {0};
-    const struct ee_finding *inner = NULL;
     if (index >= ee_verify_result_finding_count(result))
         return EE_VERIFY_ERROR_RANGE;
-    if (index < result->refusal_count) {
-        const struct ee_verify_refusal *refusal = &result->refusals[index];
-        inner = refusal->finding.reason != EE_REASON_NONE ? &refusal->finding : NULL;
-        finding.id = refusal_id(refusal);
-        finding.error = (int)refusal->err;
-    } else {
-        inner = &result->evidence.quote.findings[index - result->refusal_count];
-        finding.id = ee_attest_reason_name(inner->reason);
-        finding.error = (int)ee_attest_reason_err(inner->reason);
-    }
+    const struct ee_finding *inner = finding_at(result, index);
+    bool other = inner == &result->other;
+    struct ee_verify_finding finding = {
+        .id = other ? other_id(result) : ee_attest_reason_name(inner->reason),
+        .error = (int)(other ? result->other_err : ee_attest_reason_err(inner->reason)),
+    };
     if (!ee_verify_sized_write(out, &finding, sizeof(finding), sizeof(finding)))
         return EE_VERIFY_ERROR_RANGE;
-    return text_copy(inner ? ee_attest_finding_text(inner, sentence)
-                           : ee_err_text((enum ee_err)finding.error),
+    bool only_error = inner->reason == EE_REASON_NONE;
+    return text_copy(only_error ? ee_err_text(result->other_err)
+                                : ee_attest_finding_text(inner, sentence),
                      text, capacity);
 }
 
@@ -88,8 +117,15 @@ int ee_verify_result_claim(const struct ee_verify_result *result, size_t index,
         return EE_VERIFY_ERROR_RANGE;
     const struct ee_explain_row *row = &ee_attest_explain_rows[index];
     bool there = ee_attest_explain_value(row, &result->evidence.quote, text);
-    struct ee_verify_claim claim = {
-        .group = row->group, .name = row->name, .anchor = row->anchor, .meaning = row->meaning};
+    struct ee_explain_dates dates;
+    ee_attest_explain_dates(row, &result->evidence.quote, &dates);
+    struct ee_verify_claim claim = {.group = row->group,
+                                    .name = row->name,
+                                    .anchor = row->anchor,
+                                    .meaning = row->meaning,
+                                    .since_s = dates.since_s,
+                                    .until_s = dates.until_s,
+                                    .age_s = dates.age_s};
     if (!ee_verify_sized_write(out, &claim, sizeof(claim), sizeof(claim)))
         return EE_VERIFY_ERROR_RANGE;
     if (there)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verify/state.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/banned.h"
@@ -25,20 +24,45 @@ void ee_verify_result_begin(struct ee_verify_result *result, int64_t time_s,
 {
     memset(result, 0, sizeof(*result));
     result->ran = true;
-    result->time_s = time_s;
-    (void)snprintf(result->policy, sizeof(result->policy), "%s", policy ? policy->name : "");
+    result->evidence.quote.time_s = time_s;
+    if (policy)
+        result->policy = *policy;
+}
+
+static void refused(struct ee_verify_result *result, enum ee_err err, enum ee_verify_refuser by)
+{
+    if (err == EE_OK || result->err != EE_OK)
+        return;
+    result->err = err;
+    result->refuser = by;
 }
 
 void ee_verify_result_refuse(struct ee_verify_result *result, enum ee_err err,
                              const struct ee_finding *finding)
 {
-    struct ee_verify_refusal refusal = {.err = err};
+    result->other_err = err;
     if (finding)
-        refusal.finding = *finding;
-    if (result->err == EE_OK)
-        result->err = err;
-    if (result->refusal_count < EE_VERIFY_REFUSALS_MAX)
-        result->refusals[result->refusal_count++] = refusal;
+        result->other = *finding;
+    refused(result, err, EE_VERIFY_BY_OTHER);
+}
+
+void ee_verify_result_unreadable(struct ee_verify_result *result, enum ee_reason reason)
+{
+    struct ee_verdict *verdict = &result->evidence.quote;
+    verdict->reason = reason;
+    verdict->err = ee_attest_reason_err(reason);
+    verdict->findings[0].reason = reason;
+    verdict->finding_count = 1;
+}
+
+void ee_verify_result_decide(struct ee_verify_result *result)
+{
+    const struct ee_verdict *verdict = &result->evidence.quote;
+    if (verdict->err == EE_OK && !verdict->quote_decoded)
+        return; /* something else refused before the quote was looked at */
+    enum ee_err err = ee_attest_policy_decide(&result->policy, verdict, &result->decision);
+    refused(result, verdict->err, EE_VERIFY_BY_QUOTE);
+    refused(result, err, EE_VERIFY_BY_POLICY);
 }
 
 static bool held(const struct ee_verify_result *result)

@@ -80,6 +80,7 @@ static_assert((int)EE_VERIFY_QUOTE_MAX == (int)EE_QUOTE_MAX, "the header states 
 static_assert((int)EE_VERIFY_COLLATERAL_MAX == (int)EE_COLLATERAL_MAX, "as above");
 static_assert((int)EE_VERIFY_EVIDENCE_MAX == (int)EE_EVIDENCE_TEXT_MAX, "as above");
 static_assert((int)EE_VERIFY_FINDING_TEXT_SIZE == (int)EE_FINDING_TEXT_SIZE, "as above");
+static_assert((int)EE_VERIFY_DECISION_TEXT_SIZE == (int)EE_POLICY_SENTENCE_SIZE, "as above");
 
 #define TEXT(number) TEXT_OF(number)
 #define TEXT_OF(number) #number

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Existing loopback services behind the gateway: only those that the agent's operator named."""
+import http.client
 import http.server
 import threading
 
@@ -35,6 +36,19 @@ def an_exposed_service_answers_by_name(network):
     require_equal((status, body), (200, b"private no more"), "answer")
 
 
+def the_plain_listener_goes_by_host_name_too(network):
+    """The plain listener: `Host: NAME`, `Host: NAME.DOMAIN`, with a port, or /apps/NAME/"""
+    def answer(host, path="/"):
+        connection = http.client.HTTPConnection(*network.address("http"), timeout=10)
+        connection.request("GET", path, headers={"Host": host})
+        return connection.getresponse().status
+    for host in ("svc", "SVC", "svc:80", "svc.apps.localhost"):
+        require_equal(answer(host), 200, f"Host: {host}")
+    require_equal(answer("localhost", "/apps/svc/"), 200, "path form")
+    for host in ("other", "svc.elsewhere", "localhost"):
+        require_equal(answer(host), 404, f"Host: {host}")
+
+
 def a_port_nobody_allowed_is_refused(network):
     """Another loopback port of the agents' machine is refused by the agent, and the lock goes back"""
     done = network.ee("expose", "other", f"127.0.0.1:{PRIVATE}")
@@ -49,5 +63,5 @@ def a_port_nobody_allowed_is_refused(network):
 
 
 if __name__ == "__main__":
-    run_suite("expose", [an_exposed_service_answers_by_name, a_port_nobody_allowed_is_refused],
+    run_suite("expose", [an_exposed_service_answers_by_name, the_plain_listener_goes_by_host_name_too, a_port_nobody_allowed_is_refused],
               options=("--expose", f"svc=127.0.0.1:{EXPOSED}"))

@@ -185,7 +185,7 @@ static void claims_have_value_anchor_and_meaning(void)
         CHECK(error == EE_VERIFY_OK || error == EE_VERIFY_ERROR_NOT_FOUND);
         CHECK(ee_verify_claim_find(claim.group, claim.name) == i);
         CHECK(claim.anchor[0] && claim.meaning[0] && (error == EE_VERIFY_OK) == (value[0] != 0));
-        CHECK(claim.struct_size == sizeof(claim));
+        CHECK(claim.struct_size == sizeof(claim) && claim.age_s >= -1);
         there += error == EE_VERIFY_OK;
     }
     CHECK(there > 40);
@@ -201,36 +201,106 @@ static void claims_have_value_anchor_and_meaning(void)
     rig_free(rig);
 }
 
+static json_t *json_of_result(void)
+{
+    static char text[EE_VERIFY_DOCUMENT_SIZE];
+    size_t size = 0, needed = 0;
+    CHECK(ee_verify_result_json(rig->result, NULL, 0, &needed) == EE_VERIFY_ERROR_TOO_LARGE);
+    CHECK(ee_verify_result_json(rig->result, text, needed, &size) == EE_VERIFY_ERROR_TOO_LARGE);
+    CHECK(ee_verify_result_json(rig->result, text, needed + 1, &size) == EE_VERIFY_OK);
+    CHECK(size == needed && strlen(text) == size);
+    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    CHECK(json);
+    return json;
+}
+
+static bool says(json_t *json, const char *key, const char *value)
+{
+    const char *text = json_string_value(json_object_get(json, key));
+    return text && strcmp(text, value) == 0;
+}
+
 static void json_is_one_document_of_everything(void)
 {
-    static char text[128 * 1024];
-    size_t size = 0, needed = 0;
     REQUIRE(make(EE_SIM_MODULE_OUT_OF_DATE));
     struct ee_verify_evidence_request request = rig_evidence_request(rig, nonce);
     request.policy = ee_verify_policy_builtin("none");
+    json_t *json = json_of_result(); /* before anything was verified */
+    CHECK(says(json, "error", "state") && json_is_null(json_object_get(json, "quote")));
+    json_decref(json);
     REQUIRE(verify(&request) == EE_VERIFY_OK);
-    CHECK(ee_verify_result_json(rig->result, NULL, 0, &needed) == EE_VERIFY_ERROR_TOO_LARGE);
-    CHECK(ee_verify_result_json(rig->result, text, needed, &size) == EE_VERIFY_ERROR_TOO_LARGE);
-    REQUIRE(ee_verify_result_json(rig->result, text, needed + 1, &size) == EE_VERIFY_OK);
-    CHECK(size == needed && strlen(text) == size);
-    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    REQUIRE(json);
-    CHECK(json_is_true(json_object_get(json, "ok")));
-    CHECK(strcmp(json_string_value(json_object_get(json, "status")), "OutOfDate") == 0);
-    CHECK(json_array_size(json_object_get(json, "advice")) != 0);
-    CHECK(strcmp(json_string_value(json_object_get(json, "proof")), "key-bound") == 0);
+    json = json_of_result();
+    json_t *quote = json_object_get(json, "quote");
+    CHECK(json_is_true(json_object_get(json, "ok")) && says(json, "status", "OutOfDate"));
+    CHECK(says(json, "proof", "key-bound") && says(json, "reason", "none"));
     CHECK(json_object_get(json_object_get(json, "statement"), "tls_key_hash"));
-    CHECK(json_object_get(json_object_get(json_object_get(json, "claims"), "td"), "mrtd"));
+    CHECK(json_array_size(json_object_get(quote, "advice")) != 0);
+    CHECK(json_object_get(json_object_get(json_object_get(quote, "claims"), "td"), "mrtd"));
     json_decref(json);
     request.nonce = rig->quote; /* a refusal that only evidence has */
     REQUIRE(verify(&request) == EE_VERIFY_ERROR_NOT_FRESH);
-    REQUIRE(ee_verify_result_json(rig->result, text, sizeof(text), NULL) == EE_VERIFY_OK);
-    json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    REQUIRE(json);
-    CHECK(strcmp(json_string_value(json_object_get(json, "reason")), "not_fresh") == 0);
-    CHECK(json_array_size(json_object_get(json, "failures")) == 1);
-    CHECK(!json_object_get(json, "statement"));
+    json = json_of_result();
+    CHECK(json_is_false(json_object_get(json, "ok")) && says(json, "reason", "not_fresh"));
+    CHECK(json_object_get(json, "refusal") && !json_object_get(json, "statement"));
+    CHECK(json_is_true(json_object_get(json_object_get(json, "quote"), "ok")));
     json_decref(json);
+    request.struct_size = 8;
+    REQUIRE(verify(&request) == EE_VERIFY_ERROR_RANGE);
+    json = json_of_result();
+    CHECK(says(json, "reason", "range") && json_is_null(json_object_get(json, "quote")));
+    json_decref(json);
+    rig_free(rig);
+}
+
+static const char *last_line(const char *text)
+{
+    const char *line = text;
+    for (const char *c = text; *c; c++)
+        if (c[0] == '\n' && c[1])
+            line = c + 1;
+    return line;
+}
+
+static void text_ends_with_the_verdict(void)
+{
+    static char text[EE_VERIFY_DOCUMENT_SIZE];
+    size_t size = 0;
+    REQUIRE(make(EE_SIM_HEALTHY));
+    struct ee_verify_evidence_request request = rig_evidence_request(rig, nonce);
+    CHECK(ee_verify_result_text(rig->result, text, sizeof(text), &size) == EE_VERIFY_OK);
+    CHECK(strcmp(last_line(text), "REJECT state\n") == 0);
+    REQUIRE(verify(&request) == EE_VERIFY_OK);
+    CHECK(ee_verify_result_text(rig->result, text, sizeof(text), &size) == EE_VERIFY_OK);
+    CHECK(strcmp(last_line(text), "OK UpToDate\n") == 0 && strlen(text) == size);
+    request.tls_key_hash = rig->quote;
+    REQUIRE(verify(&request) == EE_VERIFY_ERROR_NOT_BOUND);
+    CHECK(ee_verify_result_text(rig->result, text, sizeof(text), &size) == EE_VERIFY_OK);
+    CHECK(strcmp(last_line(text), "REJECT not_bound\n") == 0);
+    CHECK(ee_verify_result_text(rig->result, text, size, &size) == EE_VERIFY_ERROR_TOO_LARGE);
+    rig_free(rig);
+}
+
+/* Everything an evidence document is refused for, whoever said no, is told once. */
+static void findings_of_evidence_are_not_told_twice(void)
+{
+    char text[EE_VERIFY_FINDING_TEXT_SIZE];
+    struct ee_verify_finding finding = {.struct_size = sizeof(finding)};
+    unsigned failures = 0;
+    REQUIRE(make(EE_SIM_MODULE_OUT_OF_DATE));
+    struct ee_verify_evidence_request request = rig_evidence_request(rig, nonce);
+    REQUIRE(verify(&request) == EE_VERIFY_ERROR_TCB_REFUSED);
+    for (size_t i = 0; i < ee_verify_result_finding_count(rig->result); i++) {
+        CHECK(ee_verify_result_finding(rig->result, i, &finding, text, sizeof(text)) ==
+              EE_VERIFY_OK);
+        failures += finding.error != EE_VERIFY_OK;
+        CHECK(text[0]);
+    }
+    CHECK(failures == 1 && strcmp(ee_verify_result_reason(rig->result), "policy_status") == 0);
+    request.nonce = rig->quote; /* asked after the policy: not reached */
+    CHECK(verify(&request) == EE_VERIFY_ERROR_TCB_REFUSED);
+    request.network_id = rig->quote; /* asked before it */
+    CHECK(verify(&request) == EE_VERIFY_ERROR_WRONG_NETWORK);
+    CHECK(strcmp(ee_verify_result_reason(rig->result), "wrong_network") == 0);
     rig_free(rig);
 }
 
@@ -238,4 +308,5 @@ TESTS(TEST(healthy_evidence_names_its_machine_and_code), TEST(each_refusal_has_i
       TEST(request_that_lacks_something_is_refused), TEST(faults_of_the_platform_show_through),
       TEST(parts_of_a_document), TEST(channel_nonce_is_of_all_its_parts),
       TEST(freshness_root_refuses_a_place_that_is_not_in_the_tree),
-      TEST(claims_have_value_anchor_and_meaning), TEST(json_is_one_document_of_everything))
+      TEST(claims_have_value_anchor_and_meaning), TEST(json_is_one_document_of_everything),
+      TEST(text_ends_with_the_verdict), TEST(findings_of_evidence_are_not_told_twice))

@@ -84,7 +84,7 @@ static bool round_of(struct ee_verify_context *context, unsigned long count)
 static void verification_allocates_nothing(void)
 {
     uint8_t nonce[32];
-    static char json[128 * 1024];
+    static char json[EE_VERIFY_DOCUMENT_SIZE];
     rig = rig_new(EE_SIM_HEALTHY, NULL);
     REQUIRE(rig);
     ee_verify_caller_nonce(rig->drawn, nonce);

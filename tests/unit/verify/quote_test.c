@@ -138,6 +138,56 @@ static void unreadable_collateral_is_a_refusal(void)
     rig_free(rig);
 }
 
+static void policy_file_decides_and_names_its_rule(void)
+{
+    static const char lenient[] = "{\"format\":\"ee-policy-1\",\"name\":\"lenient\","
+                                  "\"statuses\":[\"UpToDate\",\"OutOfDate\"]}";
+    char text[EE_VERIFY_DECISION_TEXT_SIZE], reason[EE_VERIFY_FINDING_TEXT_SIZE] = "";
+    const struct ee_verify_policy *policy = NULL;
+    void *memory = malloc(ee_verify_policy_size());
+    rig = rig_new(EE_SIM_PLATFORM_OUT_OF_DATE, NULL);
+    REQUIRE(rig && memory);
+    struct ee_verify_quote_request request = rig_quote_request(rig);
+    CHECK(ee_verify_result_decision(rig->result, text, sizeof(text)) == EE_VERIFY_ERROR_NOT_FOUND);
+    REQUIRE(verify(&request) == EE_VERIFY_ERROR_TCB_REFUSED);
+    CHECK(strcmp(ee_verify_result_rule(rig->result), "status") == 0);
+    REQUIRE(ee_verify_policy_parse(lenient, sizeof(lenient) - 1, memory, ee_verify_policy_size(),
+                                   &policy, reason) == EE_VERIFY_OK);
+    request.policy = policy;
+    REQUIRE(verify(&request) == EE_VERIFY_OK);
+    CHECK(strcmp(ee_verify_result_rule(rig->result), "status") == 0);
+    CHECK(ee_verify_result_decision(rig->result, text, sizeof(text)) == EE_VERIFY_OK);
+    CHECK(strstr(text, "status"));
+    free(memory); /* the result does not need it */
+    CHECK(ee_verify_result_decision(rig->result, text, 4) == EE_VERIFY_ERROR_TOO_LARGE);
+    rig->quote[300] ^= 1;
+    CHECK(verify(&(struct ee_verify_quote_request){
+              .struct_size = sizeof(request), .quote = rig->quote, .quote_size = 10}) ==
+          EE_VERIFY_ERROR_COLLATERAL);
+    CHECK(strcmp(ee_verify_result_rule(rig->result), "none") == 0);
+    rig_free(rig);
+}
+
+static void policy_file_that_is_wrong_is_refused(void)
+{
+    static const char misspelt[] = "{\"format\":\"ee-policy-1\",\"statusses\":[\"UpToDate\"]}";
+    char reason[EE_VERIFY_FINDING_TEXT_SIZE] = "";
+    const struct ee_verify_policy *policy = NULL;
+    size_t size = ee_verify_policy_size();
+    uint8_t *memory = malloc(size);
+    REQUIRE(memory);
+    CHECK(ee_verify_policy_parse(misspelt, sizeof(misspelt) - 1, memory, size, &policy, reason) ==
+          EE_VERIFY_ERROR_SYNTAX);
+    CHECK(!policy && strlen(reason) > 10);
+    CHECK(ee_verify_policy_parse("{}", 2, memory, size, &policy, NULL) != EE_VERIFY_OK);
+    CHECK(ee_verify_policy_parse("{}", 2, memory, size - 1, &policy, reason) ==
+          EE_VERIFY_ERROR_TOO_LARGE);
+    CHECK(ee_verify_policy_parse("{}", 2, memory + 1, size, &policy, reason) ==
+          EE_VERIFY_ERROR_RANGE);
+    CHECK(!policy);
+    free(memory);
+}
+
 static void sizes_of_structs_keep_the_abi(void)
 {
     struct {
@@ -173,7 +223,7 @@ static void layout_of_public_structs_is_frozen(void)
     CHECK(sizeof(struct ee_verify_evidence_request) == 144);
     CHECK(offsetof(struct ee_verify_evidence_request, identity) == 136);
     CHECK(sizeof(struct ee_verify_finding) == 24);
-    CHECK(sizeof(struct ee_verify_claim) == 56);
+    CHECK(sizeof(struct ee_verify_claim) == 64);
     CHECK(sizeof(struct ee_verify_statement) == 344);
     CHECK(offsetof(struct ee_verify_statement, log_complete) == 341);
     CHECK(sizeof(struct ee_verify_event) == 88);
@@ -303,6 +353,7 @@ static void words_for_every_number(void)
 TESTS(TEST(healthy_quote_gives_proven_values), TEST(refused_quote_gives_no_proven_value),
       TEST(each_fault_has_its_error), TEST(quote_with_other_report_data_is_not_bound),
       TEST(policy_and_binding_are_both_reported), TEST(unreadable_collateral_is_a_refusal),
+      TEST(policy_file_decides_and_names_its_rule), TEST(policy_file_that_is_wrong_is_refused),
       TEST(sizes_of_structs_keep_the_abi), TEST(layout_of_public_structs_is_frozen),
       TEST(memory_that_is_small_or_crooked_is_refused),
       TEST(context_that_remembers_nothing_verifies_the_same),

@@ -68,7 +68,7 @@ static void *use_stack(void *argument)
 {
     struct worker *worker = argument;
     uint8_t nonce[32];
-    static char json[128 * 1024];
+    static char json[EE_VERIFY_DOCUMENT_SIZE];
     struct rig *rig = worker->own;
     ee_verify_caller_nonce(rig->drawn, nonce);
     const struct ee_verify_quote_request request = rig_quote_request(rig);
