@@ -38,7 +38,7 @@ int main(int argc, char **argv)
     request.quote_size = file_read(argv[1], quote, sizeof(quote));
     request.collateral = collateral;
     request.collateral_size = file_read(argv[2], collateral, sizeof(collateral));
-    request.time_s = argc > 3 ? atoll(argv[3]) : (long long)time(NULL);
+    request.time_s = argc > 3 ? strtoll(argv[3], NULL, 10) : (long long)time(NULL);
     /* A service that asked for this quote also sets request.report_data to what it must hold. */
     int error = ee_verify_quote(context, &request, result);
 

@@ -4,8 +4,9 @@
  * Bytes in, verdict out. A quote (version 4 or 5) is checked against collateral you obtained (TCB
  * Info, QE identity, CRLs, issuer chains), root keys you accept and a time you state; then a policy
  * decides. Nothing here allocates memory, reads a clock, does I/O or keeps anything outside the
- * memory you hand in. (The cryptographic backend may use its own heap and constants it makes once;
- * natively it is OpenSSL's libcrypto, and what it holds does not grow with the verifications.)
+ * memory you hand in. (The cryptographic backend may use its own heap; natively it is OpenSSL's
+ * libcrypto, with the curve and one spare key object kept, and what it holds does not grow with the
+ * number of verifications.)
  *
  * WHAT IS NOT VERIFIED
  *
