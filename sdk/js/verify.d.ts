@@ -57,8 +57,20 @@ export interface Claim {
     value: string | number | boolean | string[];
     /** What makes it true: "quote", "pck", "intel", "derived" or "none". */
     anchor: string;
+    /** When the value was stated; null: nobody says, or as fresh as the challenge it answers. */
+    since: string | null;
+    age_s: number | null;
+    /** Until when it is stated. */
+    expires: string | null;
     meaning: string;
-    [more: string]: unknown;
+}
+
+/** What the policy decided, by which rule. */
+export interface Decision {
+    rule: string;
+    text: string;
+    grace_ends: string | null;
+    refusals: {rule: string; demand: string; text: string; cure: string}[];
 }
 
 /** The document `ee verify quote --json` prints. */
@@ -71,15 +83,15 @@ export interface Verdict {
     reason: string | null;
     policy: string;
     time: string;
+    decision: Decision | null;
     /** All failures that could be determined. */
     failures: Finding[];
     /** What is short and how to cure it; refuses nothing. */
     advice: Finding[];
     /** By group and name. After a failure they are what was read, not what was proven. */
     claims: Record<string, Record<string, Claim>>;
-    /** The same as text, as the module wrote it; not enumerable. */
+    /** What the module wrote, as text; not enumerable. */
     readonly text: string;
-    [more: string]: unknown;
 }
 
 export interface Statement {
@@ -95,13 +107,27 @@ export interface Statement {
     node_name: string;
     software_version: string;
     vcpus: number;
+    log_present: boolean;
+    log_complete: boolean;
 }
 
-export interface EvidenceVerdict extends Verdict {
-    /** When ok: "valid" (genuine), "key-bound" (fresh for your nonce and holds the TLS key) or "channel-bound". */
-    proof?: 'valid' | 'key-bound' | 'channel-bound';
+export interface EvidenceVerdict {
+    /** Every check and the policy held. Look at nothing else before this. */
+    ok: boolean;
+    /** "ok", or the class of the first failure, such as "not_fresh". */
+    error: string;
+    /** Identifier of the first failure, finer than the error. */
+    reason: string;
+    status: string;
+    /** A sentence, when something besides the quote refused. */
+    refusal?: string;
+    /** "valid" (genuine), "key-bound" (fresh for your nonce and holds the TLS key) or "channel-bound"; "none" unless ok. */
+    proof: 'none' | 'valid' | 'key-bound' | 'channel-bound';
     /** When ok: what the attested software says of itself. */
     statement?: Statement;
+    /** What is said of the quote alone; null when it was not reached. Its `ok` is not that of the evidence. */
+    quote: Verdict | null;
+    readonly text: string;
 }
 
 export interface Verifier {

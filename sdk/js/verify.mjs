@@ -148,6 +148,17 @@ function nonceOf(options) {
     return [NONCE_CHANNEL, joined('channel', [challenge, exporter, askerKeyHash ?? new Uint8Array(32)], 32, 3)];
 }
 
+/** The document of the quote, unless something besides it refused: then that is its first reason. */
+function quoteVerdict(result) {
+    const quote = result.quote ?? {ok: false, status: result.status, reason: null, decision: null, failures: [], advice: [], claims: {}};
+    if (quote.ok !== result.ok || quote !== result.quote) {
+        quote.ok = false;
+        quote.reason ??= result.reason;
+        quote.failures.push({id: result.reason, text: result.refusal ?? result.error});
+    }
+    return Object.defineProperty(quote, 'text', {value: result.text, enumerable: false});
+}
+
 class Verifier {
     #exports;
 
@@ -172,9 +183,9 @@ class Verifier {
 
     verifyQuote(options) {
         const {quote, collateral, time, roots, policy, reportData} = options;
-        return this.#call('ee_wasm_verify_quote', [secondsOf(time), rootsOf(roots),
+        return quoteVerdict(this.#call('ee_wasm_verify_quote', [secondsOf(time), rootsOf(roots),
             document('policy', policy, LIMITS.policy), binary('quote', quote, LIMITS.quote),
-            document('collateral', collateral, LIMITS.collateral), exactly('reportData', reportData, 64)]);
+            document('collateral', collateral, LIMITS.collateral), exactly('reportData', reportData, 64)]));
     }
 
     verifyEvidence(options) {

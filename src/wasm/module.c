@@ -12,10 +12,11 @@
 
 enum {
     INPUT_SIZE = 1024 * 1024, /* a largest evidence and a largest collateral file together */
-    OUTPUT_SIZE = 256 * 1024,
+    OUTPUT_SIZE = EE_VERIFY_DOCUMENT_SIZE,
     CONTEXT_SIZE = 2 * 1024 * 1024,
     RESULT_SIZE = 64 * 1024,
-    POLICY_NAME_MAX = 16,
+    POLICY_NAME_MAX = 16, /* shorter than any policy file */
+    POLICY_SIZE = 32 * 1024,
     ROOTS_MAX = 16 * 1024,
     MEASUREMENTS_MAX = 64,
     CHANNEL_SIZE = 96,
@@ -105,18 +106,25 @@ static int roots_set(struct ee_bytes roots)
     return EE_VERIFY_OK;
 }
 
+/* NULL for the default. A policy file is read into our memory. */
 static int policy_find(struct ee_bytes text, const struct ee_verify_policy **out)
 {
-    char name[POLICY_NAME_MAX + 1] = "";
+    static _Alignas(EE_VERIFY_ALIGNMENT) uint8_t memory[POLICY_SIZE];
+    char name[POLICY_NAME_MAX + 1] = "", reason[EE_VERIFY_FINDING_TEXT_SIZE] = "";
     *out = NULL;
     if (text.size == 0)
         return EE_VERIFY_OK;
-    if (text.size > POLICY_NAME_MAX)
+    if (text.size <= POLICY_NAME_MAX) {
+        memcpy(name, text.data, text.size);
+        *out = ee_verify_policy_builtin(name);
+        if (*out)
+            return EE_VERIFY_OK;
         return say(EE_VERIFY_ERROR_NOT_FOUND, "there is no built-in policy of this name");
-    memcpy(name, text.data, text.size);
-    *out = ee_verify_policy_builtin(name);
-    return *out ? EE_VERIFY_OK
-                : say(EE_VERIFY_ERROR_NOT_FOUND, "there is no built-in policy of this name");
+    }
+    if (ee_verify_policy_size() > sizeof(memory))
+        abort(); /* our size, not input */
+    int error = ee_verify_policy_parse(text.data, text.size, memory, sizeof(memory), out, reason);
+    return error == EE_VERIFY_OK ? error : say(error, reason);
 }
 
 static bool message_open(size_t size, struct ee_cursor *c)

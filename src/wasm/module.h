@@ -11,7 +11,8 @@
  * genesis, u8 allow_simulated, u8 role, block network id, block measurements, u8 nonce kind, block
  *            nonce, block TLS key hash, block identity
  * roots: empty for Intel's production root, PEM, or keys of 64 bytes one after another.
- * policy: a built-in policy's name or the text of a policy file; empty for the function's default.
+ * policy: a built-in policy's name or the text of a policy file (docs/spec/policy.md); empty for the
+ * function's default.
  * genesis: a genesis file, which then gives roots, network id, whether simulated roots are
  * accepted, and measurements in addition to those of the message.
  * nonce: with EE_VERIFY_NONCE_CALLER the 32 bytes that were drawn; with EE_VERIFY_NONCE_CHANNEL

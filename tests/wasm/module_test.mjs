@@ -146,6 +146,24 @@ await run({
         await assertNative(kept);
         return `EE_SEED=${seed}`;
     },
+    async quote_with_other_report_data_is_refused() {
+        const kept = await recording(load, bytes), reportData = kept.verifier.verifyQuote({...healthy, policy: 'none'})
+            .claims.td.report_data.value;
+        const ask = value => kept.verifier.verifyQuote({...healthy, policy: 'none', reportData: value});
+        assert.equal(ask(reportData).ok, true);
+        const refused = ask('00'.repeat(64));
+        assert.deepEqual([refused.ok, refused.reason, refused.failures.length], [false, 'not_bound', 1]);
+        await assertNative(kept);
+    },
+    async policy_as_a_document_decides() {
+        const kept = await recording(load, bytes), stale = subjects.find(subject => subject.name === 'platform_out_of_date');
+        const policy = {format: 'ee-policy-1', name: 'lenient', statuses: ['UpToDate', 'OutOfDate']};
+        const lenient = kept.verifier.verifyQuote({...stale, policy});
+        assert.deepEqual([lenient.ok, lenient.policy], [true, 'lenient'], JSON.stringify(lenient.decision));
+        assert.equal(kept.verifier.verifyQuote({...stale, policy: JSON.stringify({...policy, statuses: ['UpToDate']})}).ok, false);
+        inputError('syntax', () => kept.verifier.verifyQuote({...stale, policy: {...policy, statuses: 'UpToDate'}}));
+        await assertNative(kept);
+    },
     async evidence_of_a_control_plane() {
         const kept = await recording(load, bytes), ask = changes => kept.verifier.verifyEvidence(evidenceOf(healthy, changes));
         const verdict = ask();
@@ -192,7 +210,7 @@ await run({
         inputError('untrusted', () => ask({roots: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'}));
         inputError('range', () => ask({time: NaN}));
         inputError('range', () => ask({time: -1}));
-        inputError('not_found', () => ask({policy: 'lenient'}));
+        inputError('not_found', () => ask({policy: 'no such one'}));
         inputError('range', () => verifier.verifyEvidence(evidenceOf(healthy, {role: 'toString'})));
         inputError('range', () => verifier.verifyEvidence(evidenceOf(healthy, {genesis: undefined})));
         inputError('syntax', () => verifier.verifyEvidence(evidenceOf(healthy, {genesis: '{}'.padEnd(500)})));
