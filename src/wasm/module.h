@@ -6,18 +6,24 @@
  * ee_wasm_output(). All memory is static: the module cannot grow. One call at a time.
  *
  * Messages are big-endian; a block is a u32 length and its bytes (docs/spec/encoding.md).
- * quote:     u64 time_s, block roots, block policy, block quote, block collateral, block report
- * data evidence:  u64 time_s, block roots, block policy, block evidence, block collateral, block
- * genesis, u8 allow_simulated, u8 role, block network id, block measurements, u8 nonce kind, block
- *            nonce, block TLS key hash, block identity
- * roots: empty for Intel's production root, PEM, or keys of 64 bytes one after another.
- * policy: a built-in policy's name or the text of a policy file (docs/spec/policy.md); empty for the
- * function's default.
- * genesis: a genesis file, which then gives roots, network id, whether simulated roots are
- * accepted, and measurements in addition to those of the message.
- * nonce: with EE_VERIFY_NONCE_CALLER the 32 bytes that were drawn; with EE_VERIFY_NONCE_CHANNEL
- * challenge, exporter and asker key hash (96 bytes), see ee_verify_channel_nonce.
- * Empty blocks elsewhere: not given. */
+ *
+ * - quote: u64 time_s, block roots, block policy, block quote, block collateral, block report data
+ *
+ * - evidence: u64 time_s, block roots, block policy, block evidence, block collateral, block
+ *   genesis, u8 allow_simulated, u8 role, block network id, block measurements, u8 nonce kind,
+ *   block nonce, block TLS key hash, block identity
+ *
+ * - roots: empty for Intel's production root, PEM, or keys of 64 bytes one after another
+ *
+ * - policy: a built-in policy's name or a policy file; empty for the function's default
+ *
+ * - genesis: a genesis file, which then gives roots, network id, whether simulated roots are
+ *   accepted, and measurements in addition to those of the message
+ *
+ * - nonce: with EE_VERIFY_NONCE_CALLER the 32 bytes that were drawn; with EE_VERIFY_NONCE_CHANNEL
+ *   challenge, exporter and asker key hash (96 bytes), see ee_verify_channel_nonce
+ *
+ * Other empty blocks: not given. */
 #ifndef EE_WASM_MODULE_H
 #define EE_WASM_MODULE_H
 
