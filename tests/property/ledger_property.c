@@ -16,7 +16,7 @@ struct model {
     struct model_transfer {
         int debit, credit;
         int64_t amount;
-        bool known, pending, resolved;
+        bool known, pending, resolved, refused;
     } transfers[IDS];
 };
 
@@ -123,7 +123,7 @@ static bool step(struct ee_ledger *ledger, struct model *m)
         batch[i] = e.transfer;
         batch[i].flags = (uint16_t)(batch[i].flags | (i + 1 < count ? EE_LEDGER_LINKED : 0));
     }
-    if (ee_ledger_transfers_create(ledger, batch, count, results) != EE_OK)
+    if (ee_ledger_transfers_create(ledger, batch, count, NULL, results) != EE_OK)
         return false;
     bool created = true;
     for (uint32_t i = 0; i < count; i++)
@@ -137,7 +137,7 @@ static bool run_seed(uint64_t seed)
 {
     struct model m = {0};
     enum ee_ledger_result result;
-    struct ee_ledger *ledger = ee_ledger_new(&ee_allocator_system, ACCOUNTS, IDS + CHAIN);
+    struct ee_ledger *ledger = ee_ledger_new(&ee_allocator_system, &(struct ee_ledger_limits){.accounts = ACCOUNTS, .transfers = 2 * STEPS});
     bool holds = ledger != NULL;
     for (uint64_t i = 0; holds && i < ACCOUNTS; i++) {
         const struct ee_ledger_account account = {
