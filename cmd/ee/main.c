@@ -66,6 +66,8 @@ static const struct ee_verb verbs[] = {
      "retire a measurement (founding profile)"},
     {"simulate", ee_cmd_simulate, NULL, "simulate [FILE]",
      "run the network's rules under a virtual clock: a JSON object a line in, one out"},
+    {"ledger apply", ee_cmd_ledger_apply, NULL, "ledger apply --store FILE [--window N]",
+     "a book of your own: a JSON line in, a durable answer out"},
     {"verify quote", NULL, ee_cmd_verify_quote, "verify quote QUOTE --collateral FILE",
      "check a TDX quote offline and explain each claim"},
     {"verify evidence", ee_cmd_verify_evidence, NULL,

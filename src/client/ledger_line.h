@@ -23,7 +23,7 @@ struct ee_ledger_line {
     enum ee_ledger_line_kind kind;
     uint32_t count;
     uint64_t tick_s;
-    struct ee_ledger_account *accounts;   /* EE_LEDGER_BATCH_MAX of each */
+    struct ee_ledger_account *accounts; /* EE_LEDGER_BATCH_MAX of each */
     struct ee_ledger_transfer *transfers;
     struct ee_ledger_id *ids;
     enum ee_ledger_result *results;

@@ -111,8 +111,8 @@ static enum ee_err database_open(struct ee_derived *derived, const char *path)
     if (fd < 0)
         return EE_IO;
     close(fd);
-    int code = sqlite3_open_v2(path, &derived->db,
-                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL);
+    int code =
+        sqlite3_open_v2(path, &derived->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL);
     if (code != SQLITE_OK)
         return error_of(code);
     EE_TRY(run(derived->db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"

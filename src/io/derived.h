@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A SQLite file of derived data beside a journal: fixed rows by a 16-byte key and documents in
- * pieces, changed together by commits. It may be deleted at any time and is then made again from the
- * journal; whoever uses it holds the journal's lock. A commit is whole or not there after a crash,
- * the last one may be lost with the power. */
+ * pieces, changed together by commits. It may be deleted at any time and is then made again from
+ * the journal; whoever uses it holds the journal's lock. A commit is whole or not there after a
+ * crash, the last one may be lost with the power. */
 #ifndef EE_IO_DERIVED_H
 #define EE_IO_DERIVED_H
 
