@@ -132,6 +132,14 @@ static void account_read(struct ee_cursor *c, struct ee_ledger_account *a)
     a->credits_posted = ee_cursor_u64(c);
 }
 
+/* What is not written that way by us is refused. */
+static bool canonical(uint8_t has, const struct ee_ledger_transfer *t)
+{
+    bool pending_id = !ee_bytes_all_zero(t->pending_id.bytes, sizeof(t->pending_id.bytes));
+    return has <= (HAS_PENDING_ID | HAS_TIMEOUT) && pending_id == ((has & HAS_PENDING_ID) != 0) &&
+           (t->timeout_s > 0) == ((has & HAS_TIMEOUT) != 0);
+}
+
 static void transfer_read(struct ee_cursor *c, struct ee_ledger_transfer *t)
 {
     uint8_t has = ee_cursor_u8(c);
@@ -147,6 +155,8 @@ static void transfer_read(struct ee_cursor *c, struct ee_ledger_transfer *t)
     t->ledger = ee_cursor_u32(c);
     t->code = ee_cursor_u16(c);
     t->flags = ee_cursor_u16(c);
+    if (c->err == EE_OK && !canonical(has, t))
+        c->err = EE_RANGE;
 }
 
 static enum ee_err kind_check(const struct ee_ledger_line *line, uint8_t kind, uint32_t count)
