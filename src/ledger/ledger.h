@@ -108,7 +108,8 @@ struct ee_ledger_entry {
     enum ee_ledger_state state;
 };
 
-/* One result per rule. The first rule broken in the order of the checks decides. */
+/* One result per rule. The first rule broken in the order of the checks decides; that order and the
+ * numbers are in docs/spec/ledger.md. Journals hold the numbers: new rows go to the end. */
 #define EE_LEDGER_RESULTS(ROW)                                                                     \
     ROW(CREATED, "created")                                                                        \
     ROW(LINKED_EVENT_FAILED, "linked_event_failed")                                                \
