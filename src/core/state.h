@@ -197,7 +197,7 @@ struct ee_period_row *ee_core_lock_take(struct ee_change *c, struct ee_lease_row
                                         struct ee_money amount);
 /* The reservation of a period in the book. */
 const struct ee_ledger_row *ee_core_lock_entry(const struct ee_core *core,
-                                                 const struct ee_period *period);
+                                               const struct ee_period *period);
 /* Asserts that the lock may move there, moves it, and keeps the launcher's held sum. */
 void ee_core_lock_move(struct ee_core *core, struct ee_period_row *period, enum ee_lock_state next);
 /* Final moves of a lock (its verdict is set): `paid` of it to the operator, the rest returns. */
