@@ -118,7 +118,7 @@ enum ee_err ee_cmd_receipt(struct ee_cli *cli, int argc, char **argv); /* receip
 enum ee_err ee_cmd_verify_receipt(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_evidence_fetch(struct ee_cli *cli, int argc, char **argv); /* evidence.c */
 enum ee_err ee_cmd_verify_evidence(struct ee_cli *cli, int argc, char **argv);
-enum ee_err ee_cmd_simulate(struct ee_cli *cli, int argc, char **argv); /* simulate.c */
+enum ee_err ee_cmd_simulate(struct ee_cli *cli, int argc, char **argv);     /* simulate.c */
 enum ee_err ee_cmd_ledger_apply(struct ee_cli *cli, int argc, char **argv); /* ledger.c */
 int ee_cmd_dev(struct ee_cli *cli, int argc, char **argv);
 int ee_cmd_verify_quote(struct ee_cli *cli, int argc, char **argv);
