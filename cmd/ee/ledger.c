@@ -54,7 +54,12 @@ static enum ee_err commit(struct applying *a)
     enum ee_err err = ee_ledger_store_commit(a->store);
     if (err != EE_OK)
         return ee_client_fail(&a->cli->problem, err, "%s: not durable, so not answered", a->path);
-    return answers_write(a);
+    EE_TRY(answers_write(a));
+    err = ee_ledger_store_settle(a->store);
+    if (err != EE_OK)
+        return ee_client_fail(&a->cli->problem, err, "%s.state: no snapshot could be written",
+                              a->path);
+    return EE_OK;
 }
 
 /* ---- lines ---- */
@@ -160,6 +165,14 @@ static enum ee_err store_open(struct applying *a, uint64_t window)
                           fault.text[0] != '\0' ? fault.text : ee_err_text(err));
 }
 
+static enum ee_err memory_take(struct applying *a)
+{
+    a->input = malloc(EE_LEDGER_LINE_MAX + READ_MAX + 1);
+    if (a->input == NULL || ee_ledger_line_init(&a->line) != EE_OK)
+        return ee_client_fail(&a->cli->problem, EE_NO_MEMORY, "%s", "");
+    return EE_OK;
+}
+
 enum ee_err ee_cmd_ledger_apply(struct ee_cli *cli, int argc, char **argv)
 {
     struct ee_arguments arguments;
@@ -174,13 +187,10 @@ enum ee_err ee_cmd_ledger_apply(struct ee_cli *cli, int argc, char **argv)
         return ee_client_fail(&cli->problem, EE_USAGE, "--store is missing");
     if (window != 0 && window < WINDOW_MIN)
         return ee_client_fail(&cli->problem, EE_USAGE, "--window is at least 1024");
-    enum ee_err err = store_open(&a, window);
-    if (err == EE_OK)
-        err = ee_ledger_line_init(&a.line);
-    a.input = malloc(EE_LEDGER_LINE_MAX + READ_MAX + 1);
-    if (err == EE_OK && a.input == NULL)
-        err = ee_client_fail(&cli->problem, EE_NO_MEMORY, "%s", "");
     (void)fcntl(STDIN_FILENO, F_SETPIPE_SZ, READ_MAX); /* only a pipe grows */
+    enum ee_err err = memory_take(&a);
+    if (err == EE_OK)
+        err = store_open(&a, window);
     if (err == EE_OK)
         err = lines_run(&a);
     ee_ledger_store_close(a.store);

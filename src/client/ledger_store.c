@@ -137,6 +137,13 @@ enum ee_err ee_ledger_store_commit(struct ee_ledger_store *store)
         ee_writer_init(&store->collected, store->body, BODY_SIZE);
         store->items = 0;
     }
+    return EE_OK;
+}
+
+enum ee_err ee_ledger_store_settle(struct ee_ledger_store *store)
+{
+    if (store->lost || store->items > 0)
+        return EE_STATE;
     return store->since_snapshot >= SNAPSHOT_EVENTS ? snapshot(store) : EE_OK;
 }
 

@@ -40,6 +40,8 @@ EE_MUST_USE enum ee_err ee_ledger_store_apply(struct ee_ledger_store *store,
 bool ee_ledger_store_ripe(const struct ee_ledger_store *store);
 /* Makes everything applied durable. On an error the process must stop: EE_JOURNAL, EE_IO. */
 EE_MUST_USE enum ee_err ee_ledger_store_commit(struct ee_ledger_store *store);
+/* Writes a snapshot when one is due; for the moment behind the answers. EE_IO, EE_NO_MEMORY. */
+EE_MUST_USE enum ee_err ee_ledger_store_settle(struct ee_ledger_store *store);
 /* As it is in memory: answers taken from it leave after the next commit. */
 const struct ee_ledger *ee_ledger_store_ledger(const struct ee_ledger_store *store);
 /* Writes a snapshot when a restart would replay much. NULL is fine. */
