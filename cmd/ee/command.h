@@ -122,6 +122,7 @@ enum ee_err ee_cmd_evidence_verify(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_evidence_pack(struct ee_cli *cli, int argc, char **argv); /* evidence_pack.c */
 enum ee_err ee_cmd_evidence_show(struct ee_cli *cli, int argc, char **argv); /* bundle_show.c */
 enum ee_err ee_cmd_simulate(struct ee_cli *cli, int argc, char **argv);      /* simulate.c */
+enum ee_err ee_cmd_ledger_apply(struct ee_cli *cli, int argc, char **argv);  /* ledger.c */
 enum ee_err ee_cmd_tdx_probe(struct ee_cli *cli, int argc, char **argv);     /* tdx.c */
 int ee_cmd_dev(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_policy_show(struct ee_cli *cli, int argc, char **argv); /* policy.c */

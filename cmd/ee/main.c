@@ -85,6 +85,8 @@ static const struct ee_verb verbs[] = {
      "what fails now, what will fail under the coming TCB set, and the cure; offline"},
     {"simulate", ee_cmd_simulate, NULL, "simulate [FILE]",
      "run the network's rules under a virtual clock: a JSON object a line in, one out"},
+    {"ledger apply", ee_cmd_ledger_apply, NULL, "ledger apply --store FILE [--window N]",
+     "a book of your own: a JSON line in, a durable answer out"},
     {"verify quote", ee_cmd_verify_quote, NULL,
      "verify quote QUOTE --collateral FILE [--root FILE|production] [--time UNIX]\n"
      "       [--policy none|strict|network|FILE] [--azure FILE]",
