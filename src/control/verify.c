@@ -132,7 +132,7 @@ char *ee_control_refusal_text(const struct ee_evidence_verdict *verdict, enum ee
     const struct ee_verdict *quote = &verdict->quote;
     bool by_policy = err == EE_TCB_REFUSED && quote->err == EE_OK;
     out[0] = '\0';
-    if (by_policy && verdict->finding.reason != EE_REASON_NONE)
+    if ((by_policy || err == EE_EVENT_LOG) && verdict->finding.reason != EE_REASON_NONE)
         text_add(out, &verdict->finding);
     for (size_t i = 0; (by_policy || quote->err == err) && i < quote->finding_count; i++) {
         bool advice = ee_attest_reason_err(quote->findings[i].reason) == EE_OK;
