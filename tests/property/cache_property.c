@@ -45,6 +45,7 @@ struct subject {
     struct ee_collateral collateral;
     uint8_t root[EE_P256_POINT_SIZE];
     int64_t time_s;
+    int64_t edges[10]; /* where windows of its parts begin and end, once they were seen */
 };
 
 static struct subject subjects[SUBJECTS_MAX];
@@ -200,9 +201,11 @@ static void caches_init(void)
                              sizes[i].platforms);
 }
 
+static struct ee_verdict cold;
+
 static bool same_verdicts(const struct ee_verify_input *input, struct ee_bytes file)
 {
-    static struct ee_verdict cold, warm;
+    static struct ee_verdict warm;
     struct ee_crypto crypto = ee_crypto_openssl;
     crypto.p256_verify = remembering_verify;
     enum ee_err err = ee_attest_verify(&crypto, input, &cold);
@@ -219,9 +222,20 @@ static bool same_verdicts(const struct ee_verify_input *input, struct ee_bytes f
     return same;
 }
 
+static void edges_note(struct subject *s, const struct ee_verdict *v)
+{
+    const int64_t edges[] = {v->tcb_issued_s,     v->tcb_expires_s,     v->qe_issued_s,
+                             v->qe_expires_s,     v->root_crl_issued_s, v->root_crl_expires_s,
+                             v->pck_crl_issued_s, v->pck_crl_expires_s, v->pck_not_before_s,
+                             v->pck_not_after_s};
+    memcpy(s->edges, edges, sizeof(s->edges));
+}
+
 static int64_t draw_time(const struct subject *s, const struct subject *other)
 {
     switch (draw(8)) {
+    case 3: /* the last second on either side of an edge */
+        return s->edges[draw(10)] + draw(3) - 1;
     case 0:
         return other->time_s;
     case 1:
@@ -258,6 +272,8 @@ static bool step(void)
         .root_count = draw(20) ? 1 + draw(2) : 0,
         .time_s = draw_time(s, other)};
     bool same = !decoded || same_verdicts(&input, ee_bytes_of(from->file, from->file_size));
+    if (decoded && cold.err == EE_OK)
+        edges_note(s, &cold);
     s->quote[quote_at] ^= quote_at ? bit : 0;
     from->file[file_at] ^= file_at ? bit : 0;
     return (decoded || decode(from)) && same;
@@ -282,7 +298,7 @@ static void walk(void)
            (unsigned long long)roomy->platform_hits, (unsigned long long)roomy->qe_hits,
            (unsigned long long)tiny->evictions);
     /* Else the walk would prove little. */
-    CHECK(roomy->collateral_hits > steps / 10 && roomy->platform_hits > steps / 10);
+    CHECK(roomy->collateral_hits > steps / 20 && roomy->platform_hits > steps / 10);
     CHECK(roomy->qe_hits > steps / 20 && tiny->evictions > steps / 100);
 }
 

@@ -6,6 +6,7 @@
 #include "io/crypto_openssl.h"
 #include "sim/collateral.h"
 #include "sim/quote.h"
+#include "sim/x509_writer.h"
 #include "tap.h"
 #include "vector_case.h"
 
@@ -275,6 +276,34 @@ static void known_chain_with_another_quoting_enclave_or_key(void)
     CHECK(costs(&one, 1) && cache.counts.evictions == 0);
 }
 
+/* Another CA of the same name under the same root did not sign this leaf. */
+static void known_leaf_behind_another_ca_of_the_same_root(void)
+{
+    struct ee_sim_key key;
+    struct ee_sim_cert ca;
+    cache_start(2, EE_CACHE_WAYS);
+    REQUIRE(subject_make(&one, 1, 1, EE_SIM_HEALTHY) && costs(&one, 10) && costs(&one, 1));
+    REQUIRE(ee_sim_key_derive(&ee_crypto_openssl, one.authority.seed, "other-ca", &key) == EE_OK);
+    const struct ee_sim_cert_spec spec = {.subject = "Intel SGX PCK Platform CA",
+                                          .issuer = "Intel SGX Root CA",
+                                          .key = &key,
+                                          .issuer_key = &one.authority.root_key,
+                                          .serial = {1},
+                                          .not_before_s = NOW_S - DAY_S,
+                                          .not_after_s = NOW_S + DAY_S};
+    REQUIRE(ee_sim_cert_write(&ee_crypto_openssl, &spec, &ca) == EE_OK);
+    other = one;
+    const struct ee_sim_cert *const certs[] = {&one.platform.pck, &ca, &one.authority.root};
+    size_t size = 0;
+    for (size_t i = 0; i < 3; i++)
+        size += ee_sim_cert_pem(certs[i], other.platform.pck_chain + size,
+                                sizeof(other.platform.pck_chain) - size);
+    other.platform.pck_chain_size = size;
+    REQUIRE(quote_make(&other, EE_SIM_QUOTE_V4));
+    CHECK(verify(&other) == EE_UNTRUSTED && verdict.reason == EE_REASON_CHAIN_ISSUER);
+    CHECK(costs(&one, 1));
+}
+
 static void platform_revoked_after_it_was_known(void)
 {
     cache_start(3, EE_CACHE_WAYS);
@@ -369,6 +398,34 @@ static void files_are_found_by_their_exact_bytes(void)
     CHECK(costs(&one, 1) && costs(&other, 1));
 }
 
+/* Decoded, the parts of the first file reach further than the second file is long. */
+static void shorter_file_of_parts_that_lie_far_apart(void)
+{
+    enum { PADDING = 4000 };
+    static char padded[EE_SIM_COLLATERAL_MAX + 2 * PADDING];
+    static const char member[] = "\"qe_identity_issuer_chain\":\"";
+    const struct ee_collateral *c;
+    size_t at = 0;
+    cache_start(2, EE_CACHE_WAYS);
+    REQUIRE(subject_make(&one, 1, 1, EE_SIM_HEALTHY));
+    while (at < one.file_size && memcmp(one.file + at, member, sizeof(member) - 1) != 0)
+        at++;
+    REQUIRE(at < one.file_size);
+    at += sizeof(member) - 1;
+    memcpy(padded, one.file, at);
+    for (size_t i = 0; i < PADDING; i++)
+        memcpy(padded + at + 2 * i, "\\n", 2);
+    memcpy(padded + at + (size_t)2 * PADDING, one.file + at, one.file_size - at);
+    struct ee_bytes first = ee_bytes_of(padded, one.file_size + (size_t)2 * PADDING);
+    REQUIRE(ee_attest_cache_decode(&cache, first, &c) == EE_REASON_NONE);
+    CHECK(verify_with(&one, c, NOW_S) == EE_OK && p256_count == 10);
+    for (size_t i = 0; i < 3; i++) {
+        REQUIRE(ee_attest_cache_decode(&cache, i % 2 ? first : file_of(&one), &c) ==
+                EE_REASON_NONE);
+        CHECK(verify_with(&one, c, NOW_S) == EE_OK && p256_count == 1);
+    }
+}
+
 static void file_that_does_not_verify_is_decoded_each_time(void)
 {
     const struct ee_collateral *c;
@@ -393,9 +450,10 @@ TESTS(TEST(ten_then_three_then_two_then_one_signature),
       TEST(full_of_platforms_the_one_not_used_for_longest_goes),
       TEST(many_platforms_and_each_in_its_set), TEST(third_quoting_enclave_replaces_the_first),
       TEST(quotes_that_fail_leave_no_trace), TEST(known_chain_with_another_quoting_enclave_or_key),
+      TEST(known_leaf_behind_another_ca_of_the_same_root),
       TEST(platform_revoked_after_it_was_known),
       TEST(collateral_that_expired_is_dropped_and_time_goes_back),
       TEST(collateral_is_not_used_under_another_root),
       TEST(places_too_few_or_too_small_remember_nothing),
-      TEST(files_are_found_by_their_exact_bytes),
+      TEST(files_are_found_by_their_exact_bytes), TEST(shorter_file_of_parts_that_lie_far_apart),
       TEST(file_that_does_not_verify_is_decoded_each_time))
