@@ -59,6 +59,15 @@ static const struct {
      "  --policy FILE      rules of your own: docs/spec/policy.md\n"
      "  --azure FILE       the paravisor's (HCL) report: its claims must be bound to the quote\n"
      "The last line is 'OK STATUS [FLAGS]' (exit 0) or 'REJECT REASON' (exit 7).\n"},
+    {"tcb-status",
+     "Compares a quote with the TCB set in force and the coming one (ee collateral).\n"
+     "  --early FILE       collateral with the early TCB Info (update=early)\n"
+     "  --policy P         none, strict, network (default) or a file\n"
+     "Exit 0: accepted under every set given; 6: will fail under the early one; 7: fails now.\n"},
+    {"policy set",
+     "FILE is a policy file (docs/spec/policy.md); ee policy show prints one to start from. It\n"
+     "replaces the whole policy: for clients, agents and the control plane.\n"
+     "  --force          although it refuses the control plane itself\n"},
     {"verify evidence",
      "Needs no network. Without --genesis it is the profile's. Exit 7: refused.\n"},
     {"verify receipt",

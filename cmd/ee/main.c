@@ -70,6 +70,10 @@ static const struct ee_verb verbs[] = {
      "replace the network's attestation policy (founding profile)"},
     {"policy check", ee_cmd_policy_check, NULL, "policy check FILE",
      "check a policy file and print it with its defaults, offline"},
+    {"tcb-status", ee_cmd_tcb_status, NULL,
+     "tcb-status QUOTE --collateral STANDARD [--early EARLY] [--policy P] [--root FILE]\n"
+     "       [--time UNIX]",
+     "what fails now, what will fail under the coming TCB set, and the cure; offline"},
     {"simulate", ee_cmd_simulate, NULL, "simulate [FILE]",
      "run the network's rules under a virtual clock: a JSON object a line in, one out"},
     {"verify quote", ee_cmd_verify_quote, NULL,
