@@ -497,8 +497,10 @@ char *ee_attest_policy_refusal_text(enum ee_policy_rule rule, const struct ee_fi
                                     char out[EE_POLICY_SENTENCE_SIZE])
 {
     char text[EE_FINDING_TEXT_SIZE];
-    (void)snprintf(out, EE_POLICY_SENTENCE_SIZE, "rule %s: %s; %s", ee_attest_rule_name(rule),
-                   ee_attest_finding_text(finding, text), ee_attest_rule_cure(rule));
+    const char *cure = ee_attest_rule_cure(rule);
+    bool said = strstr(ee_attest_finding_text(finding, text), cure) != NULL;
+    (void)snprintf(out, EE_POLICY_SENTENCE_SIZE, "rule %s: %s%s%s", ee_attest_rule_name(rule), text,
+                   said ? "" : "; ", said ? "" : cure);
     return out;
 }
 

@@ -220,7 +220,7 @@ def client_refuses(network, name, error, api=None, genesis=None, relay=None, pro
     if relay:
         require(network.token("dev").encode() not in bytes(relay.from_client), f"{name}: the token was sent")
         require(b"authorization" not in bytes(relay.from_client).lower(), f"{name}: credentials were sent")
-        require_equal({line.split()[1] for line in relay.requests()} - {"/v1/evidence", "/v1/allow-changes"}, set(),
+        require_equal({line.split()[1] for line in relay.requests()} - {"/v1/evidence", "/v1/allow-changes", "/v1/policy"}, set(),
                       f"{name}: requests before the refusal")
 
 
