@@ -218,7 +218,7 @@ char *ee_attest_policy_sentence(const struct ee_attest_policy *policy,
                                 const struct ee_verdict *verdict,
                                 char out[EE_POLICY_SENTENCE_SIZE]);
 
-/* ---- as a file (policy_file.c) ---- */
+/* ---- as a file (policy_file.c, policy_print.c) ---- */
 
 /* Reads {"format":"ee-policy-1", ...}. What the file leaves out is as in ee_attest_policy_network.
  * Unknown members, a member twice, a list beyond its limit and what the structure above forbids are
