@@ -196,7 +196,7 @@ def control_like(network, name, platform):
             shutil.copy2(path, state / path.name)
     (state / "checkpoint.seed").write_text(secrets.token_hex(32) + "\n")
     words = option_set(network.control_run_arguments(), state=state, ready_file=ready, listen="127.0.0.1:0",
-                       gateway="127.0.0.1:0", http="127.0.0.1:0", sim_platform=platform)
+                       gateway_listen="127.0.0.1:0", http="127.0.0.1:0", sim_platform=platform)
     child = network.spawn(words, f"control-{name}")
 
     def probe():
