@@ -159,6 +159,33 @@
     ROW(TCB_REVOKED, "tcb_revoked", REVOKED, "the TCB level of the platform is revoked")           \
     ROW(MODULE_REVOKED, "module_revoked", REVOKED, "the TCB level of the TDX module is revoked")   \
     ROW(QE_REVOKED, "qe_revoked", REVOKED, "the TCB level of the quoting enclave is revoked")      \
+    /* event logs */                                                                               \
+    ROW(EVENTLOG_UNKNOWN, "eventlog_unknown", EVENT_LOG,                                           \
+        "this is no event log of a known form (TCG2 from CCEL, dstack JSON, or an agent's)")       \
+    ROW(EVENTLOG_TRUNCATED, "eventlog_truncated", EVENT_LOG,                                       \
+        "the %l event log ends inside event %i: fetch it again, whole")                            \
+    ROW(EVENTLOG_TOO_LARGE, "eventlog_too_large", EVENT_LOG,                                       \
+        "the %l event log is larger than its limit of %n KiB")                                     \
+    ROW(EVENTLOG_TOO_MANY, "eventlog_too_many", EVENT_LOG,                                         \
+        "the %l event log has more than %n events")                                                \
+    ROW(EVENTLOG_SYNTAX, "eventlog_syntax", EVENT_LOG,                                             \
+        "event %i of the %l event log is malformed")                                               \
+    ROW(EVENTLOG_HEADER, "eventlog_header", EVENT_LOG,                                             \
+        "the event log does not begin with a well-formed TCG 'Spec ID Event03' record")            \
+    ROW(EVENTLOG_ALGORITHM, "eventlog_algorithm", EVENT_LOG,                                       \
+        "event %i of the %l event log lacks its SHA-384 digest, or has one twice or of an "        \
+        "undeclared algorithm")                                                                    \
+    ROW(EVENTLOG_TRAILING, "eventlog_trailing", EVENT_LOG,                                         \
+        "the %l event log has bytes after its end")                                                \
+    ROW(EVENTLOG_SEQUENCE, "eventlog_sequence", EVENT_LOG,                                         \
+        "event %i of the %l event log is not the next in sequence")                                \
+    ROW(EVENTLOG_DIGEST, "eventlog_digest", EVENT_LOG,                                             \
+        "event %i of the %l event log has a digest that is not of its content")                    \
+    ROW(EVENTLOG_MISMATCH, "eventlog_mismatch", EVENT_LOG,                                         \
+        "the %l event log does not replay to RTMR%h of the quote: events are missing, changed or " \
+        "of another boot")                                                                         \
+    ROW(EVENTLOG_MISSING, "eventlog_missing", EVENT_LOG,                                           \
+        "RTMR%h was extended and no event log says by what")                                       \
     /* policy */                                                                                   \
     ROW(POLICY_STATUS, "policy_status", TCB_REFUSED,                                               \
         "the policy does not accept the TCB status %l")                                            \

@@ -299,7 +299,8 @@ void ee_session_on_evidence(struct ee_session *session, const json_t *message)
     const char *text = NULL;
     struct ee_json_blob signature = {0};
     json_t *leases = NULL;
-    struct ee_evidence_verdict *verdict = malloc(sizeof *verdict);
+    char words[EE_REFUSAL_TEXT_SIZE];
+    struct ee_evidence_verdict *verdict = calloc(1, sizeof *verdict);
     const struct ee_json_field fields[] = {
         {"evidence", EE_JSON_STRING, &text, 0, false},
         {"signature", EE_JSON_BLOB, &signature, EE_ED25519_SIGNATURE_SIZE, false},
@@ -318,10 +319,13 @@ void ee_session_on_evidence(struct ee_session *session, const json_t *message)
         err = ee_session_enrol(session);
     if (err == EE_OK)
         err = submit_admit(session, verdict);
-    free(verdict);
-    ee_json_blob_free(&signature);
     if (err == EE_OK)
         session->state = EE_SESSION_ADMITTING;
     else
-        ee_session_refuse(session, err, detail[0] != '\0' ? detail : ee_err_text(err));
+        ee_session_refuse(session, err,
+                          detail[0] != '\0' || verdict == NULL
+                              ? detail
+                              : ee_control_refusal_text(verdict, err, words));
+    free(verdict);
+    ee_json_blob_free(&signature);
 }

@@ -13,7 +13,7 @@
 #include "control/blobs.h"
 #include "control/keys.h"
 #include "control/live.h"
-#include "control/quoter.h"
+#include "link/quoter.h"
 #include "control/receipt_store.h"
 #include "control/sequencer.h"
 #include "core/core.h"
@@ -51,6 +51,8 @@ struct ee_control {
     struct ee_file_data collateral_file;
     uint8_t *collateral_scratch; /* what `collateral` borrows; NULL: there is none */
     struct ee_collateral collateral;
+    bool allow_unmeasured; /* deployments need not be in the agent's event log */
+    struct ee_verify_cache *verify_cache; /* what verifying agents showed before */
     bool has_admin;
     uint8_t admin_hash[32];
 

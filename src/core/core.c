@@ -96,7 +96,9 @@ struct ee_core *ee_core_new(const struct ee_allocator *allocator, const struct e
     /* Two per period: lock and settlement. */
     uint32_t transfers = core->limits.transfers + core->limits.mints +
                          2 * core->limits.redemptions + 2 * core->periods.limit;
-    core->ledger = ee_ledger_new(allocator, core->limits.accounts + 1, transfers);
+    const struct ee_ledger_limits book = {.accounts = core->limits.accounts + 1,
+                                          .transfers = transfers};
+    core->ledger = ee_ledger_new(allocator, &book);
     if (core->ledger)
         return core;
     ee_core_free(core);

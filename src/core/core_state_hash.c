@@ -116,7 +116,7 @@ static const void *row_at(const struct ee_core *core, enum kind kind, uint32_t i
     if (kind == KIND_BOOK)
         return ee_ledger_account_at(core->ledger, index);
     if (kind == KIND_ENTRY)
-        return ee_ledger_entry_at(core->ledger, index);
+        return ee_ledger_row_at(core->ledger, index);
     return ee_table_at(table_of(core, kind), index);
 }
 
@@ -344,9 +344,11 @@ static void leaf_book(struct ee_writer *w, const struct ee_ledger_account *a)
     ee_writer_u64(w, a->credits_posted);
 }
 
-static void leaf_entry(struct ee_writer *w, const struct ee_ledger_entry *entry)
+static void leaf_entry(struct ee_writer *w, const struct ee_core *core,
+                       const struct ee_ledger_row *row)
 {
-    const struct ee_ledger_transfer *t = &entry->transfer;
+    const struct ee_ledger_entry entry = ee_ledger_entry_of(core->ledger, row);
+    const struct ee_ledger_transfer *t = &entry.transfer;
     ee_writer_bytes(w, t->id.bytes, sizeof(t->id.bytes));
     ee_writer_bytes(w, t->debit_account.bytes, sizeof(t->debit_account.bytes));
     ee_writer_bytes(w, t->credit_account.bytes, sizeof(t->credit_account.bytes));
@@ -355,7 +357,7 @@ static void leaf_entry(struct ee_writer *w, const struct ee_ledger_entry *entry)
     ee_writer_u32(w, t->ledger);
     ee_writer_u16(w, t->code);
     ee_writer_u16(w, t->flags);
-    ee_writer_u8(w, (uint8_t)entry->state);
+    ee_writer_u8(w, (uint8_t)entry.state);
 }
 
 static void leaf_redemption(struct ee_writer *w, const struct ee_redemption_row *row)
@@ -417,7 +419,7 @@ static void leaf(struct ee_writer *w, const struct ee_core *core, enum kind kind
         leaf_book(w, row);
         return;
     case KIND_ENTRY:
-        leaf_entry(w, row);
+        leaf_entry(w, core, row);
         return;
     case KIND_REDEMPTION:
         leaf_redemption(w, row);

@@ -197,8 +197,8 @@ EE_MUST_USE enum ee_err ee_core_lock_check(const struct ee_core *core, const str
 struct ee_period_row *ee_core_lock_take(struct ee_change *c, struct ee_lease_row *lease,
                                         struct ee_money amount);
 /* The reservation of a period in the book. */
-const struct ee_ledger_entry *ee_core_lock_entry(const struct ee_core *core,
-                                                 const struct ee_period *period);
+const struct ee_ledger_row *ee_core_lock_entry(const struct ee_core *core,
+                                               const struct ee_period *period);
 /* Asserts that the lock may move there, moves it, and keeps the launcher's held sum. */
 void ee_core_lock_move(struct ee_core *core, struct ee_period_row *period, enum ee_lock_state next);
 /* Final moves of a lock (its verdict is set): `paid` of it to the operator, the rest returns. */
