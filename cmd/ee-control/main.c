@@ -25,7 +25,7 @@ static const char usage[] =
     "  ee-control run --state DIR --genesis FILE --listen ADDR:PORT --gateway ADDR:PORT\n"
     "      --tls-chain FILE [--http 127.0.0.1:PORT] [--domain apps.localhost]\n"
     "      [--admin-key-hash-file FILE] [--collateral FILE] [--sim-platform FILE]\n"
-    "      [--ready-file FILE]\n"
+    "      [--collateral-warn-days N] [--ready-file FILE]\n"
     "      serve until SIGTERM; SIGHUP reads the collateral again\n"
     "  ee-control journal verify --state DIR [--genesis FILE] [--json]\n"
     "  ee-control journal export --state DIR [--from SEQ]\n"
@@ -93,6 +93,17 @@ static int cmd_init(int argc, char **argv)
 
 /* ---- run ---- */
 
+static int read_days(const char *text, unsigned *out)
+{
+    uint64_t days;
+    if (text == NULL)
+        return 0;
+    if (ee_u64_parse(text, &days) != EE_OK || days < 1 || days > EE_CONTROL_WARN_DAYS_MAX)
+        return ee_control_usage("run: --collateral-warn-days is 1 to 365");
+    *out = (unsigned)days;
+    return 0;
+}
+
 static int read_run(int argc, char **argv, struct ee_control_options *out)
 {
     static const struct option options[] = {{"state", required_argument, NULL, 0},
@@ -106,7 +117,11 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                                             {"collateral", required_argument, NULL, 0},
                                             {"sim-platform", required_argument, NULL, 0},
                                             {"ready-file", required_argument, NULL, 0},
+                                            {"collateral-warn-days", required_argument, NULL, 0},
                                             {NULL, 0, NULL, 0}};
+    int index = 0;
+    int option;
+    const char *warn_days = NULL;
     const char **fields[] = {&out->state_folder,
                              &out->genesis_path,
                              &out->listen,
@@ -117,9 +132,8 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &out->admin_key_hash_path,
                              &out->collateral_path,
                              &out->sim_platform_path,
-                             &out->ready_path};
-    int index = 0;
-    int option;
+                             &out->ready_path,
+                             &warn_days};
     while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (option != 0)
             return ee_control_usage("run: an option is wrong");
@@ -128,7 +142,7 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
         out->listen == NULL || out->gateway == NULL || out->tls_chain_path == NULL)
         return ee_control_usage("run needs --state, --genesis, --listen, --gateway, --tls-chain");
-    return 0;
+    return read_days(warn_days, &out->collateral_warn_days);
 }
 
 static int cmd_run(int argc, char **argv)

@@ -8,7 +8,6 @@
 #include "agent/state.h"
 #include "base/text.h"
 #include "io/clock.h"
-#include "io/file.h"
 #include "io/log.h"
 #include "io/random.h"
 #include "link/attest_channel.h"
@@ -62,21 +61,29 @@ static enum ee_err allow_changes_apply(struct ee_agent *agent, const json_t *lis
     return EE_OK;
 }
 
-/* Our collateral file, decoded; `file` and `scratch` hold what it borrows. */
-static enum ee_err collateral_load(const char *path, struct ee_file_data *file, uint8_t **scratch,
-                                   struct ee_collateral *out)
+/* By our own collateral, or by what the evidence brings when that is newer: it is signed by the
+ * roots of the genesis, and so nothing stops when our first set has run out. Kept only when the
+ * rest holds too: a stranger may not fill our table with genuine sets of other platforms. */
+static enum ee_err evidence_judge(struct ee_agent *agent, const struct ee_evidence *evidence,
+                                  struct ee_evidence_policy *policy,
+                                  struct ee_evidence_verdict *verdict)
 {
-    EE_TRY(ee_file_read(path, EE_COLLATERAL_MAX, file));
-    *scratch = malloc(file->size + 1);
-    if (!*scratch)
-        return EE_NO_MEMORY;
-    enum ee_reason reason =
-        ee_attest_collateral_decode(ee_file_bytes(file), *scratch, file->size, out);
-    return reason == EE_REASON_NONE ? EE_OK : EE_SYNTAX;
+    struct ee_collateral_set *brought =
+        ee_agent_collateral_offer(agent, evidence->collateral, "the control plane's evidence");
+    const struct ee_collateral_set *set = brought;
+    if (!brought || !ee_collateral_set_fits(brought, evidence->quote))
+        set = ee_collateral_store_for(agent->collateral, evidence->quote);
+    policy->collateral = set ? &set->collateral : NULL;
+    enum ee_err err = ee_evidence_verify(agent->crypto, evidence, policy, NULL, 0, verdict);
+    if (err == EE_OK && brought)
+        ee_agent_collateral_keep(agent, brought);
+    else
+        ee_collateral_set_free(brought);
+    return err;
 }
 
 static enum ee_err evidence_check(struct ee_agent *agent, const char *text,
-                                  const struct ee_evidence_policy *policy,
+                                  struct ee_evidence_policy *policy,
                                   struct ee_evidence_verdict *verdict)
 {
     struct ee_evidence evidence;
@@ -86,7 +93,7 @@ static enum ee_err evidence_check(struct ee_agent *agent, const char *text,
         memory ? ee_evidence_decode(agent->crypto, ee_bytes_of(text, size), memory, size, &evidence)
                : EE_NO_MEMORY;
     if (err == EE_OK)
-        err = ee_evidence_verify(agent->crypto, &evidence, policy, NULL, 0, verdict);
+        err = evidence_judge(agent, &evidence, policy, verdict);
     free(memory);
     return err;
 }
@@ -95,24 +102,15 @@ static enum ee_err control_verify(struct ee_agent *agent, const char *text,
                                   struct ee_evidence_verdict *verdict)
 {
     struct ee_evidence_policy policy;
-    struct ee_collateral collateral;
-    struct ee_file_data file = {NULL, 0};
-    uint8_t *scratch = NULL;
+    ee_agent_collateral_reload(agent);
     ee_trust_policy(&agent->trust, EE_ROLE_CONTROL, (int64_t)(ee_clock_wall_us() / 1000000),
                     &policy);
-    policy.collateral = &collateral;
     policy.tls_key_hash = agent->control_key_hash;
     policy.nonce_kind = EE_NONCE_CHANNEL;
-    enum ee_err err =
-        ee_attest_channel_nonce(agent->crypto, ee_tunnel_link_conn(agent->link), agent->challenge,
-                                agent->identity->tls_key_hash, EE_ROLE_CONTROL, &policy.nonce);
-    if (err == EE_OK)
-        err = collateral_load(agent->options.collateral_path, &file, &scratch, &collateral);
-    if (err == EE_OK)
-        err = evidence_check(agent, text, &policy, verdict);
-    free(scratch);
-    ee_file_data_free(&file);
-    return err;
+    EE_TRY(ee_attest_channel_nonce(agent->crypto, ee_tunnel_link_conn(agent->link),
+                                   agent->challenge, agent->identity->tls_key_hash, EE_ROLE_CONTROL,
+                                   &policy.nonce));
+    return evidence_check(agent, text, &policy, verdict);
 }
 
 static void claims_fill(const struct ee_agent *agent, struct ee_claims *out)
@@ -130,8 +128,14 @@ static void claims_fill(const struct ee_agent *agent, struct ee_claims *out)
     (void)snprintf(out->software_version, sizeof(out->software_version), "%s", EE_SOFTWARE_VERSION);
 }
 
-char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce,
-                        struct ee_bytes collateral)
+/* Of our own platform family. */
+static struct ee_bytes own_collateral(const struct ee_agent *agent, struct ee_bytes quote)
+{
+    const struct ee_collateral_set *set = ee_collateral_store_for(agent->collateral, quote);
+    return set ? set->text : ee_bytes_of(NULL, 0);
+}
+
+char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce, bool with_collateral)
 {
     struct ee_claims claims;
     struct ee_evidence evidence;
@@ -145,7 +149,8 @@ char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce,
         err = ee_tdx_device_evidence(agent->device, ee_bytes_of(bytes, size), nonce, 1, quote,
                                      &evidence);
     if (err == EE_OK) {
-        evidence.collateral = collateral;
+        if (with_collateral)
+            evidence.collateral = own_collateral(agent, evidence.quote);
         size_t capacity = ee_evidence_text_size(&evidence);
         text = malloc(capacity);
         err = text ? ee_evidence_encode(agent->crypto, &evidence, text, capacity, &size)
@@ -188,7 +193,7 @@ static void evidence_send(struct ee_agent *agent, const uint8_t challenge[32])
                                 agent->control_key_hash, EE_ROLE_AGENT, &nonce);
     if (err == EE_OK)
         err = hello_sign(agent, &nonce, signature);
-    char *text = err == EE_OK ? ee_agent_evidence(agent, &nonce, ee_bytes_of(NULL, 0)) : NULL;
+    char *text = err == EE_OK ? ee_agent_evidence(agent, &nonce, false) : NULL;
     if (!text) {
         ee_agent_session_fail(agent, err == EE_OK ? EE_CRYPTO : err, "making evidence");
         return;

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "agent/state.h"
-#include "io/file.h"
 #include "link/attest_channel.h"
 
 #include "base/banned.h"
@@ -21,21 +20,18 @@ void ee_agent_on_attest(struct ee_agent *agent, json_t *message)
 {
     struct ee_nonce nonce;
     uint8_t challenge[32];
-    struct ee_file_data collateral = {NULL, 0};
+    bool for_client = json_is_true(json_object_get(message, "key_bound"));
     if (!ee_agent_json_hex(message, "challenge", challenge, sizeof(challenge)))
         return;
     enum ee_err err = EE_OK;
-    if (json_is_true(json_object_get(message, "key_bound"))) {
+    if (for_client)
         ee_freshness_caller_nonce(agent->crypto, challenge, &nonce);
-        err = ee_file_read(agent->options.collateral_path, EE_EVIDENCE_COLLATERAL_MAX, &collateral);
-    } else {
+    else
         err = ee_attest_channel_nonce(agent->crypto, ee_tunnel_link_conn(agent->link), challenge,
                                       agent->control_key_hash, EE_ROLE_AGENT, &nonce);
-    }
-    char *text = err == EE_OK ? ee_agent_evidence(agent, &nonce, ee_file_bytes(&collateral)) : NULL;
+    char *text = err == EE_OK ? ee_agent_evidence(agent, &nonce, for_client) : NULL;
     if (text)
         ee_agent_send(agent, json_pack("{s:s, s:O*, s:s}", "type", "attested", "id",
                                        json_object_get(message, "id"), "evidence", text));
-    ee_file_data_free(&collateral);
     free(text);
 }

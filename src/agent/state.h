@@ -9,6 +9,7 @@
 #include "agent/backend.h"
 #include "agent/workload.h"
 #include "io/tls.h"
+#include "link/collateral_store.h"
 #include "link/tunnel_link.h"
 #include "tlog/checkpoint.h"
 
@@ -61,6 +62,8 @@ struct ee_agent {
     bool refused;      /* the last failure was a refusal, by us or by them */
     uint64_t admitted_at_us;
 
+    struct ee_collateral_store *collateral; /* what may judge, newest of all sources */
+
     struct ee_evidence_verdict verdict; /* of the control plane; large, so not on the stack */
     uint8_t checkpoint_key[EE_ED25519_KEY_SIZE]; /* from the control plane's verified claims */
     struct ee_tlog_checkpoint checkpoint;        /* highest seen */
@@ -84,6 +87,17 @@ json_t *ee_agent_leases_running(const struct ee_agent *agent); /* array of ids *
 json_t *ee_agent_leases_states(struct ee_agent *agent, const json_t *asked);
 void ee_agent_leases_free(struct ee_agent *agent);
 
+/* collateral.c */
+/* Opens STATE/collateral. Errors of ee_collateral_store_new(). */
+EE_MUST_USE enum ee_err ee_agent_collateral_open(struct ee_agent *agent);
+/* What is newer in it than what is held, and proves now; NULL, with a word in the log, for anything
+ * else. Then kept, or freed with ee_collateral_set_free(). */
+struct ee_collateral_set *ee_agent_collateral_offer(struct ee_agent *agent, struct ee_bytes text,
+                                                    const char *source);
+void ee_agent_collateral_keep(struct ee_agent *agent, struct ee_collateral_set *set);
+/* Newer collateral from the control plane, for our platform family. */
+void ee_agent_on_collateral(struct ee_agent *agent, json_t *message);
+
 /* admission.c */
 void ee_agent_hello(struct ee_agent *agent);
 void ee_agent_on_control_evidence(struct ee_agent *agent, json_t *message);
@@ -91,9 +105,8 @@ void ee_agent_on_admitted(struct ee_agent *agent, json_t *message);
 void ee_agent_on_refused(struct ee_agent *agent, json_t *message);
 /* Evidence text of this agent for one nonce; the caller frees it. NULL with the error logged. The
  * control plane has collateral of its own; clients, and everybody years later, need it in the
- * document. */
-char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce,
-                        struct ee_bytes collateral);
+ * document: `with_collateral`. */
+char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce, bool with_collateral);
 /* checkpoint.c */
 /* Verifies the note with the key of the control plane and keeps it when it is the highest.
  * EE_CHECKPOINT: it is older in size than one seen with another root, or of another key. */

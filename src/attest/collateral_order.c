@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "attest/quote.h"
+#include "attest/trust.h"
 #include "base/text.h"
 #include "base/banned.h"
 
@@ -86,14 +87,20 @@ static void facts_fill(const struct ee_trust *t, const struct ee_verdict *v, boo
 }
 
 enum ee_err ee_collateral_prove(const struct ee_crypto *crypto, const struct ee_verify_input *input,
-                                struct ee_trust *trust, struct ee_verdict *verdict,
+                                struct ee_tcb_documents *documents, struct ee_verdict *verdict,
                                 struct ee_collateral_facts *out)
 {
+    struct ee_trust trust;
     memset(verdict, 0, sizeof(*verdict));
     memset(out, 0, sizeof(*out));
-    ee_attest_trust_establish(crypto, input, trust, verdict);
-    bool pck_crl = pck_crl_prove(crypto, input, trust, verdict);
-    facts_fill(trust, verdict, pck_crl, out);
+    memset(documents, 0, sizeof(*documents));
+    ee_attest_trust_establish(crypto, input, &trust, verdict);
+    bool pck_crl = pck_crl_prove(crypto, input, &trust, verdict);
+    facts_fill(&trust, verdict, pck_crl, out);
+    if (trust.tcb_info_ok)
+        documents->tcb_info = trust.tcb_info;
+    if (trust.qe_identity_ok)
+        documents->qe_identity = trust.qe_identity;
     return verdict->err;
 }
 

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "attest/collateral.h"
-#include "attest/trust.h"
+#include "attest/tcb_outlook.h"
 
 #define EE_COLLATERAL_PARTS(ROW)                                                                   \
     ROW(TCB_INFO, "tcb_info", "TCB Info")                                                          \
@@ -47,12 +47,14 @@ struct ee_collateral_facts {
 };
 
 /* Proves every part of a set against the accepted roots at input->time_s (input->quote is not
- * used), also the PCK CRL, for which the set needs its issuer chain. Fills `trust` (borrows from
- * the collateral), `verdict` (the findings) and `out` as far as was proven, also after a failure.
- * Returns the first failure: EE_OK only when all parts are genuine and in their windows. */
+ * used), also the PCK CRL, for which the set needs its issuer chain. Fills `documents` (those that
+ * are proven; borrows from the collateral), `verdict` (the findings) and `out` as far as was
+ * proven, also after a failure. Returns the first failure: EE_OK only when all parts are genuine
+ * and in their windows. About 25 KB of stack. */
 EE_MUST_USE enum ee_err ee_collateral_prove(const struct ee_crypto *crypto,
                                             const struct ee_verify_input *input,
-                                            struct ee_trust *trust, struct ee_verdict *verdict,
+                                            struct ee_tcb_documents *documents,
+                                            struct ee_verdict *verdict,
                                             struct ee_collateral_facts *out);
 /* Was every failure one of time? Then all parts are genuine and were valid at some moment. */
 bool ee_collateral_only_expired(const struct ee_verdict *verdict);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest/tcb_outlook.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "attest/judge.h"
+#include "attest/trust.h"
 #include "base/banned.h"
 
 void ee_tcb_facts_of(const struct ee_verdict *verdict, struct ee_tcb_facts *out)
@@ -15,11 +17,10 @@ void ee_tcb_facts_of(const struct ee_verdict *verdict, struct ee_tcb_facts *out)
     if (verdict->body_type != EE_BODY_TD_10)
         memcpy(out->tee_tcb_svn_2, verdict->td.tee_tcb_svn_2, sizeof(out->tee_tcb_svn_2));
     out->qe_svn = verdict->qe.svn;
-    out->flags = verdict->flags;
 }
 
 /* The inverse: as much of a verdict as judging TCB levels reads. */
-static void verdict_of(const struct ee_tcb_facts *facts, const struct ee_trust *trust,
+static void verdict_of(const struct ee_tcb_facts *facts, const struct ee_tcb_documents *set,
                        struct ee_verdict *out)
 {
     memset(out, 0, sizeof(*out));
@@ -29,9 +30,8 @@ static void verdict_of(const struct ee_tcb_facts *facts, const struct ee_trust *
     memcpy(out->td.tee_tcb_svn, facts->tee_tcb_svn, sizeof(out->td.tee_tcb_svn));
     memcpy(out->td.tee_tcb_svn_2, facts->tee_tcb_svn_2, sizeof(out->td.tee_tcb_svn_2));
     out->qe.svn = facts->qe_svn;
-    out->flags = facts->flags;
-    out->tcb_evaluation = trust->tcb_info.evaluation;
-    out->qe_evaluation = trust->qe_identity.evaluation;
+    out->tcb_evaluation = set->tcb_info.evaluation;
+    out->qe_evaluation = set->qe_identity.evaluation;
 }
 
 static void findings_copy(const struct ee_verdict *verdict, struct ee_tcb_outlook *out)
@@ -41,24 +41,40 @@ static void findings_copy(const struct ee_verdict *verdict, struct ee_tcb_outloo
             out->findings[out->finding_count++] = verdict->findings[i];
 }
 
-enum ee_err ee_tcb_outlook_judge(const struct ee_trust *trust, const struct ee_tcb_facts *facts,
-                                 const struct ee_attest_policy *policy, struct ee_tcb_outlook *out)
+static void refusal_of(const struct ee_verdict *verdict, uint32_t statuses,
+                       struct ee_tcb_outlook *out)
+{
+    out->err = verdict->err;
+    if (verdict->err != EE_OK) {
+        out->refusal = verdict->findings[0]; /* failures come before advice */
+    } else if (!(statuses >> verdict->status & 1)) {
+        out->err = EE_TCB_REFUSED;
+        out->refusal.reason = EE_REASON_POLICY_STATUS;
+        (void)snprintf(out->refusal.label, sizeof(out->refusal.label), "%s",
+                       ee_attest_tcb_status_name(verdict->status));
+    }
+}
+
+enum ee_err ee_tcb_outlook_judge(const struct ee_tcb_documents *set,
+                                 const struct ee_tcb_facts *facts, uint32_t statuses,
+                                 struct ee_tcb_outlook *out)
 {
     struct ee_verdict verdict;
+    struct ee_trust trust = {.tcb_info_ok = true, .qe_identity_ok = true};
     struct ee_tcb_outlook outlook = {0};
-    const struct ee_tcb_info *info = &trust->tcb_info;
-    if (!trust->tcb_info_ok || !trust->qe_identity_ok)
-        return EE_STATE;
+    const struct ee_tcb_info *info = &set->tcb_info;
     if (memcmp(facts->platform.fmspc, info->fmspc, sizeof(info->fmspc)) != 0 ||
         memcmp(facts->platform.pceid, info->pceid, sizeof(info->pceid)) != 0)
         return EE_COLLATERAL;
-    verdict_of(facts, trust, &verdict);
+    trust.tcb_info = *info;
+    trust.qe_identity = set->qe_identity;
+    verdict_of(facts, set, &verdict);
     const uint8_t module = facts->tee_tcb_svn[1];
     if (!ee_attest_tcb_info_module(info, module))
         ee_attest_verdict_add(&verdict, EE_REASON_MODULE_UNKNOWN, "", module, 0);
-    ee_attest_judge_tcb(trust, &verdict);
-    ee_attest_judge_advise(trust, &verdict);
-    outlook.err = ee_attest_policy_check(policy, &verdict, &outlook.refusal);
+    ee_attest_judge_tcb(&trust, &verdict);
+    ee_attest_judge_advise(&trust, &verdict);
+    refusal_of(&verdict, statuses, &outlook);
     outlook.status = verdict.status;
     outlook.platform_status = verdict.platform_status;
     outlook.module_status = verdict.module_status;

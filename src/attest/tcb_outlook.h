@@ -8,9 +8,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "attest/policy.h"
-#include "attest/trust.h"
+#include "attest/qe_identity.h"
+#include "attest/tcb_info.h"
 #include "attest/verify.h"
+
+/* A TCB set: both documents, read after their signatures held. Large (about 20 KB); borrows from
+ * the collateral. */
+struct ee_tcb_documents {
+    struct ee_tcb_info tcb_info;
+    struct ee_qe_identity qe_identity;
+};
 
 /* The part of a verified quote that TCB levels are compared with. No secrets, no pointers. */
 struct ee_tcb_facts {
@@ -19,7 +26,6 @@ struct ee_tcb_facts {
     uint8_t tee_tcb_svn[EE_TCB_SVN_SIZE];
     uint8_t tee_tcb_svn_2[EE_TCB_SVN_SIZE]; /* TD 1.5: the module running now */
     uint16_t qe_svn;
-    uint32_t flags; /* EE_TD_FLAG_BIT(): properties of the TD, which no set changes */
 };
 
 /* From a verdict whose quote and platform were decoded. */
@@ -28,7 +34,7 @@ void ee_tcb_facts_of(const struct ee_verdict *verdict, struct ee_tcb_facts *out)
 enum { EE_OUTLOOK_FINDINGS_MAX = 40 }; /* 16 + 1 + 16 components, module, QE, and advice */
 
 struct ee_tcb_outlook {
-    enum ee_err err;           /* EE_OK: the policy would accept the platform under this set */
+    enum ee_err err;           /* EE_OK: the platform would be accepted under this set */
     struct ee_finding refusal; /* the rule that would refuse, when it would */
     enum ee_tcb_status status, platform_status, module_status, qe_status;
     int64_t tcb_date_s;                                  /* of the level reached */
@@ -38,14 +44,12 @@ struct ee_tcb_outlook {
     size_t finding_count;
 };
 
-/* Judges `facts` by the set in `trust`, whose TCB Info and QE identity were proven
- * (ee_attest_trust_establish()). Whether that set is within its window is not asked: a set is
- * judged for what it says. About 15 KB of stack.
- * EE_STATE: the set is not proven; EE_COLLATERAL: it is of another platform family (FMSPC or
- * PCEID). Then `out` is unchanged. */
-EE_MUST_USE enum ee_err ee_tcb_outlook_judge(const struct ee_trust *trust,
-                                             const struct ee_tcb_facts *facts,
-                                             const struct ee_attest_policy *policy,
+/* Judges `facts` by a set; `statuses` are the accepted ones, bits (1 << enum ee_tcb_status). What
+ * does not depend on the set (measurements, TD attributes) is not asked again. Whether that set is
+ * within its window is not asked: it is judged for what it says. About 40 KB of stack.
+ * EE_COLLATERAL: the set is of another platform family (FMSPC or PCEID); `out` is unchanged. */
+EE_MUST_USE enum ee_err ee_tcb_outlook_judge(const struct ee_tcb_documents *set,
+                                             const struct ee_tcb_facts *facts, uint32_t statuses,
                                              struct ee_tcb_outlook *out);
 
 #endif

@@ -23,8 +23,8 @@ struct ee_quoter_options {
     void *context;
     /* Fresh claims, asked once per quote; at most EE_CLAIMS_SIZE_MAX bytes. */
     enum ee_err (*claims)(void *context, uint8_t *out, size_t capacity, size_t *size_out);
-    /* Bytes of the collateral file to hand on, borrowed during the call; may be empty. */
-    struct ee_bytes (*collateral)(void *context);
+    /* Bytes of the collateral file to hand on with this quote, borrowed; may be empty. */
+    struct ee_bytes (*collateral)(void *context, struct ee_bytes quote);
 };
 
 /* EE_NO_MEMORY, EE_IO. */

@@ -28,7 +28,8 @@
     ROW(LEASE_STOP, "lease_stop")                                                                  \
     ROW(SLOT_MISSED, "slot_missed")                                                                \
     ROW(CHECKS, "checks")                                                                          \
-    ROW(ALLOW, "allow")
+    ROW(ALLOW, "allow")                                                                            \
+    ROW(COLLATERAL, "collateral")
 
 const char *ee_command_kind_name(enum ee_command_kind kind)
 {

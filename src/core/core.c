@@ -277,6 +277,8 @@ static struct rule rule_of(enum ee_command_kind kind)
         return (struct rule){SYSTEM, ee_core_on_checks};
     case EE_COMMAND_ALLOW:
         return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_allow};
+    case EE_COMMAND_COLLATERAL:
+        return (struct rule){SYSTEM | ADMIN, ee_core_on_collateral};
     }
     return (struct rule){0, NULL};
 }
