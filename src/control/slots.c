@@ -41,6 +41,8 @@ void ee_slots_init(struct ee_slots *slots, const struct ee_params *params, uint6
     slots->starts_us = starts_us;
     slots->ends_us = ends_us;
     slots->evidence_count = 0;
+    slots->collateral_count = 0;
+    memset(slots->collateral, 0, sizeof slots->collateral);
     row_init(&slots->health, ends_us - starts_us, (uint64_t)params->slot_ms * 1000, params);
     row_init(&slots->attestation, ends_us - starts_us, (uint64_t)params->attestation_s * 1000000,
              params);

@@ -82,6 +82,7 @@ static void period_with_good_answers_is_all_ok(void)
     CHECK(slots.health.ok == 10 && slots.health.missed == 0);
     CHECK(slots.attestation.ok == 3 && slots.evidence_count == 3);
     CHECK(!ee_bytes_all_zero(checks.evidence_root, 32));
+    CHECK(checks.collateral_count == 1 && checks.collateral[0][0] == 9);
 }
 
 static void period_without_answers_is_all_missed(void)
@@ -314,16 +315,14 @@ static void attestations_judged_by_more_sets_than_the_record_lists(void)
     static struct ee_slots slots;
     struct ee_slots_proof proof = {{1}, {100}};
     struct ee_checks checks;
-    make(&slots);
-    slots.attestation.count = EE_CHECKS_COLLATERAL_MAX + 3;
+    ee_slots_init(&slots, ee_params_of(EE_PROFILE_DEVELOPMENT), start_us, start_us + 60 * S);
     for (uint32_t i = 0; i < EE_CHECKS_COLLATERAL_MAX + 2; i++) {
         slots.attestation.open = i;
-        slots.attestation.outcome[i] = EE_CHECK_VOID;
         proof.collateral[0] = (uint8_t)(100 + (i == 1 ? 0 : i));
         CHECK(ee_slots_attestation_answer(
             &slots, i, start_us + (uint64_t)i * slots.attestation.slot_us + 1, EE_OK, &proof));
     }
-    checks_of(&slots, 10 * S, &checks);
+    checks_of(&slots, 60 * S, &checks);
     CHECK(checks.collateral_count == EE_CHECKS_COLLATERAL_MAX + 1);
     CHECK(checks.collateral[0][0] == 102);
     CHECK(checks.collateral[EE_CHECKS_COLLATERAL_MAX - 1][0] == 100 + EE_CHECKS_COLLATERAL_MAX + 1);
