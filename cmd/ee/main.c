@@ -25,6 +25,8 @@ static const struct ee_verb verbs[] = {
     {"transfer", ee_cmd_transfer, NULL, "transfer ACCOUNT '$2' [--memo TEXT]",
      "credits to another account"},
     {"nodes", ee_cmd_nodes, NULL, "nodes", "nodes with price and state"},
+    {"node show", ee_cmd_node_show, NULL, "node show NODE",
+     "one node; for its operator also what will fail, and the cure"},
     {"run", ee_cmd_run, NULL, "run [--name NAME] " LAUNCH_OPTIONS " [--detach] -- CMD...",
      "a private job; exits with its code (125: lost after its start)"},
     {"deploy", ee_cmd_deploy, NULL,
@@ -72,6 +74,20 @@ static const struct ee_verb verbs[] = {
     {"verify receipt", ee_cmd_verify_receipt, NULL,
      "verify receipt FILE [--genesis FILE] [--time UNIX]",
      "check a receipt offline, to the settlement and its checks"},
+    {"collateral import", ee_cmd_collateral_import, NULL,
+     "collateral import FILE... -o OUT [--fmspc HEX] [--set standard|early] [--ca "
+     "platform|processor]\n       [--root FILE|production] [--genesis FILE] [--time UNIX] "
+     "[--allow-expired] [--no-verify]",
+     "pack saved PCS or PCCS answers into one collateral file"},
+    {"collateral status", ee_cmd_collateral_status, NULL,
+     "collateral status [FILE] [--warn DAYS] [--root FILE|production] [--genesis FILE] [--time "
+     "UNIX]",
+     "what collateral holds and for how long; without FILE the network's"},
+    {"collateral show", ee_cmd_collateral_show, NULL,
+     "collateral show FILE [--root FILE|production] [--genesis FILE] [--time UNIX]",
+     "parts, certificates and TCB levels of a collateral file"},
+    {"collateral push", ee_cmd_collateral_push, NULL, "collateral push FILE [--early]",
+     "newer collateral for a running control plane (admin profile)"},
     {"network", ee_cmd_network, NULL, "network", "genesis, parameters, highest checkpoint"},
 };
 
