@@ -34,7 +34,7 @@ static enum ee_err one_of(struct ee_cli *cli, const char *option, const char *gi
 
 static enum ee_err choice_parse(struct ee_cli *cli, struct import_options *o)
 {
-    bool early;
+    bool early = false;
     if (o->fmspc && ee_hex_decode(ee_bytes_str(o->fmspc), o->choice.fmspc, EE_FMSPC_SIZE) != EE_OK)
         return ee_client_fail(&cli->problem, EE_USAGE, "--fmspc is 12 hex digits");
     o->choice.has_fmspc = o->fmspc != NULL;
