@@ -214,7 +214,13 @@ enum ee_err ee_cmd_collateral_push(struct ee_cli *cli, int argc, char **argv)
     const struct ee_option options[] = {{"early", 0, EE_OPTION_FLAG, &early, 0}};
     EE_TRY(ee_cli_parse(cli, options, EE_CLI_COUNT(options), argc, argv, 1, 1, false, &arguments));
     EE_TRY(ee_cli_document(cli, arguments.items[0], PUSH_MAX, &file));
-    enum ee_err err = ee_cli_connect(cli);
+    enum ee_err err = ee_cli_profile(cli);
+    /* A network whose own has run out is verified by what is brought. */
+    if (err == EE_OK && !early)
+        (void)snprintf(cli->profile->collateral, sizeof(cli->profile->collateral), "%s",
+                       arguments.items[0]);
+    if (err == EE_OK)
+        err = ee_cli_connect(cli);
     if (err == EE_OK) {
         json_t *body = json_pack("{s:s, s:s%}", "kind", early ? "early" : "standard", "collateral",
                                  (const char *)file.data, file.size);
