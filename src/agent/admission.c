@@ -220,7 +220,8 @@ void ee_agent_on_control_evidence(struct ee_agent *agent, json_t *message)
     if (err == EE_OK)
         err = control_verify(agent, text, verdict);
     if (err != EE_OK) {
-        agent->refused = true;
+        /* Newer collateral may come any moment, and ends it. */
+        agent->refused = err != EE_EXPIRED;
         ee_agent_session_fail(agent, err, "the control plane's evidence is refused");
         return;
     }
@@ -265,6 +266,6 @@ void ee_agent_on_refused(struct ee_agent *agent, json_t *message)
     const char *detail = json_string_value(json_object_get(message, "detail"));
     EE_LOG(EE_LOG_ERROR, "admission", "refused by the control plane", ee_log_text("error", name),
            ee_log_text("detail", detail));
-    agent->refused = true;
+    agent->refused = !name || strcmp(name, ee_err_name(EE_EXPIRED)) != 0;
     ee_agent_session_fail(agent, EE_REFUSED, "refused by the control plane");
 }

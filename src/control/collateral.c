@@ -151,6 +151,26 @@ static void on_watch(void *context)
 
 /* ---- taking ---- */
 
+/* Is there a standard set of the family, and its time over? */
+static bool set_over(struct ee_control *control, const uint8_t fmspc[EE_FMSPC_SIZE])
+{
+    const struct ee_collateral_set *set =
+        ee_collateral_store_find(control->collateral, fmspc, false);
+    return set != NULL && ee_control_now_s(control) > set->facts.expires_s;
+}
+
+bool ee_control_collateral_ran_out(struct ee_control *control, const char *node)
+{
+    uint8_t fmspc[EE_FMSPC_SIZE];
+    const struct ee_collateral_set *set;
+    if (ee_outlook_family(control->outlook, node, fmspc))
+        return set_over(control, fmspc);
+    for (size_t i = 0; (set = ee_collateral_store_at(control->collateral, i)) != NULL; i++)
+        if (!set->early && set_over(control, set->facts.fmspc))
+            return true;
+    return false;
+}
+
 static void log_taken(const struct ee_collateral_set *set)
 {
     char until[EE_TIME_TEXT_SIZE];
@@ -171,7 +191,10 @@ static void tell_all(struct ee_control *control, const struct ee_collateral_set 
 
 enum ee_err ee_control_collateral_use(struct ee_control *control, struct ee_collateral_set *set)
 {
+    bool over = set_over(control, set->facts.fmspc);
     enum ee_err err = ee_collateral_store_keep(control->collateral, set);
+    if (err == EE_OK && over)
+        control->collateral_back_us = ee_control_now_us(control);
     if (err != EE_OK) {
         ee_collateral_set_free(set);
         return err;

@@ -39,6 +39,10 @@ struct ee_bytes ee_control_collateral_text(const struct ee_control *control, str
 /* Sends an agent the set of its platform family, for its clients. */
 void ee_control_collateral_tell(struct ee_session *session);
 
+/* Could the node's agent not be judged now because our own collateral for it has run out? For a
+ * node that has not attested since the start: has any? */
+bool ee_control_collateral_ran_out(struct ee_control *control, const char *node);
+
 /* Held sets: [{"kind","fmspc","hash","evaluation","issued_at","expires_at","state","days_left",
  * "simulated","parts":[...]}]. New. */
 json_t *ee_control_collateral_json(struct ee_control *control);

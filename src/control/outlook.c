@@ -67,6 +67,14 @@ static struct row *row_find(struct ee_outlook *outlook, const char *node)
     return NULL;
 }
 
+bool ee_outlook_family(struct ee_outlook *outlook, const char *node, uint8_t out[EE_FMSPC_SIZE])
+{
+    const struct row *row = row_find(outlook, node);
+    if (row != NULL)
+        memcpy(out, row->facts.platform.fmspc, EE_FMSPC_SIZE);
+    return row != NULL;
+}
+
 /* The node's row, a free one, or the one noted longest ago. */
 static struct row *row_take(struct ee_outlook *outlook, const char *node)
 {

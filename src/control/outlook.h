@@ -29,6 +29,8 @@ size_t ee_outlook_judge(struct ee_control *control, const struct ee_collateral_s
 /* [{"code","kind","evaluation","status","issued_at","standard_valid_until","text","short":[...]}],
  * empty when all is well or nothing is known. New. */
 json_t *ee_outlook_warnings(struct ee_control *control, const char *node);
+/* Platform family of the node as last proven; false: nothing is remembered of it. */
+bool ee_outlook_family(struct ee_outlook *outlook, const char *node, uint8_t out[EE_FMSPC_SIZE]);
 /* Nodes whose TCB is remembered. */
 size_t ee_outlook_count(const struct ee_outlook *outlook);
 
