@@ -11,7 +11,7 @@
 
 enum {
     EE_CLI_COLLATERAL_FILE_MAX = 256 * 1024,
-    EE_CLI_EXIT_EXPIRING = 11, /* status: valid, but not for long */
+    EE_CLI_EXIT_EXPIRING = 6, /* status: valid, but not for long; "a check says no" */
 };
 
 /* Whose signatures count, and when: --root, --genesis, --time. */

@@ -15,7 +15,7 @@ enum { WARN_DAYS = 7, WARN_DAYS_MAX = 3650, DAY_S = 24 * 3600, SVNS_SIZE = 80 };
 
 /* ---- status ---- */
 
-/* 0, 11 or 7, from the states of the parts. */
+/* 0, 6 or 7, from the states of the parts. */
 static int exit_of(const json_t *rows)
 {
     size_t index;

@@ -57,7 +57,7 @@ static const struct {
      "  --no-verify      write without proving anything\n"
      "Roots: --root, --genesis, else the profile's genesis, else Intel's production root.\n"},
     {"collateral status",
-     "Exit 0: valid. 11: valid, but it ends within --warn days (7). 7: expired or not genuine.\n"},
+     "Exit 0: valid. 6: valid, but it ends within --warn days (7). 7: expired or not genuine.\n"},
     {"collateral push",
      "Only newer and only valid: no date, evaluation number or CRL number may go back. It is used\n"
      "from the answer on, without a restart.\n"

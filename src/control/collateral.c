@@ -98,7 +98,11 @@ static bool sentence_of(struct ee_control *control, const struct ee_collateral_s
 {
     char fmspc[2 * EE_FMSPC_SIZE + 1], until[EE_TIME_TEXT_SIZE];
     const char *state = state_of(control, set, now_s);
-    if (strcmp(state, "valid") == 0)
+    const struct ee_collateral_set *standard =
+        ee_collateral_store_find(control->collateral, set->facts.fmspc, false);
+    bool overtaken = set->early && standard != NULL &&
+                     standard->documents.tcb_info.evaluation >= set->documents.tcb_info.evaluation;
+    if (strcmp(state, "valid") == 0 || overtaken)
         return false;
     bool over = strcmp(state, "expired") == 0;
     (void)snprintf(out, SENTENCE_SIZE, "the %s collateral of FMSPC %s %s %s%s", set_name(set),

@@ -54,7 +54,7 @@ struct ee_control {
     struct ee_timer *collateral_timer; /* looks for sets that run out */
     unsigned collateral_warn_days;
     uint64_t collateral_back_us; /* when newer collateral ended a time without; 0: never */
-    char *collateral_said; /* warnings as last logged; NULL: none yet */
+    char *collateral_said;       /* warnings as last logged; NULL: none yet */
     uint64_t collateral_said_day;
     bool has_admin;
     uint8_t admin_hash[32];

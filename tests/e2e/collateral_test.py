@@ -202,7 +202,7 @@ def collateral_that_runs_out(network):
     push(network, path)
     ready = network.api(None).get("/readyz")
     require(any("expires at" in warning for warning in ready.json["warnings"]), f"/readyz {ready}")
-    require_equal(network.ee("collateral", "status", profile="admin").returncode, 11, "status before the end")
+    require_equal(network.ee("collateral", "status", profile="admin").returncode, 6, "status before the end")
     network.wait_connected()
     wait_for("it has expired", 10, lambda: held(network)["state"] == "expired")
     warnings = network.api(None).get("/v1/network").json["warnings"]
