@@ -123,6 +123,7 @@ enum ee_err ee_cmd_collateral_import(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_collateral_push(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_collateral_status(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_collateral_show(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_simulate(struct ee_cli *cli, int argc, char **argv); /* simulate.c */
 int ee_cmd_dev(struct ee_cli *cli, int argc, char **argv);
 int ee_cmd_verify_quote(struct ee_cli *cli, int argc, char **argv);
 

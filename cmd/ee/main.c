@@ -66,6 +66,8 @@ static const struct ee_verb verbs[] = {
     {"allow retire", ee_cmd_allow_retire, NULL,
      "allow retire --role control|agent --measurement HEX --label TEXT [--number N]",
      "retire a measurement (founding profile)"},
+    {"simulate", ee_cmd_simulate, NULL, "simulate [FILE]",
+     "run the network's rules under a virtual clock: a JSON object a line in, one out"},
     {"verify quote", NULL, ee_cmd_verify_quote, "verify quote QUOTE --collateral FILE",
      "check a TDX quote offline and explain each claim"},
     {"verify evidence", ee_cmd_verify_evidence, NULL,

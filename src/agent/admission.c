@@ -258,6 +258,7 @@ void ee_agent_on_admitted(struct ee_agent *agent, json_t *message)
     EE_LOG(EE_LOG_INFO, "admission", "admitted", ee_log_text("node", agent->options.node),
            ee_log_unsigned("epoch", agent->epoch));
     ee_agent_leases_report(agent);
+    ee_agent_services_offer(agent);
 }
 
 void ee_agent_on_refused(struct ee_agent *agent, json_t *message)

@@ -503,9 +503,10 @@ struct ee_backend *ee_backend_new(struct ee_loop *loop, const struct ee_backend_
 
 void ee_backend_free(struct ee_backend *backend)
 {
-    while (backend && backend->first) {
-        backend->first->tunnel = NULL;
-        stream_free(backend->first);
+    for (struct stream *stream = backend ? backend->first : NULL, *next; stream; stream = next) {
+        next = stream->next;
+        stream->tunnel = NULL;
+        stream_free(stream);
     }
     free(backend);
 }

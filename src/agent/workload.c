@@ -340,10 +340,11 @@ static void record_end(const char *folder)
     (void)snprintf(path, sizeof(path), "%s/process", folder);
     if (ee_file_read(path, 64, &file) != EE_OK)
         return;
-    int fields = sscanf((const char *)file.data, "%ld %" SCNu64, &pid, &start_ticks);
+    char *end = NULL;
+    pid = strtol((const char *)file.data, &end, 10);
+    start_ticks = strtoull(end, NULL, 10);
     ee_file_data_free(&file);
-    if (fields != 2 || pid <= 1 || ee_process_start_ticks((pid_t)pid, &found) != EE_OK ||
-        found != start_ticks)
+    if (pid <= 1 || ee_process_start_ticks((pid_t)pid, &found) != EE_OK || found != start_ticks)
         return;
     EE_LOG(EE_LOG_WARN, "workload", "ending a process an earlier agent left",
            ee_log_number("pid", pid));

@@ -109,10 +109,11 @@ bool ee_attest_der_boolean(struct ee_cursor *c)
 static bool time_text(struct ee_der_item item, char out[EE_TIME_TEXT_SIZE])
 {
     static const char form[] = "%%%%-%%-%%T%%:%%:%%Z";
-    char digits[15] = {0};
+    uint8_t digits[14];
     const uint8_t *in = item.content.data;
     if (item.tag == EE_DER_UTC_TIME && item.content.size == 13) {
-        memcpy(digits, in[0] >= '5' ? "19" : "20", 2);
+        digits[0] = in[0] >= '5' ? '1' : '2';
+        digits[1] = in[0] >= '5' ? '9' : '0';
         memcpy(digits + 2, in, 12);
     } else if (item.tag == EE_DER_GENERALIZED_TIME && item.content.size == 15 &&
                memcmp(in, "2050", 4) >= 0) {
@@ -122,7 +123,7 @@ static bool time_text(struct ee_der_item item, char out[EE_TIME_TEXT_SIZE])
     }
     size_t next = 0;
     for (size_t i = 0; i < sizeof(form) - 1; i++)
-        out[i] = form[i] == '%' ? digits[next++] : form[i];
+        out[i] = form[i] == '%' ? (char)digits[next++] : form[i];
     return in[item.content.size - 1] == 'Z';
 }
 

@@ -110,6 +110,11 @@ enum ee_err_class {
     ROW(NOT_ADMITTED, "not_admitted", 226, RULE, "the agent is enrolled but not admitted")         \
     ROW(AGENT_KEY_TAKEN, "agent_key_taken", 227, RULE,                                             \
         "this agent key is enrolled on another node")                                              \
+    ROW(REDEMPTION_UNKNOWN, "redemption_unknown", 240, MISSING, "there is no such redemption")     \
+    ROW(REDEMPTION_STATE, "redemption_state", 241, RULE,                                           \
+        "the issuer has already given its word on this redemption")                                \
+    ROW(ALREADY_REPORTED, "already_reported", 242, RULE,                                           \
+        "abuse of this period has already been reported")                                          \
     ROW(NAME_USED, "name_used", 229, RULE, "a job's name is used once; choose another")            \
     ROW(KEY_EXISTS, "key_exists", 228, RULE, "this API key is already known")                      \
     ROW(CONNECT, "connect", 300, TEMPORARY, "the connection could not be made")                    \

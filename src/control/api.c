@@ -31,6 +31,8 @@ static void call_unlink(struct ee_api_call *call)
 
 static void call_free(struct ee_api_call *call)
 {
+    if (call->control->beginning == call)
+        call->control->beginning = NULL;
     call_unlink(call);
     ee_sequencer_forget(call->control->sequencer, call);
     ee_quoter_forget(call->control->quoter, call);
@@ -65,8 +67,6 @@ static void deliver(void *context)
     log_request(call);
     if (call->respond != NULL)
         call->respond(call->respond_context, &call->answer);
-    if (call->ended != NULL)
-        *call->ended = true;
     call_free(call);
 }
 
@@ -386,7 +386,7 @@ static void no_route(struct ee_api_call *call, const char *allow)
 struct ee_api_call *ee_api_begin(struct ee_control *control, const struct ee_api_request *request,
                                  ee_api_respond respond, void *context)
 {
-    bool ended = false;
+    struct ee_api_call *outer = control->beginning; /* whose answer led to this request */
     char allow[EE_API_ALLOW_SIZE];
     struct ee_bytes path, query;
     struct ee_api_call *call = NULL;
@@ -401,7 +401,7 @@ struct ee_api_call *ee_api_begin(struct ee_control *control, const struct ee_api
         respond(context, &answer);
         return NULL;
     }
-    call->ended = &ended;
+    control->beginning = call;
     set_log_path(call, request->method, path);
     call->route = route;
     call->values = values;
@@ -409,9 +409,8 @@ struct ee_api_call *ee_api_begin(struct ee_control *control, const struct ee_api
         no_route(call, allow);
     else
         start(call, request, query);
-    if (ended)
-        return NULL;
-    call->ended = NULL;
+    call = control->beginning;
+    control->beginning = outer;
     return call;
 }
 
@@ -423,8 +422,8 @@ void ee_api_cancel(struct ee_api_call *call)
 
 void ee_api_shutdown(struct ee_control *control)
 {
-    while (control->calls != NULL) {
-        control->calls->ended = NULL;
-        call_free(control->calls);
+    for (struct ee_api_call *call = control->calls, *next; call != NULL; call = next) {
+        next = call->next;
+        call_free(call);
     }
 }

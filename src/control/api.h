@@ -109,7 +109,6 @@ struct ee_api_call {
     void (*on_done)(struct ee_api_call *call, const struct ee_answer *answer);
     /* Answers a refusal that has a body; NULL: the plain problem. */
     void (*on_refused)(struct ee_api_call *call, const struct ee_answer *answer);
-    bool *ended; /* set when the call ends inside ee_api_begin() */
 };
 
 /* Ends the call. The JSON value is taken over. The answer waits until what it saw is durable. */

@@ -63,16 +63,16 @@ static void explain_period(const struct ee_period *p, json_t *lines)
 {
     char text[TEXT_SIZE], locked[EE_MONEY_TEXT_SIZE], paid[EE_MONEY_TEXT_SIZE],
         refunded[EE_MONEY_TEXT_SIZE];
-    const char *verdict = ee_view_verdict(p->verdict);
+    const char *verdict = ee_verdict_name(p->verdict);
     if (p->settle_seq == 0)
         verdict = "open";
     snprintf(text, sizeof text,
              "period %u: %s (%s); health %u ok %u missed, attestation %u ok %u missed; locked $%s, "
              "paid $%s, refunded $%s",
-             p->index, verdict, ee_view_fail_reason(p->reason), p->health_ok, p->health_missed,
+             p->index, verdict, ee_fail_reason_name(p->reason), p->health_ok, p->health_missed,
              p->attestation_ok, p->attestation_missed, ee_money_format(p->locked, locked),
              ee_money_format(p->paid, paid), ee_money_format(p->refunded, refunded));
-    add_line(lines, p->ends_us, p->settle_seq, ee_view_lock_state(p->state), text);
+    add_line(lines, p->ends_us, p->settle_seq, ee_lock_state_name(p->state), text);
 }
 
 static const char *end_text(enum ee_end_reason reason)
@@ -113,7 +113,7 @@ static void explain_lease(const struct ee_control *control, const struct ee_leas
     if (lease->end_reason == EE_END_EXITED)
         snprintf(text, sizeof text, "%s with code %d", end_text(lease->end_reason),
                  lease->exit_code);
-    add_line(lines, lease->ended_us, 0, ee_view_end_reason(lease->end_reason), text);
+    add_line(lines, lease->ended_us, 0, ee_end_reason_name(lease->end_reason), text);
 }
 
 static void explain_app(const struct ee_control *control, const struct ee_app *app, json_t *lines)

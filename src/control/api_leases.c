@@ -172,7 +172,7 @@ static bool read_wait(struct ee_api_call *call, uint64_t *wait_s, enum ee_lease_
     if (err == EE_NOT_FOUND)
         err = EE_OK;
     if (err == EE_OK && ee_query_value(call->query, "state", text, sizeof text) == EE_OK) {
-        *state = ee_view_lease_state_of(text);
+        *state = ee_lease_state_of(text);
         err = *state == 0 ? EE_SYNTAX : EE_OK;
     }
     if (err != EE_OK)

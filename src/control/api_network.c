@@ -90,9 +90,9 @@ static void allow_done(struct ee_api_call *call, const struct ee_answer *answer)
 
 static enum ee_err role_of(const char *name, uint8_t *out)
 {
-    for (uint8_t role = EE_ROLE_CONTROL; role <= EE_ROLE_WITNESS; role++) {
+    for (int role = EE_ROLE_CONTROL; role <= EE_ROLE_WITNESS; role++) {
         if (strcmp(name, ee_role_name((enum ee_role)role)) == 0) {
-            *out = role;
+            *out = (uint8_t)role;
             return EE_OK;
         }
     }

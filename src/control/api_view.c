@@ -5,96 +5,6 @@
 
 #include "base/banned.h"
 
-static const char *const lease_states[] = {
-    [EE_LEASE_RESERVED] = "reserved",
-    [EE_LEASE_STARTING] = "starting",
-    [EE_LEASE_RUNNING] = "running",
-    [EE_LEASE_ENDED] = "ended",
-};
-
-const char *ee_view_lease_state(enum ee_lease_state state)
-{
-    return lease_states[state];
-}
-
-enum ee_lease_state ee_view_lease_state_of(const char *name)
-{
-    for (size_t i = EE_LEASE_RESERVED; i <= EE_LEASE_ENDED; i++)
-        if (strcmp(lease_states[i], name) == 0)
-            return (enum ee_lease_state)i;
-    return (enum ee_lease_state)0;
-}
-
-const char *ee_view_end_reason(enum ee_end_reason reason)
-{
-    switch (reason) {
-    case EE_END_EXITED:
-        return "exited";
-    case EE_END_START_FAILED:
-        return "start_failed";
-    case EE_END_STOPPED:
-        return "stopped";
-    case EE_END_NODE_LOST:
-        return "node_lost";
-    case EE_END_CREDITS:
-        return "credits";
-    case EE_END_START_TIMEOUT:
-        return "start_timeout";
-    case EE_END_AGENT_LOST_IT:
-        return "agent_lost_it";
-    }
-    return "unknown";
-}
-
-const char *ee_view_lock_state(enum ee_lock_state state)
-{
-    switch (state) {
-    case EE_LOCK_LOCKED:
-        return "locked";
-    case EE_LOCK_DUE:
-        return "due";
-    case EE_LOCK_PAID:
-        return "paid";
-    case EE_LOCK_REFUNDED:
-        return "refunded";
-    case EE_LOCK_SPLIT:
-        return "split";
-    }
-    return "unknown";
-}
-
-const char *ee_view_verdict(enum ee_verdict_kind verdict)
-{
-    switch (verdict) {
-    case EE_VERDICT_NONE:
-        return "none";
-    case EE_VERDICT_PASS:
-        return "pass";
-    case EE_VERDICT_FAIL:
-        return "fail";
-    case EE_VERDICT_VOID:
-        return "void";
-    }
-    return "unknown";
-}
-
-const char *ee_view_fail_reason(enum ee_fail_reason reason)
-{
-    switch (reason) {
-    case EE_FAIL_NONE:
-        return "none";
-    case EE_FAIL_MISSED_HEALTH:
-        return "missed_health";
-    case EE_FAIL_MISSED_ATTESTATION:
-        return "missed_attestation";
-    case EE_FAIL_ABUSE:
-        return "abuse";
-    case EE_FAIL_INELIGIBLE:
-        return "ineligible";
-    }
-    return "unknown";
-}
-
 const char *ee_view_workload(enum ee_workload_kind kind)
 {
     return kind == EE_WORKLOAD_APP ? "app" : "job";
@@ -134,13 +44,13 @@ json_t *ee_view_lease(const struct ee_lease *lease)
         "{s:o, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:b}", "lease",
         ee_json_hex(lease->id, EE_ID_SIZE), "app", lease->app, "workload",
         ee_view_workload(lease->workload), "node", lease->node, "operator", lease->operator_name,
-        "state", ee_view_lease_state(lease->state), "vcpus", (json_int_t)lease->vcpus, "price",
+        "state", ee_lease_state_name(lease->state), "vcpus", (json_int_t)lease->vcpus, "price",
         ee_json_price(lease->price_nanos), "reserved_at", ee_json_time(lease->reserved_us),
         "running_at", ee_json_time(lease->running_us), "ended_at", ee_json_time(lease->ended_us),
         "deployment_hash", ee_json_hex(lease->deployment_hash, 32), "output",
         !ee_bytes_all_zero(lease->output_hash, sizeof lease->output_hash));
     json_object_set_new(value, "end_reason",
-                        ended ? json_string(ee_view_end_reason(lease->end_reason)) : json_null());
+                        ended ? json_string(ee_end_reason_name(lease->end_reason)) : json_null());
     json_object_set_new(value, "exit_code", exited ? json_integer(lease->exit_code) : json_null());
     return value;
 }
@@ -164,8 +74,8 @@ json_t *ee_view_period(const struct ee_period *p)
         json_pack("{s:o, s:I, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o}", "lease",
                   ee_json_hex(p->lease, EE_ID_SIZE), "index", (json_int_t)p->index, "starts_at",
                   ee_json_time(p->starts_us), "ends_at", ee_json_time(p->ends_us), "state",
-                  ee_view_lock_state(p->state), "verdict", ee_view_verdict(p->verdict), "reason",
-                  ee_view_fail_reason(p->reason), "locked", ee_json_money(p->locked.micros), "paid",
+                  ee_lock_state_name(p->state), "verdict", ee_verdict_name(p->verdict), "reason",
+                  ee_fail_reason_name(p->reason), "locked", ee_json_money(p->locked.micros), "paid",
                   ee_json_money(p->paid.micros), "refunded", ee_json_money(p->refunded.micros));
     json_object_set_new(value, "health_ok", json_integer(p->health_ok));
     json_object_set_new(value, "health_missed", json_integer(p->health_missed));

@@ -5,6 +5,7 @@
 
 #include "control/json.h"
 #include "core/core.h"
+#include "core/names.h"
 
 /* Adds available, locked, held, incoming. */
 void ee_view_balance(json_t *object, const struct ee_balance *balance);
@@ -15,13 +16,6 @@ json_t *ee_view_period(const struct ee_period *period);
 /* The rows of a placement. */
 json_t *ee_view_placement(const struct ee_reserve_result *result);
 
-const char *ee_view_lease_state(enum ee_lease_state state);
-/* 0: no such name. */
-enum ee_lease_state ee_view_lease_state_of(const char *name);
-const char *ee_view_end_reason(enum ee_end_reason reason);
-const char *ee_view_lock_state(enum ee_lock_state state);
-const char *ee_view_verdict(enum ee_verdict_kind verdict);
-const char *ee_view_fail_reason(enum ee_fail_reason reason);
 const char *ee_view_workload(enum ee_workload_kind kind);
 
 #endif

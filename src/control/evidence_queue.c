@@ -13,6 +13,7 @@ enum ee_err ee_evidence_queue_reserve(struct ee_evidence_queue *queue)
 {
     if (queue->count < queue->capacity)
         return EE_OK;
+    assert(queue->capacity > 0 || queue->count == 0);
     size_t capacity = queue->capacity == 0 ? FIRST_CAPACITY : 2 * queue->capacity;
     struct ee_evidence_age *ring = calloc(capacity, sizeof *ring);
     if (ring == NULL)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/gateway_state.h"
+#include "control/services.h"
 #include "io/clock.h"
 #include "io/log.h"
 
@@ -85,6 +86,18 @@ static bool app_of_host(const struct ee_gateway *gateway, struct ee_bytes host,
     return take_name(ee_bytes_of(host.data, host.size - domain), out);
 }
 
+/* "NAME" alone, with or without a port: on the plain listener, when there is such an app. */
+static bool app_is_host(const struct ee_gateway *gateway, struct ee_bytes host,
+                        char out[EE_NAME_MAX + 1])
+{
+    const uint8_t *colon = host.size > 0 ? memchr(host.data, ':', host.size) : NULL;
+    if (colon != NULL)
+        host.size = (size_t)(colon - host.data);
+    uint8_t instance[EE_ID_SIZE];
+    return take_name(host, out) && (ee_core_app(ee_control_core(gateway->control), out) != NULL ||
+                                    ee_services_find(gateway->control, out, instance) != NULL);
+}
+
 /* "/apps/NAME/rest" is NAME with the target "/rest". */
 static bool app_of_path(struct ee_bytes target, char out[EE_NAME_MAX + 1],
                         struct ee_bytes *rest_out)
@@ -117,11 +130,14 @@ static void route(struct ee_gateway_request *request, struct ee_bytes target)
 {
     struct ee_control *control = request->gateway->control;
     const struct ee_app *app = ee_core_app(ee_control_core(control), request->app);
-    if (app == NULL || app->workload != EE_WORKLOAD_APP) {
+    struct ee_session *session =
+        app == NULL ? ee_services_find(control, request->app, request->lease) : NULL;
+    if (session == NULL && (app == NULL || app->workload != EE_WORKLOAD_APP)) {
         ee_gateway_answer(request, 404, "there is no app of this name");
         return;
     }
-    struct ee_session *session = live_replica(request, app);
+    if (app != NULL)
+        session = live_replica(request, app);
     if (session == NULL) {
         ee_gateway_answer(request, 503, "no replica of this app is live; try again");
         return;
@@ -173,18 +189,23 @@ static void on_tls_request(void *context, struct ee_http_exchange *exchange)
         ee_gateway_answer(request, 404, "no app has this host name");
 }
 
+/* A host name that is an app's decides; else the path form. */
 static void on_plain_request(void *context, struct ee_http_exchange *exchange)
 {
     struct ee_gateway *gateway = context;
-    struct ee_bytes target;
+    const struct ee_http_head *head = ee_http_exchange_request(exchange);
+    struct ee_bytes target = ee_http_head_target(head), host = ee_bytes_str("");
     struct ee_gateway_request *request = request_new(gateway, exchange);
-    if (request == NULL)
+    if (request == NULL) {
         refuse(exchange);
-    else if (app_of_path(ee_http_head_target(ee_http_exchange_request(exchange)), request->app,
-                         &target))
+        return;
+    }
+    (void)ee_http_head_find(head, "Host", &host);
+    if (app_of_host(gateway, host, request->app) || app_is_host(gateway, host, request->app) ||
+        app_of_path(target, request->app, &target))
         route(request, target);
     else
-        ee_gateway_answer(request, 404, "apps are at /apps/NAME/");
+        ee_gateway_answer(request, 404, "apps are at /apps/NAME/, or at the host name NAME");
 }
 
 /* ---- the gateway ---- */

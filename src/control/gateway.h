@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The app gateway: requests by host name (or by path on a plain loopback listener) become streams
+/* The app gateway: requests by host name (on a plain loopback listener also by path) become streams
  * to the agent that runs a live replica, in pieces, with back pressure both ways. Carries no
  * credentials of the API. Loop thread only. */
 #ifndef EE_CONTROL_GATEWAY_H
@@ -14,8 +14,9 @@ enum { EE_GATEWAY_REQUESTS_MAX = 4096, EE_GATEWAY_DEADLINE_MS = 0 };
 struct ee_gateway_options {
     const char *address; /* TLS listener by host name */
     struct ee_tls *tls;
-    const char *http_address; /* plain path-form listener on loopback; NULL: none */
-    const char *domain;       /* apps are NAME.domain */
+    const char
+        *http_address; /* plain listener on loopback: Host NAME, NAME.domain, or path; NULL: none */
+    const char *domain; /* apps are NAME.domain */
 };
 
 /* Errors of ee_http_server_new(); EE_TOO_LARGE: domain. */

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/banned.h"
@@ -21,7 +22,7 @@ void ee_places_peer(const char *address, uint8_t out[EE_PLACES_PEER_SIZE])
     memset(out, 0, EE_PLACES_PEER_SIZE);
     if (size >= sizeof host)
         return;
-    memcpy(host, address, size);
+    (void)snprintf(host, sizeof host, "%.*s", (int)size, address);
     if (inet_pton(AF_INET, host, &v4) == 1)
         memcpy(out + 4, &v4, 4);
     else if (inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_V4MAPPED(&v6))

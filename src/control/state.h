@@ -72,8 +72,9 @@ struct ee_control {
     struct ee_scheduler *scheduler;
     struct ee_gateway *gateway;
 
-    struct ee_session *sessions; /* list */
-    struct ee_api_call *calls;   /* list */
+    struct ee_session *sessions;   /* list */
+    struct ee_api_call *calls;     /* list */
+    struct ee_api_call *beginning; /* inside ee_api_begin(); NULL once it is over */
     size_t call_count;
 
     uint8_t payload[EE_COMMAND_PAYLOAD_MAX]; /* of the command being made */

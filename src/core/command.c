@@ -17,6 +17,8 @@
     ROW(KEY_REVOKE, "key_revoke")                                                                  \
     ROW(MINT, "mint")                                                                              \
     ROW(TRANSFER, "transfer")                                                                      \
+    ROW(REDEEM, "redeem")                                                                          \
+    ROW(REDEMPTION, "redemption")                                                                  \
     ROW(NODE_ENROL, "node_enrol")                                                                  \
     ROW(NODE_PRICE, "node_price")                                                                  \
     ROW(NODE_ADMIT, "node_admit")                                                                  \
@@ -28,6 +30,7 @@
     ROW(LEASE_STOP, "lease_stop")                                                                  \
     ROW(SLOT_MISSED, "slot_missed")                                                                \
     ROW(CHECKS, "checks")                                                                          \
+    ROW(REPORT, "report")                                                                          \
     ROW(ALLOW, "allow")                                                                            \
     ROW(COLLATERAL, "collateral")
 
@@ -126,6 +129,17 @@ enum ee_err ee_mint_message(const uint8_t network_id[32], const struct ee_mint *
     ee_codec_name(&k, v.account);
     (void)ee_codec_money(&k, v.amount, 1);
     ee_codec_text(&k, v.reference, sizeof(v.reference), 1);
+    return ee_codec_end(&k);
+}
+
+enum ee_err ee_redemption_message(const uint8_t network_id[32],
+                                  const struct ee_redemption_word *word, struct ee_writer *out)
+{
+    struct ee_redemption_word v = *word;
+    struct ee_codec k = message(out, "ee-redemption", network_id);
+    ee_codec_raw(&k, v.redemption, sizeof(v.redemption));
+    (void)ee_codec_bool(&k, v.confirm);
+    ee_codec_text(&k, v.reference, sizeof(v.reference), 0);
     return ee_codec_end(&k);
 }
 

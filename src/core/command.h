@@ -33,17 +33,20 @@ enum ee_command_kind {
     EE_COMMAND_KEY_REVOKE = 12,     /* account */
     EE_COMMAND_MINT = 13,           /* any account: the issuer's signature counts */
     EE_COMMAND_TRANSFER = 14,       /* account */
-    EE_COMMAND_NODE_ENROL = 20,     /* operator: signed enrolment */
-    EE_COMMAND_NODE_PRICE = 21,     /* operator */
-    EE_COMMAND_NODE_ADMIT = 22,     /* system: the agent's evidence verified */
-    EE_COMMAND_NODE_LOST = 23,      /* system: the agent's session ended */
-    EE_COMMAND_LEASE_RESERVE = 30,  /* account: choose a node, reserve, lock */
-    EE_COMMAND_LEASE_START = 31,    /* account: sealed secrets handed over */
-    EE_COMMAND_LEASE_RUNNING = 32,  /* system: the agent reports it runs */
-    EE_COMMAND_LEASE_END = 33,      /* system: exited, failed to start */
-    EE_COMMAND_LEASE_STOP = 34,     /* account: stop an app or job */
-    EE_COMMAND_SLOT_MISSED = 35,    /* system: a check was missed */
-    EE_COMMAND_CHECKS = 36,         /* system: all checks of a period; decides and settles */
+    EE_COMMAND_REDEEM = 15,        /* account: credits back into dollars, reserved until paid out */
+    EE_COMMAND_REDEMPTION = 16,    /* any: the issuer's signed word on a redemption */
+    EE_COMMAND_NODE_ENROL = 20,    /* operator: signed enrolment */
+    EE_COMMAND_NODE_PRICE = 21,    /* operator */
+    EE_COMMAND_NODE_ADMIT = 22,    /* system: the agent's evidence verified */
+    EE_COMMAND_NODE_LOST = 23,     /* system: the agent's session ended */
+    EE_COMMAND_LEASE_RESERVE = 30, /* account: choose a node, reserve, lock */
+    EE_COMMAND_LEASE_START = 31,   /* account: sealed secrets handed over */
+    EE_COMMAND_LEASE_RUNNING = 32, /* system: the agent reports it runs */
+    EE_COMMAND_LEASE_END = 33,     /* system: exited, failed to start */
+    EE_COMMAND_LEASE_STOP = 34,    /* account: stop an app or job */
+    EE_COMMAND_SLOT_MISSED = 35,   /* system: a check was missed */
+    EE_COMMAND_CHECKS = 36,        /* system: all checks of a period; decides and settles */
+    EE_COMMAND_REPORT = 37,        /* account: the launcher reports abuse of its lease */
     EE_COMMAND_ALLOW = 40, /* any: founding key's signature counts; adds or retires a measurement */
     EE_COMMAND_COLLATERAL = 42, /* system, admin: this set of collateral is in use from here on */
 };
@@ -119,6 +122,23 @@ struct ee_transfer_credits {
     struct ee_money amount;
     char memo[EE_MEMO_MAX + 1];
 };
+
+struct ee_redeem {
+    struct ee_money amount;
+    char destination[EE_REFERENCE_MAX + 1]; /* where to pay out, in the issuer's terms */
+};
+
+struct ee_redemption_word {
+    uint8_t redemption[EE_ID_SIZE];
+    uint8_t confirm;                      /* 1: it was paid out; 0: refused, the credits return */
+    char reference[EE_REFERENCE_MAX + 1]; /* of the payout, or why it was refused */
+    uint8_t signature[EE_ED25519_SIGNATURE_SIZE]; /* over ee_redemption_message */
+};
+/* What the issuer signs: label "ee-redemption" v1, network id and every field above but the
+ * signature. */
+EE_MUST_USE enum ee_err ee_redemption_message(const uint8_t network_id[32],
+                                              const struct ee_redemption_word *word,
+                                              struct ee_writer *out);
 
 struct ee_node_enrol {
     char node[EE_NAME_MAX + 1];
@@ -230,6 +250,20 @@ struct ee_checks {
 /* How many of the hashes are there. */
 uint32_t ee_checks_collateral_listed(const struct ee_checks *checks);
 
+enum ee_abuse_category {
+    EE_ABUSE_OTHER = 1,
+    EE_ABUSE_WRONG_RESULT = 2, /* answers that cannot come from the deployed code */
+    EE_ABUSE_INTERFERENCE = 3, /* traffic or storage read, changed or held back */
+    EE_ABUSE_RESOURCES = 4,    /* less than what was leased */
+};
+
+struct ee_abuse_report {
+    uint8_t lease[EE_ID_SIZE];
+    uint32_t period; /* one that has begun and is not settled */
+    enum ee_abuse_category category;
+    uint8_t evidence_hash[32]; /* of what the launcher keeps; zero: none */
+};
+
 struct ee_allow_change {
     uint8_t add; /* 1 add, 0 retire */
     uint8_t role;
@@ -268,6 +302,8 @@ struct ee_collateral_taken {
     ROW(key_revoke)                                                                                \
     ROW(mint)                                                                                      \
     ROW(transfer_credits)                                                                          \
+    ROW(redeem)                                                                                    \
+    ROW(redemption_word)                                                                           \
     ROW(node_enrol)                                                                                \
     ROW(node_price)                                                                                \
     ROW(node_admit)                                                                                \
@@ -279,6 +315,7 @@ struct ee_collateral_taken {
     ROW(lease_stop)                                                                                \
     ROW(slot_missed)                                                                               \
     ROW(checks)                                                                                    \
+    ROW(abuse_report)                                                                              \
     ROW(allow_change)                                                                              \
     ROW(collateral_taken)
 #define EE_ROW(name)                                                                               \
@@ -361,10 +398,18 @@ struct ee_balance_result { /* answer to MINT and TRANSFER: the acting side's bal
     struct ee_money locked;
 };
 
+struct ee_redeem_result { /* answer to REDEEM and REDEMPTION */
+    uint8_t redemption[EE_ID_SIZE];
+    char account[EE_NAME_MAX + 1];
+    struct ee_money amount;
+    struct ee_money available; /* of the account after it */
+};
+
 #define EE_RESULTS(ROW)                                                                            \
     ROW(reserve_result)                                                                            \
     ROW(settle_result)                                                                             \
-    ROW(balance_result)
+    ROW(balance_result)                                                                            \
+    ROW(redeem_result)
 #define EE_ROW(name)                                                                               \
     EE_MUST_USE enum ee_err ee_##name##_encode(const struct ee_##name *in, struct ee_writer *out); \
     EE_MUST_USE enum ee_err ee_##name##_decode(struct ee_bytes bytes, struct ee_##name *out);

@@ -55,6 +55,20 @@ static void transfer_credits(struct ee_codec *k, struct ee_transfer_credits *v)
     ee_codec_text(k, v->memo, sizeof(v->memo), 0);
 }
 
+static void redeem(struct ee_codec *k, struct ee_redeem *v)
+{
+    v->amount = ee_codec_money(k, v->amount, 1);
+    ee_codec_text(k, v->destination, sizeof(v->destination), 0);
+}
+
+static void redemption_word(struct ee_codec *k, struct ee_redemption_word *v)
+{
+    ee_codec_raw(k, v->redemption, sizeof(v->redemption));
+    v->confirm = ee_codec_bool(k, v->confirm);
+    ee_codec_text(k, v->reference, sizeof(v->reference), 0);
+    ee_codec_raw(k, v->signature, sizeof(v->signature));
+}
+
 static void node_enrol(struct ee_codec *k, struct ee_node_enrol *v)
 {
     ee_codec_name(k, v->node);
@@ -178,6 +192,15 @@ uint32_t ee_checks_collateral_listed(const struct ee_checks *checks)
     return count < EE_CHECKS_COLLATERAL_MAX ? count : EE_CHECKS_COLLATERAL_MAX;
 }
 
+static void abuse_report(struct ee_codec *k, struct ee_abuse_report *v)
+{
+    ee_codec_raw(k, v->lease, sizeof(v->lease));
+    v->period = ee_codec_u32(k, v->period);
+    v->category =
+        (enum ee_abuse_category)ee_codec_enum(k, v->category, EE_ABUSE_OTHER, EE_ABUSE_RESOURCES);
+    ee_codec_raw(k, v->evidence_hash, sizeof(v->evidence_hash));
+}
+
 static void allow_change(struct ee_codec *k, struct ee_allow_change *v)
 {
     v->add = ee_codec_bool(k, v->add);
@@ -248,6 +271,14 @@ static void balance_result(struct ee_codec *k, struct ee_balance_result *v)
     ee_codec_name(k, v->account);
     v->available = ee_codec_money(k, v->available, 0);
     v->locked = ee_codec_money(k, v->locked, 0);
+}
+
+static void redeem_result(struct ee_codec *k, struct ee_redeem_result *v)
+{
+    ee_codec_raw(k, v->redemption, sizeof(v->redemption));
+    ee_codec_name(k, v->account);
+    v->amount = ee_codec_money(k, v->amount, 1);
+    v->available = ee_codec_money(k, v->available, 0);
 }
 
 /* Both directions of each; a document starts with the label "ee-NAME", version 1. */

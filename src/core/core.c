@@ -21,6 +21,7 @@ static const struct ee_core_limits default_limits = {
     .periods = 1u << 24,
     .ids = 1u << 24,
     .mints = 1u << 22,
+    .redemptions = 1u << 20,
     .transfers = 1u << 24,
 };
 
@@ -47,6 +48,7 @@ static void limits_set(struct ee_core *core, const struct ee_core_limits *given)
         .periods = limit_or(g->periods, d->periods),
         .ids = limit_or(g->ids, d->ids),
         .mints = limit_or(g->mints, d->mints),
+        .redemptions = limit_or(g->redemptions, d->redemptions),
         .transfers = limit_or(g->transfers, d->transfers),
     };
 }
@@ -71,6 +73,7 @@ static void tables_init(struct ee_core *core)
     TABLE(leases, ee_lease_row, lease.id, hard_limit(l->leases));
     TABLE(ids, ee_id_row, key, l->ids);
     TABLE(mints, ee_mint_row, reference, l->mints);
+    TABLE(redemptions, ee_redemption_row, redemption.id, l->redemptions);
     TABLE(allow, ee_allow_row, key, ALLOW_LIMIT);
     static_assert(offsetof(struct ee_period, index) == EE_ID_SIZE, "lease and index are one key");
     ee_table_init(&core->periods, core->allocator, sizeof(struct ee_period_row), 0,
@@ -89,7 +92,8 @@ struct ee_core *ee_core_new(const struct ee_allocator *allocator, const struct e
     limits_set(core, limits);
     tables_init(core);
     /* Two per period: lock and settlement. */
-    uint32_t transfers = core->limits.transfers + core->limits.mints + 2 * core->periods.limit;
+    uint32_t transfers = core->limits.transfers + core->limits.mints +
+                         2 * core->limits.redemptions + 2 * core->periods.limit;
     core->ledger = ee_ledger_new(allocator, core->limits.accounts + 1, transfers);
     if (core->ledger)
         return core;
@@ -105,9 +109,10 @@ void ee_core_free(struct ee_core *core)
         ee_free(core->allocator, ((struct ee_app_row *)ee_table_at(&core->apps, i))->deployment);
     for (size_t i = 0; i < core->ids.count; i++)
         ee_free(core->allocator, ((struct ee_id_row *)ee_table_at(&core->ids, i))->body);
-    struct ee_table *const tables[] = {
-        &core->accounts, &core->keys, &core->nodes, &core->apps,  &core->leases,
-        &core->periods,  &core->ids,  &core->mints, &core->allow, &core->allow_changes};
+    struct ee_table *const tables[] = {&core->accounts, &core->keys,         &core->nodes,
+                                       &core->apps,     &core->leases,       &core->periods,
+                                       &core->ids,      &core->mints,        &core->redemptions,
+                                       &core->allow,    &core->allow_changes};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         ee_table_close(tables[i]);
     ee_ledger_free(core->ledger);
@@ -253,6 +258,10 @@ static struct rule rule_of(enum ee_command_kind kind)
         return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_mint};
     case EE_COMMAND_TRANSFER:
         return (struct rule){ACCOUNT, ee_core_on_transfer};
+    case EE_COMMAND_REDEEM:
+        return (struct rule){ACCOUNT, ee_core_on_redeem};
+    case EE_COMMAND_REDEMPTION:
+        return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_redemption};
     case EE_COMMAND_NODE_ENROL:
         return (struct rule){ACCOUNT, ee_core_on_node_enrol};
     case EE_COMMAND_NODE_PRICE:
@@ -275,6 +284,8 @@ static struct rule rule_of(enum ee_command_kind kind)
         return (struct rule){SYSTEM, ee_core_on_slot_missed};
     case EE_COMMAND_CHECKS:
         return (struct rule){SYSTEM, ee_core_on_checks};
+    case EE_COMMAND_REPORT:
+        return (struct rule){ACCOUNT, ee_core_on_report};
     case EE_COMMAND_ALLOW:
         return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_allow};
     case EE_COMMAND_COLLATERAL:
@@ -309,7 +320,7 @@ static enum ee_err check_place(const struct ee_core *core, const struct ee_comma
         return EE_RANGE;
     if (command->payload.size > EE_COMMAND_PAYLOAD_MAX)
         return EE_TOO_LARGE;
-    if (command->seq != core->seq + 1 || command->time_us <= core->time_us)
+    if (command->seq != core->seq + 1 || command->time_us < core->time_us)
         return EE_STATE;
     if (command->time_us > time_max_us)
         return EE_RANGE;
@@ -326,6 +337,7 @@ static uint32_t largest_table(const struct ee_core *core)
                                core->periods.count,
                                core->ids.count,
                                core->mints.count,
+                               core->redemptions.count,
                                core->allow.count,
                                ee_ledger_accounts(core->ledger),
                                ee_ledger_entries(core->ledger)};

@@ -22,7 +22,7 @@ struct ee_core;
 /* 0: the compiled default. A command of a user or operator that would pass a limit is refused with
  * EE_FULL; TICK may go as far again beyond it, so that what runs is settled. */
 struct ee_core_limits {
-    uint32_t accounts, keys, nodes, apps, leases, periods, ids, mints, transfers;
+    uint32_t accounts, keys, nodes, apps, leases, periods, ids, mints, transfers, redemptions;
 };
 
 /* NULL without memory. `crypto` and `allocator` are borrowed for the core's life. */
@@ -177,8 +177,22 @@ struct ee_period {
     enum ee_fail_reason reason;
     struct ee_money locked, paid, refunded;
     uint32_t health_ok, health_missed, attestation_ok, attestation_missed;
+    uint64_t report_seq; /* the launcher's abuse report; 0: none */
     uint64_t lock_seq,
         settle_seq; /* commands that took the lock and settled it; settle_seq 0: open */
+};
+
+enum ee_redemption_state {
+    EE_REDEMPTION_PENDING = 1, /* reserved; waits for the issuer's word */
+    EE_REDEMPTION_CONFIRMED,
+    EE_REDEMPTION_REFUSED
+};
+struct ee_redemption {
+    uint8_t id[EE_ID_SIZE]; /* the first half of the random bytes of its command */
+    char account[EE_NAME_MAX + 1];
+    struct ee_money amount;
+    enum ee_redemption_state state;
+    uint64_t seq, settle_seq; /* settle_seq 0: pending */
 };
 
 const struct ee_account *ee_core_account(const struct ee_core *core, const char *name);
@@ -186,12 +200,13 @@ EE_MUST_USE enum ee_err ee_core_balance(const struct ee_core *core, const char *
                                         struct ee_balance *out);
 const struct ee_api_key *ee_core_key(const struct ee_core *core, const uint8_t key_hash[32]);
 const struct ee_node *ee_core_node(const struct ee_core *core, const char *name);
-const struct ee_node *ee_core_node_by_agent(const struct ee_core *core,
-                                            const uint8_t agent_key[32]);
 const struct ee_app *ee_core_app(const struct ee_core *core, const char *name);
 const struct ee_lease *ee_core_lease(const struct ee_core *core, const uint8_t id[EE_ID_SIZE]);
 const struct ee_period *ee_core_period(const struct ee_core *core, const uint8_t lease[EE_ID_SIZE],
                                        uint32_t index);
+
+const struct ee_redemption *ee_core_redemption(const struct ee_core *core,
+                                               const uint8_t id[EE_ID_SIZE]);
 
 /* Whether SLOT_MISSED recorded this slot; the record of checks has to say so too, or its receipt
  * does not show why the period failed. */
@@ -208,6 +223,8 @@ const struct ee_node *ee_core_node_at(const struct ee_core *core, size_t index);
 const struct ee_app *ee_core_app_at(const struct ee_core *core, size_t index);
 const struct ee_lease *ee_core_lease_at(const struct ee_core *core, size_t index);
 const struct ee_period *ee_core_period_at(const struct ee_core *core, size_t index);
+
+const struct ee_redemption *ee_core_redemption_at(const struct ee_core *core, size_t index);
 
 /* The allow-list in force: genesis plus changes. */
 bool ee_core_allowed(const struct ee_core *core, enum ee_role role, const uint8_t measurement[32]);

@@ -72,8 +72,14 @@ static const char *locks_rule(const struct ee_core *core)
     }
     for (size_t i = 0; i < core->accounts.count; i++)
         held_recorded += ((struct ee_account_row *)ee_table_at(&core->accounts, i))->held_micros;
+    for (size_t i = 0; i < core->redemptions.count; i++) {
+        const struct ee_redemption *r = ee_core_redemption_at(core, i);
+        open += r->state == EE_REDEMPTION_PENDING ? r->amount.micros : 0;
+        HOLDS((r->state == EE_REDEMPTION_PENDING) == (r->settle_seq == 0),
+              "exactly a pending redemption waits for the issuer's word");
+    }
     ee_core_totals(core, &totals);
-    HOLDS(open == totals.locked.micros, "open locks add up to what is reserved");
+    HOLDS(open == totals.locked.micros, "open locks and redemptions add up to what is reserved");
     HOLDS(held == held_recorded, "held is the sum of the locks that are due");
     return NULL;
 }

@@ -91,6 +91,7 @@ static enum ee_verdict_kind verdict_of(const struct ee_period *p, enum ee_fail_r
 {
     *reason_out = p->health_missed        ? EE_FAIL_MISSED_HEALTH
                   : p->attestation_missed ? EE_FAIL_MISSED_ATTESTATION
+                  : p->report_seq         ? EE_FAIL_ABUSE
                                           : EE_FAIL_NONE;
     if (*reason_out != EE_FAIL_NONE)
         return EE_VERDICT_FAIL;

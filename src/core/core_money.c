@@ -7,7 +7,7 @@
 
 #include "base/banned.h"
 
-enum { BOOK = 1, CODE_MINT = 1, CODE_TRANSFER = 2, CODE_LOCK = 3 };
+enum { BOOK = 1, CODE_MINT = 1, CODE_TRANSFER = 2, CODE_LOCK = 3, CODE_REDEMPTION = 4 };
 static const uint64_t day_us = (uint64_t)86400 * EE_MICROS_PER_SECOND;
 
 /* ---- ids: the first half of a hash over label and parts ---- */
@@ -79,13 +79,18 @@ static enum ee_err booking_err(enum ee_ledger_result result)
     return EE_OVERFLOW;
 }
 
-/* Checked and reserved before. */
-static void book(struct ee_core *core, const struct ee_ledger_transfer *transfer)
+void ee_core_book(struct ee_core *core, const struct ee_ledger_transfer *transfer)
 {
     enum ee_ledger_result result;
     enum ee_err err = ee_ledger_transfers_create(core->ledger, transfer, 1, &result);
     assert(err == EE_OK && result == EE_LEDGER_CREATED);
     (void)err;
+}
+
+enum ee_err ee_core_book_check(const struct ee_core *core,
+                               const struct ee_ledger_transfer *transfer)
+{
+    return booking_err(ee_ledger_transfer_check(core->ledger, transfer));
 }
 
 /* ---- balances ---- */
@@ -195,7 +200,7 @@ static void mint_book(struct ee_change *c, const struct ee_mint *mint,
     row.seq = c->command->seq;
     (void)ee_table_add(&core->mints, &row);
     mint_id(core, mint->reference, &transfer.id);
-    book(core, &transfer);
+    ee_core_book(core, &transfer);
     uint64_t day = c->now_us / day_us;
     core->minted_today_micros = minted_on(core, day) + mint->amount.micros;
     core->mint_day = day;
@@ -253,16 +258,49 @@ enum ee_err ee_core_on_transfer(struct ee_change *c)
                                           .ledger = BOOK,
                                           .code = CODE_TRANSFER};
     transfer_id(core, c->command->seq, &transfer.id);
-    enum ee_err err = booking_err(ee_ledger_transfer_check(core->ledger, &transfer));
+    enum ee_err err = ee_core_book_check(core, &transfer);
     if (err != EE_OK)
         return ee_change_refuse(c, err);
     if (core->transfer_count >= core->limits.transfers)
         return EE_FULL;
     EE_TRY(ee_ledger_reserve(core->ledger, 0, 1));
-    book(core, &transfer);
+    ee_core_book(core, &transfer);
     core->transfer_count++;
     ee_core_balance_body(c, from);
     return EE_OK;
+}
+
+/* ---- redemptions ---- */
+
+/* `label`: of the reservation or of its settlement. */
+static void redemption_id(const struct ee_core *core, const char *label,
+                          const struct ee_redemption *redemption, struct ee_ledger_id *out)
+{
+    uint8_t buffer[64];
+    struct ee_writer w;
+    ee_writer_init(&w, buffer, sizeof(buffer));
+    ee_writer_label(&w, label, 1);
+    ee_writer_bytes(&w, redemption->id, EE_ID_SIZE);
+    id_from(core, &w, out);
+}
+
+void ee_core_redemption_transfer(const struct ee_core *core, const struct ee_redemption *redemption,
+                                 struct ee_ledger_transfer *out)
+{
+    *out = (struct ee_ledger_transfer){
+        .debit_account = ee_core_account_row(core, redemption->account)->ledger_id,
+        .credit_account = core->cash,
+        .amount = (uint64_t)redemption->amount.micros,
+        .ledger = BOOK,
+        .code = CODE_REDEMPTION,
+        .flags = EE_LEDGER_PENDING};
+    redemption_id(core, "ee-ledger-redemption", redemption, &out->id);
+}
+
+void ee_core_redemption_settle_id(const struct ee_core *core,
+                                  const struct ee_redemption *redemption, struct ee_ledger_id *out)
+{
+    redemption_id(core, "ee-ledger-payout", redemption, out);
 }
 
 /* ---- locks ---- */
@@ -292,7 +330,7 @@ enum ee_err ee_core_lock_check(const struct ee_core *core, const struct ee_lease
 {
     struct ee_ledger_transfer transfer;
     lock_transfer(core, lease, index, amount, &transfer);
-    return booking_err(ee_ledger_transfer_check(core->ledger, &transfer));
+    return ee_core_book_check(core, &transfer);
 }
 
 struct ee_period_row *ee_core_lock_take(struct ee_change *c, struct ee_lease_row *lease,
@@ -308,7 +346,7 @@ struct ee_period_row *ee_core_lock_take(struct ee_change *c, struct ee_lease_row
     row.period.locked = amount;
     row.period.lock_seq = c->command->seq;
     lock_transfer(core, &lease->lease, row.period.index, amount, &transfer);
-    book(core, &transfer);
+    ee_core_book(core, &transfer);
     return ee_table_add(&core->periods, &row);
 }
 
@@ -344,7 +382,7 @@ void ee_core_lock_settle(struct ee_change *c, struct ee_period_row *row, struct 
                                           .flags = pass ? EE_LEDGER_POST : EE_LEDGER_VOID};
     lock_id(core, "ee-ledger-lock", p->lease, p->index, &transfer.pending_id);
     lock_id(core, "ee-ledger-settle", p->lease, p->index, &transfer.id);
-    book(core, &transfer);
+    ee_core_book(core, &transfer);
     p->paid = paid;
     p->refunded.micros = p->locked.micros - paid.micros;
     p->settle_seq = c->command->seq;

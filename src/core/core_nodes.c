@@ -26,16 +26,18 @@ static bool enrol_signed(const struct ee_core *core, const struct ee_account *op
                                         enrol->signature);
 }
 
-/* One platform and one agent key belong to one node. */
-static enum ee_err enrol_unique(const struct ee_core *core, const struct ee_node_enrol *enrol)
+/* One platform and one agent key belong to one node. Only evidence gives that right: an enrolment
+ * that no agent was admitted for claims what anybody could claim, and stands in nobody's way. */
+static enum ee_err identity_unique(const struct ee_core *core, const char *node,
+                                   const uint8_t platform_id[16], const uint8_t agent_key[32])
 {
-    for (size_t i = 0; i < core->nodes.count; i++) {
-        const struct ee_node *other = ee_core_node_at(core, i);
-        if (strcmp(other->name, enrol->node) == 0)
+    const struct ee_node *other;
+    for (size_t i = 0; (other = ee_core_node_at(core, i)) != NULL; i++) {
+        if (!other->admitted || strcmp(other->name, node) == 0)
             continue;
-        if (memcmp(other->platform_id, enrol->platform_id, sizeof(other->platform_id)) == 0)
+        if (memcmp(other->platform_id, platform_id, sizeof(other->platform_id)) == 0)
             return EE_PLATFORM_TAKEN;
-        if (memcmp(other->agent_key, enrol->agent_key, sizeof(other->agent_key)) == 0)
+        if (memcmp(other->agent_key, agent_key, sizeof(other->agent_key)) == 0)
             return EE_AGENT_KEY_TAKEN;
     }
     return EE_OK;
@@ -59,7 +61,7 @@ static enum ee_err enrol_check(const struct ee_change *c, const struct ee_node_e
         return EE_NODE_EXISTS;
     if (known && known->connected && identity_changes(known, enrol))
         return EE_STATE;
-    return enrol_unique(c->core, enrol);
+    return identity_unique(c->core, enrol->node, enrol->platform_id, enrol->agent_key);
 }
 
 /* A new identity has to be admitted again, and counts its epochs from the start. */
@@ -148,6 +150,7 @@ static enum ee_err admit_check(const struct ee_core *core, const struct ee_node_
         return EE_MEASUREMENT;
     if (admit->epoch <= node->epoch)
         return EE_STATE;
+    EE_TRY(identity_unique(core, admit->node, admit->platform_id, admit->agent_key));
     return admit->vcpus > core->params->agent_reserve_vcpus ? EE_OK : EE_RANGE;
 }
 

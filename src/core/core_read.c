@@ -50,6 +50,13 @@ struct ee_period_row *ee_core_period_row(const struct ee_core *core,
     return ee_table_find(&core->periods, &key);
 }
 
+const struct ee_redemption *ee_core_redemption(const struct ee_core *core,
+                                               const uint8_t id[EE_ID_SIZE])
+{
+    const struct ee_redemption_row *row = ee_table_find(&core->redemptions, id);
+    return row ? &row->redemption : NULL;
+}
+
 uint32_t ee_core_row_index(const struct ee_table *table, const void *row)
 {
     return (uint32_t)((size_t)((const uint8_t *)row - table->rows) / table->row_size);
@@ -87,6 +94,7 @@ BY_INDEX(node)
 BY_INDEX(app)
 BY_INDEX(lease)
 BY_INDEX(period)
+BY_INDEX(redemption)
 #undef BY_INDEX
 
 const struct ee_api_key *ee_core_key(const struct ee_core *core, const uint8_t key_hash[32])
@@ -97,16 +105,6 @@ const struct ee_api_key *ee_core_key(const struct ee_core *core, const uint8_t k
 const struct ee_api_key *ee_core_key_at(const struct ee_core *core, size_t index)
 {
     return ee_table_at(&core->keys, index);
-}
-
-const struct ee_node *ee_core_node_by_agent(const struct ee_core *core, const uint8_t agent_key[32])
-{
-    for (size_t i = 0; i < core->nodes.count; i++) {
-        const struct ee_node *node = ee_core_node_at(core, i);
-        if (memcmp(node->agent_key, agent_key, sizeof(node->agent_key)) == 0)
-            return node;
-    }
-    return NULL;
 }
 
 const struct ee_lease *ee_core_lease(const struct ee_core *core, const uint8_t id[EE_ID_SIZE])

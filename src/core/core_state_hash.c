@@ -23,6 +23,7 @@ enum kind {
     KIND_ALLOW_CHANGE,
     KIND_BOOK,  /* accounts of the ledger */
     KIND_ENTRY, /* transfers of the ledger */
+    KIND_REDEMPTION,
     KIND_END,
 };
 
@@ -83,6 +84,8 @@ static const struct ee_table *table_of(const struct ee_core *core, enum kind kin
         return &core->allow;
     case KIND_ALLOW_CHANGE:
         return &core->allow_changes;
+    case KIND_REDEMPTION:
+        return &core->redemptions;
     case KIND_NETWORK:
     case KIND_BOOK:
     case KIND_ENTRY:
@@ -282,6 +285,9 @@ static void leaf_period(struct ee_writer *w, const struct ee_period_row *row)
     ee_writer_u32(w, p->health_missed);
     ee_writer_u32(w, p->attestation_ok);
     ee_writer_u32(w, p->attestation_missed);
+    ee_writer_u64(w, p->report_seq);
+    ee_writer_u8(w, (uint8_t)row->report_category);
+    ee_writer_bytes(w, row->report_evidence, sizeof(row->report_evidence));
     ee_writer_u64(w, p->lock_seq);
     ee_writer_u64(w, p->settle_seq);
     ee_writer_bytes(w, row->evidence_root, sizeof(row->evidence_root));
@@ -343,6 +349,19 @@ static void leaf_entry(struct ee_writer *w, const struct ee_ledger_entry *entry)
     ee_writer_u8(w, (uint8_t)entry->state);
 }
 
+static void leaf_redemption(struct ee_writer *w, const struct ee_redemption_row *row)
+{
+    const struct ee_redemption *r = &row->redemption;
+    ee_writer_bytes(w, r->id, sizeof(r->id));
+    ee_writer_text(w, r->account);
+    put_money(w, r->amount);
+    ee_writer_u8(w, (uint8_t)r->state);
+    ee_writer_u64(w, r->seq);
+    ee_writer_u64(w, r->settle_seq);
+    ee_writer_text(w, row->destination);
+    ee_writer_text(w, row->reference);
+}
+
 static void leaf(struct ee_writer *w, const struct ee_core *core, enum kind kind, uint32_t index)
 {
     const void *row = row_at(core, kind, index);
@@ -387,6 +406,9 @@ static void leaf(struct ee_writer *w, const struct ee_core *core, enum kind kind
         return;
     case KIND_ENTRY:
         leaf_entry(w, row);
+        return;
+    case KIND_REDEMPTION:
+        leaf_redemption(w, row);
         return;
     case KIND_END:
         return;

@@ -37,12 +37,11 @@ static struct ee_bytes name_block(struct ee_codec *k, struct ee_bytes value,
     value = ee_codec_block(k, value, VARIABLE_NAME_MAX);
     if (ee_codec_failed(k))
         return ee_bytes_of(NULL, 0);
-    if (!variable_name_valid(value))
+    int order = previous ? ee_bytes_compare(*previous, value) : -1;
+    if (!variable_name_valid(value) || order > 0)
         ee_codec_fail(k, EE_SYNTAX);
-    else if (previous && ee_bytes_equal(*previous, value))
+    else if (order == 0)
         ee_codec_fail(k, EE_DUPLICATE_FIELD);
-    else if (previous && ee_bytes_compare(*previous, value) > 0)
-        ee_codec_fail(k, EE_SYNTAX);
     return value;
 }
 

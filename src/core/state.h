@@ -65,7 +65,9 @@ struct ee_lease_row {
 struct ee_period_row {
     struct ee_period period; /* lease and index are the key */
     uint8_t evidence_root[32];
-    uint64_t due_us;                                    /* when it became DUE */
+    uint64_t due_us;                        /* when it became DUE */
+    enum ee_abuse_category report_category; /* with period.report_seq */
+    uint8_t report_evidence[32];
     uint8_t missed_health[EE_CHECK_SLOTS_MAX / 8];      /* a bit per slot, from SLOT_MISSED */
     uint8_t missed_attestation[EE_CHECK_SLOTS_MAX / 8]; /* the same */
     uint32_t timer;                                     /* held too long */
@@ -85,6 +87,12 @@ struct ee_mint_row {
     char account[EE_NAME_MAX + 1];
     int64_t amount_micros;
     uint64_t seq;
+};
+
+struct ee_redemption_row {
+    struct ee_redemption redemption; /* id is the key */
+    char destination[EE_REFERENCE_MAX + 1];
+    char reference[EE_REFERENCE_MAX + 1];
 };
 
 struct ee_allow_row {
@@ -107,7 +115,8 @@ struct ee_core {
     uint64_t transfer_count; /* TRANSFERs booked */
     struct ee_ledger_id cash;
     struct ee_ledger *ledger;
-    struct ee_table accounts, keys, nodes, apps, leases, periods, ids, mints, allow, allow_changes;
+    struct ee_table accounts, keys, nodes, apps, leases, periods, ids, mints, redemptions, allow,
+        allow_changes;
     struct ee_timer *timers; /* binary heap by (due, kind, row) */
     uint32_t timer_count, timer_capacity;
     uint32_t *order; /* scratch of the state hash: a place for every row of the largest table */
@@ -141,7 +150,8 @@ ee_handler ee_core_on_genesis, ee_core_on_boot, ee_core_on_tick, ee_core_on_acco
     ee_core_on_node_enrol, ee_core_on_node_price, ee_core_on_node_admit, ee_core_on_node_lost,
     ee_core_on_lease_reserve, ee_core_on_lease_start, ee_core_on_lease_running,
     ee_core_on_lease_end, ee_core_on_lease_stop, ee_core_on_slot_missed, ee_core_on_checks,
-    ee_core_on_allow, ee_core_on_collateral;
+    ee_core_on_allow, ee_core_on_redeem, ee_core_on_redemption, ee_core_on_report,
+    ee_core_on_collateral;
 
 /* ---- lookups (core_read.c); NULL: none ---- */
 struct ee_account_row *ee_core_account_row(const struct ee_core *core, const char *name);
@@ -170,6 +180,16 @@ void ee_core_ledger_id(const struct ee_core *core, const char *kind, const char 
 struct ee_money ee_core_available(const struct ee_core *core, const struct ee_account_row *account);
 /* Writes the account's balance as the result's body. */
 void ee_core_balance_body(struct ee_change *c, const struct ee_account_row *account);
+/* Books what was checked and reserved before. */
+void ee_core_book(struct ee_core *core, const struct ee_ledger_transfer *transfer);
+/* What the book would answer: EE_INSUFFICIENT_CREDITS, EE_OVERFLOW. */
+EE_MUST_USE enum ee_err ee_core_book_check(const struct ee_core *core,
+                                           const struct ee_ledger_transfer *transfer);
+/* Fills in what a redemption's reservation is: account, cash, amount, id. */
+void ee_core_redemption_transfer(const struct ee_core *core, const struct ee_redemption *redemption,
+                                 struct ee_ledger_transfer *out);
+void ee_core_redemption_settle_id(const struct ee_core *core,
+                                  const struct ee_redemption *redemption, struct ee_ledger_id *out);
 /* Whether period `index` of the lease could be locked now: EE_INSUFFICIENT_CREDITS, EE_OVERFLOW. */
 EE_MUST_USE enum ee_err ee_core_lock_check(const struct ee_core *core, const struct ee_lease *lease,
                                            uint32_t index, struct ee_money amount);

@@ -2,6 +2,7 @@
 /* RFC 6455 section 5. */
 #include "http/websocket.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/banned.h"
@@ -218,6 +219,7 @@ static void payload_step(struct ee_ws_decoder *d, struct ee_bytes input, size_t 
         return;
     if (!to)
         to = d->message + d->message_size;
+    assert(to != NULL);
     memcpy(to, input.data + *at, size);
     if (d->masked)
         ee_ws_mask(to, size, d->mask_key, (size_t)d->payload_seen & 3);

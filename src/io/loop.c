@@ -42,6 +42,7 @@ struct ee_wakeup {
 
 static void ring_remove(struct ee_deferred *node)
 {
+    assert(node->previous != NULL && node->next != NULL);
     node->previous->next = node->next;
     node->next->previous = node->previous;
     node->next = node->previous = NULL;

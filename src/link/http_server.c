@@ -254,7 +254,7 @@ static void on_head(struct ee_http_connection *c, const struct ee_http_event *ev
 static void on_body(struct ee_http_connection *c, struct ee_bytes bytes)
 {
     struct ee_http_exchange *x = c->exchange;
-    if (x->finished || !x->events)
+    if (!x || x->finished || !x->events)
         return; /* answered already: the connection closes behind the answer */
     if (!x->collect) {
         if (x->events->body)

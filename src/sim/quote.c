@@ -88,8 +88,8 @@ static void put_body(const struct ee_crypto *crypto, struct ee_writer *w,
 
 static void qe_auth(uint8_t out[QE_AUTH_SIZE])
 {
-    for (uint8_t i = 0; i < QE_AUTH_SIZE; i++) /* what Intel's enclave puts there */
-        out[i] = i;
+    for (size_t i = 0; i < QE_AUTH_SIZE; i++) /* what Intel's enclave puts there */
+        out[i] = (uint8_t)i;
 }
 
 static void put_qe_report(const struct ee_crypto *crypto, struct ee_writer *w,

@@ -44,7 +44,7 @@ static void command_with_seq_time_or_version_out_of_order(void)
     bad.seq -= 2;
     CHECK(ee_core_apply(n.core, &bad, &result) == EE_STATE);
     bad = good;
-    bad.time_us--;
+    bad.time_us -= 2; /* one moment may hold several commands, but time never goes back */
     CHECK(ee_core_apply(n.core, &bad, &result) == EE_STATE);
     bad = good;
     bad.core_version = EE_CORE_VERSION + 1;

@@ -95,6 +95,11 @@ static const struct ee_checks checks = {.lease = {1},
                                         .evidence_root = {8},
                                         .collateral_count = 2,
                                         .collateral = {{1}, {2}}};
+static const struct ee_abuse_report abuse_report = {
+    .lease = {1}, .period = 4, .category = EE_ABUSE_RESOURCES, .evidence_hash = {3}};
+static const struct ee_redeem redeem = {.amount = {7}, .destination = "account 5"};
+static const struct ee_redemption_word redemption_word = {
+    .redemption = {1}, .confirm = 1, .reference = "wire 9", .signature = {4}};
 static const struct ee_allow_change allow_change = {
     .add = 1, .role = EE_ROLE_AGENT, .measurement = {1}, .label = "agent 0.2", .number = 1};
 static const struct ee_collateral_taken collateral_taken = {.set = EE_TCB_SET_EARLY,
@@ -126,6 +131,9 @@ static const struct ee_settle_result settle_result = {.launcher = "alice",
                                                       .refunded = {19}};
 static const struct ee_balance_result balance_result = {
     .account = "alice", .available = {4}, .locked = {2}};
+
+static const struct ee_redeem_result redeem_result = {
+    .redemption = {1}, .account = "alice", .amount = {7}, .available = {3}};
 
 static struct format formats[32];
 static size_t format_count;
@@ -273,6 +281,9 @@ static void fields_outside_their_rules(void)
     REFUSED(checks, EE_TOO_LARGE, bad.health_count = EE_CHECK_SLOTS_MAX + 1);
     REFUSED(checks, EE_UNSUPPORTED, bad.health[1] = 3);
     REFUSED(checks, EE_RANGE, bad.collateral_count = EE_CHECK_SLOTS_MAX + 1);
+    REFUSED(abuse_report, EE_UNSUPPORTED, bad.category = (enum ee_abuse_category)0);
+    REFUSED(redeem, EE_RANGE, bad.amount.micros = 0);
+    REFUSED(redemption_word, EE_RANGE, bad.confirm = 2);
     REFUSED(allow_change, EE_UNSUPPORTED, bad.role = 0);
     REFUSED(collateral_taken, EE_UNSUPPORTED, bad.set = (enum ee_tcb_set)3);
     REFUSED(collateral_taken, EE_RANGE, bad.expires_s = 4); /* before it was issued */
