@@ -61,7 +61,7 @@ size_t ee_outlook_count(const struct ee_outlook *outlook)
 
 static struct row *row_find(struct ee_outlook *outlook, const char *node)
 {
-    for (size_t i = 0; i < outlook->count; i++)
+    for (size_t i = 0; outlook != NULL && i < outlook->count; i++)
         if (strcmp(outlook->rows[i].node, node) == 0)
             return &outlook->rows[i];
     return NULL;

@@ -120,6 +120,8 @@ const struct ee_collateral_set *ee_collateral_store_find(const struct ee_collate
                                                          const uint8_t fmspc[EE_FMSPC_SIZE],
                                                          bool early)
 {
+    if (store == NULL)
+        return NULL;
     size_t place = place_of(store, fmspc, early);
     return place < store->count ? store->sets[place] : NULL;
 }
@@ -138,7 +140,7 @@ const struct ee_collateral_set *ee_collateral_store_for(const struct ee_collater
     const struct ee_collateral_set *set = NULL;
     if (ee_collateral_family_of_quote(quote, memory, sizeof memory, fmspc))
         set = ee_collateral_store_find(store, fmspc, false);
-    for (size_t i = 0; set == NULL && i < store->count; i++)
+    for (size_t i = 0; set == NULL && store != NULL && i < store->count; i++)
         if (!store->sets[i]->early)
             set = store->sets[i];
     return set;
@@ -147,7 +149,7 @@ const struct ee_collateral_set *ee_collateral_store_for(const struct ee_collater
 const struct ee_collateral_set *ee_collateral_store_at(const struct ee_collateral_store *store,
                                                        size_t index)
 {
-    return index < store->count ? store->sets[index] : NULL;
+    return store != NULL && index < store->count ? store->sets[index] : NULL;
 }
 
 /* ---- on disk ---- */
