@@ -2,6 +2,7 @@
 /* ee-agent: in the TD. `init` makes its keys and prints what its operator enrols; `run` serves
  * until a signal. */
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,20 +22,24 @@
 
 static const char usage[] =
     "Example: ee-agent run --state DIR --node node-1 --control 127.0.0.1:8443 --genesis FILE \\\n"
-    "           --collateral FILE --sim-platform FILE\n"
+    "           --collateral FILE\n"
     "\n"
-    "  ee-agent init --state DIR --node NAME --sim-platform FILE   make keys, print the enrolment "
+    "  ee-agent init --state DIR --node NAME [--tdx-device DEVICE]  make keys, print the enrolment "
     "as JSON\n"
     "  ee-agent run  --state DIR --node NAME --control ADDR:PORT --genesis FILE --collateral FILE\n"
-    "                --sim-platform FILE [--workload-uid UID] [--expose PORT|NAME=127.0.0.1:PORT "
+    "                [--tdx-device DEVICE] [--tdx-rtmr DIR] [--workload-uid UID]\n"
+    "                [--expose PORT|NAME=127.0.0.1:PORT "
     "...]\n"
     "                                                              serve until SIGTERM; SIGHUP "
     "reads\n"
     "                                                              the collateral again\n"
     "  ee-agent version\n"
     "\n"
-    "--sim-platform: the software TDX of a development network (SIMULATED). As root, workloads run "
-    "as\n"
+    "--tdx-device: auto (default), configfs[:DIR], tdx_guest[:QGS], or sim:FILE, the software TDX "
+    "of a\n"
+    "development network (SIMULATED; --sim-platform FILE is the same). `ee tdx probe` shows what "
+    "the\n"
+    "machine has. --tdx-rtmr: where the registers are, if not in sysfs. As root, workloads run as\n"
     "--workload-uid (default 61000), never as root. --expose: a loopback port of this machine "
     "that\n"
     "launchers may expose; none without it. With NAME=: behind the gateway at once, without "
@@ -44,7 +49,8 @@ static const char usage[] =
 enum { WORKLOAD_UID_DEFAULT = 61000, WORKLOAD_UID_MIN = 1000 };
 
 struct settings {
-    const char *state, *node, *control, *genesis, *collateral, *platform;
+    const char *state, *node, *control, *genesis, *collateral, *device, *rtmr;
+    char platform[PATH_MAX + 8];
     uint64_t workload_uid;
     size_t exposed_count;
     uint16_t exposed[EE_AGENT_EXPOSED_MAX];
@@ -84,6 +90,16 @@ static enum ee_err exposed_parse(const char *text, struct settings *out)
     return EE_OK;
 }
 
+/* The older --sim-platform FILE is --tdx-device sim:FILE. */
+static enum ee_err platform_parse(const char *path, struct settings *out)
+{
+    int size = snprintf(out->platform, sizeof(out->platform), "sim:%s", path);
+    if (size < 0 || (size_t)size >= sizeof(out->platform))
+        return EE_USAGE;
+    out->device = out->platform;
+    return EE_OK;
+}
+
 static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
 {
     static const struct option options[] = {{"state", required_argument, NULL, 's'},
@@ -92,11 +108,14 @@ static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
                                             {"genesis", required_argument, NULL, 'g'},
                                             {"collateral", required_argument, NULL, 'l'},
                                             {"sim-platform", required_argument, NULL, 'p'},
+                                            {"tdx-device", required_argument, NULL, 'd'},
+                                            {"tdx-rtmr", required_argument, NULL, 'r'},
                                             {"workload-uid", required_argument, NULL, 'u'},
                                             {"expose", required_argument, NULL, 'e'},
                                             {NULL, 0, NULL, 0}};
     int option;
     out->workload_uid = WORKLOAD_UID_DEFAULT;
+    out->device = "auto";
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
         case 's':
@@ -115,7 +134,14 @@ static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
             out->collateral = optarg;
             break;
         case 'p':
-            out->platform = optarg;
+            if (platform_parse(optarg, out) != EE_OK)
+                return EE_USAGE;
+            break;
+        case 'd':
+            out->device = optarg;
+            break;
+        case 'r':
+            out->rtmr = optarg;
             break;
         case 'u':
             if (ee_u64_parse(optarg, &out->workload_uid) != EE_OK)
@@ -129,7 +155,7 @@ static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
             return EE_USAGE;
         }
     }
-    if (optind != argc || !out->state || !out->node || !out->platform || !ee_name_valid(out->node))
+    if (optind != argc || !out->state || !out->node || !ee_name_valid(out->node))
         return EE_USAGE;
     if (out->workload_uid < WORKLOAD_UID_MIN || out->workload_uid > UINT32_MAX - 1)
         return EE_USAGE;
@@ -142,21 +168,33 @@ static int failed(enum ee_err err, const char *what)
     return ee_err_exit_code(err);
 }
 
+/* The words of the attempt, and what to do next. */
+static int device_failed(enum ee_err err, const struct ee_tdx_attempt *attempt)
+{
+    (void)fprintf(stderr, "ee-agent: %s: %s\n", ee_err_name(err),
+                  attempt->what[0] != '\0' ? attempt->what : ee_err_text(err));
+    if (attempt->next[0] != '\0')
+        (void)fprintf(stderr, "  next: %s\n", attempt->next);
+    return ee_err_exit_code(err);
+}
+
 static int init_print(const struct settings *settings, const struct ee_agent_identity *identity,
-                      const struct ee_tdx_device *device)
+                      struct ee_tdx_device *device)
 {
     char agent_key[65], platform_id[33], measurement_text[65], tls_key[65];
-    uint8_t ppid[16], digest[32];
-    struct ee_measurement measurement;
-    ee_tdx_device_platform_id(device, ppid);
-    ee_tdx_device_measurement(device, &measurement);
-    ee_measurement_digest(&ee_crypto_openssl, &measurement, digest);
+    uint8_t digest[32];
+    struct ee_tdx_identity machine;
+    struct ee_tdx_attempt attempt;
+    enum ee_err err = ee_tdx_device_identity(device, &attempt, &machine);
+    if (err != EE_OK)
+        return device_failed(err, &attempt);
+    ee_measurement_digest(&ee_crypto_openssl, &machine.measurement, digest);
     json_t *answer = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:b}", "node", settings->node,
                                "agent_key", ee_hex_encode(identity->public_key, 32, agent_key),
-                               "platform_id", ee_hex_encode(ppid, 16, platform_id), "measurement",
-                               ee_hex_encode(digest, 32, measurement_text), "tls_key_hash",
-                               ee_hex_encode(identity->tls_key_hash, 32, tls_key), "vcpus",
-                               (json_int_t)ee_tdx_device_vcpus(device), "simulated",
+                               "platform_id", ee_hex_encode(machine.platform_id, 16, platform_id),
+                               "measurement", ee_hex_encode(digest, 32, measurement_text),
+                               "tls_key_hash", ee_hex_encode(identity->tls_key_hash, 32, tls_key),
+                               "vcpus", (json_int_t)ee_tdx_device_vcpus(device), "simulated",
                                (int)ee_tdx_device_simulated(device));
     bool ok = answer && json_dumpf(answer, stdout, JSON_COMPACT) == 0 && puts("") >= 0;
     json_decref(answer);
@@ -184,8 +222,7 @@ static enum ee_err genesis_read(const char *path, uint8_t *canonical, size_t *si
 }
 
 static enum ee_err serve(struct ee_loop *loop, const struct ee_agent_options *options,
-                         const struct ee_agent_identity *identity,
-                         const struct ee_tdx_device *device)
+                         const struct ee_agent_identity *identity, struct ee_tdx_device *device)
 {
     struct ee_agent *agent;
     EE_TRY(ee_agent_new(loop, &ee_crypto_openssl, options, identity, device, &agent));
@@ -204,7 +241,7 @@ static enum ee_err serve(struct ee_loop *loop, const struct ee_agent_options *op
 }
 
 static int run(const struct settings *settings, const struct ee_agent_identity *identity,
-               const struct ee_tdx_device *device)
+               struct ee_tdx_device *device)
 {
     uint8_t canonical[EE_GENESIS_SIZE_MAX];
     size_t size;
@@ -237,12 +274,16 @@ static int with_identity(const char *verb, const struct settings *settings)
 {
     struct ee_agent_identity identity;
     struct ee_tdx_device *device;
+    struct ee_tdx_attempt attempt;
+    const struct ee_tdx_device_options options = {.spec = settings->device,
+                                                  .program = "ee-agent",
+                                                  .crypto = &ee_crypto_openssl,
+                                                  .rtmr_folder = settings->rtmr};
     int lock = -1;
     char path[4096];
-    enum ee_err err =
-        ee_tdx_device_open(settings->platform, "ee-agent", &ee_crypto_openssl, &device);
+    enum ee_err err = ee_tdx_device_open(&options, &attempt, &device);
     if (err != EE_OK)
-        return failed(err, settings->platform);
+        return device_failed(err, &attempt);
     err = ee_agent_identity_load(settings->state, &ee_crypto_openssl, &identity);
     if (err == EE_OK &&
         snprintf(path, sizeof(path), "%s/lock", settings->state) >= (int)sizeof(path))

@@ -2,6 +2,7 @@
 /* ee-control: the control plane. `init` makes its keys, `run` serves until a signal, `journal`
  * verifies and exports the journal of a stopped one. */
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -18,21 +19,27 @@
 
 static const char usage[] =
     "Example: ee-control run --state DIR --genesis FILE --listen 127.0.0.1:8443 \\\n"
-    "           --gateway-listen 127.0.0.1:9443 --tls-chain FILE --collateral FILE --sim-platform "
-    "FILE\n"
+    "           --gateway-listen 127.0.0.1:9443 --tls-chain FILE --collateral FILE\n"
     "\n"
     "  ee-control init --state DIR [--name HOST ...]\n"
     "      make the keys; print one JSON object with a certificate request\n"
     "  ee-control run --state DIR --genesis FILE --listen ADDR:PORT --gateway-listen ADDR:PORT\n"
     "      --tls-chain FILE [--http 127.0.0.1:PORT] [--domain apps.localhost]\n"
-    "      [--admin-key-hash-file FILE] [--collateral FILE] [--sim-platform FILE]\n"
-    "      [--collateral-warn-days N] [--ready-file FILE]\n"
+    "      [--admin-key-hash-file FILE] [--collateral FILE] [--tdx-device DEVICE]\n"
+    "      [--evidence-queue N] [--deployments measured|any] [--collateral-warn-days N]\n"
+    "      [--ready-file FILE]\n"
     "      serve until SIGTERM; SIGHUP reads the collateral again\n"
     "  ee-control journal verify --state DIR [--genesis FILE] [--json]\n"
     "  ee-control journal export --state DIR [--from SEQ]\n"
     "  ee-control version\n"
     "\n"
-    "--sim-platform: the software TDX of a development network (SIMULATED).\n";
+    "--tdx-device: auto (default), configfs[:DIR], tdx_guest[:QGS], or sim:FILE, the software TDX "
+    "of a\n"
+    "development network (SIMULATED; --sim-platform FILE is the same). `ee tdx probe` shows what "
+    "the\n"
+    "machine has. --evidence-queue: challenges that may wait for a quote (1024).\n"
+    "--deployments: whether an attestation counts only if the agent's measured event log shows\n"
+    "the deployment (measured, the default) or also without (any).\n";
 
 int ee_control_failed(enum ee_err err, const char *what)
 {
@@ -94,15 +101,39 @@ static int cmd_init(int argc, char **argv)
 
 /* ---- run ---- */
 
-static int read_days(const char *text, unsigned *out)
+static enum ee_err read_days(const char *text, unsigned *out)
 {
     uint64_t days;
     if (text == NULL)
-        return 0;
+        return EE_OK;
     if (ee_u64_parse(text, &days) != EE_OK || days < 1 || days > EE_CONTROL_WARN_DAYS_MAX)
-        return ee_control_usage("run: --collateral-warn-days is 1 to 365");
+        return EE_USAGE;
     *out = (unsigned)days;
-    return 0;
+    return EE_OK;
+}
+
+/* The older --sim-platform FILE is --tdx-device sim:FILE. */
+static enum ee_err read_device(const char *platform, struct ee_control_options *out)
+{
+    static char spec[PATH_MAX + 8];
+    if (platform == NULL)
+        return EE_OK;
+    int length = snprintf(spec, sizeof spec, "sim:%s", platform);
+    if (out->tdx_device != NULL || length < 0 || (size_t)length >= sizeof spec)
+        return EE_USAGE;
+    out->tdx_device = spec;
+    return EE_OK;
+}
+
+static enum ee_err read_queue(const char *text, size_t *out)
+{
+    uint64_t value;
+    if (text == NULL)
+        return EE_OK;
+    if (ee_u64_parse(text, &value) != EE_OK || value < 1 || value > 1024)
+        return EE_USAGE;
+    *out = (size_t)value;
+    return EE_OK;
 }
 
 static int read_run(int argc, char **argv, struct ee_control_options *out)
@@ -116,13 +147,14 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                                             {"tls-chain", required_argument, NULL, 0},
                                             {"admin-key-hash-file", required_argument, NULL, 0},
                                             {"collateral", required_argument, NULL, 0},
+                                            {"tdx-device", required_argument, NULL, 0},
                                             {"sim-platform", required_argument, NULL, 0},
+                                            {"evidence-queue", required_argument, NULL, 0},
                                             {"ready-file", required_argument, NULL, 0},
+                                            {"deployments", required_argument, NULL, 0},
                                             {"collateral-warn-days", required_argument, NULL, 0},
                                             {NULL, 0, NULL, 0}};
-    int index = 0;
-    int option;
-    const char *warn_days = NULL;
+    const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL;
     const char **fields[] = {&out->state_folder,
                              &out->genesis_path,
                              &out->listen,
@@ -132,14 +164,24 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &out->tls_chain_path,
                              &out->admin_key_hash_path,
                              &out->collateral_path,
-                             &out->sim_platform_path,
+                             &out->tdx_device,
+                             &platform,
+                             &queue,
                              &out->ready_path,
+                             &deployments,
                              &warn_days};
+    int index = 0, option;
     while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (option != 0)
             return ee_control_usage("run: an option is wrong");
         *fields[index] = optarg;
     }
+    if (read_device(platform, out) != EE_OK || read_queue(queue, &out->evidence_queue) != EE_OK)
+        return ee_control_usage(
+            "run: --sim-platform or --tdx-device, and --evidence-queue 1 to 1024");
+    out->allow_unmeasured = strcmp(deployments, "any") == 0;
+    if (!out->allow_unmeasured && strcmp(deployments, "measured") != 0)
+        return ee_control_usage("run: --deployments is measured or any");
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
         out->listen == NULL || out->gateway == NULL || out->tls_chain_path == NULL)
         return ee_control_usage(

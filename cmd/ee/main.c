@@ -46,7 +46,16 @@ static const struct ee_verb verbs[] = {
     {"explain", ee_cmd_explain, NULL, "explain NAME|LEASE|SEQ",
      "why it was placed, moved, ended, paid or refunded"},
     {"evidence fetch", ee_cmd_evidence_fetch, NULL, "evidence fetch [control|LEASE|NAME] [-o FILE]",
-     "a verified evidence document as a file"},
+     "verified evidence as a bundle: one file that verifies offline, for good"},
+    {"evidence pack", ee_cmd_evidence_pack, NULL,
+     "evidence pack --quote FILE --collateral FILE [--ccel FILE] [--dstack FILE] [--time TIME]\n"
+     "       [--agent-log FILE] [--claims FILE --nonce HEX] [--change FILE]... -o FILE",
+     "a bundle from files, of anybody's cloud or of an evidence document"},
+    {"evidence show", ee_cmd_evidence_show, NULL, "evidence show FILE",
+     "every claim and event in a bundle or evidence document, not judged"},
+    {"evidence verify", ee_cmd_evidence_verify, NULL,
+     "evidence verify FILE [--at now|TIME] [--root FILE|--network GENESIS] [--policy NAME|FILE]",
+     "check a bundle offline, at its own time"},
     {"keys create", ee_cmd_keys_create, NULL,
      "keys create --label TEXT [--scopes read,run] [--expires-days N] -o FILE",
      "another API key of this account, written to FILE"},
@@ -66,13 +75,27 @@ static const struct ee_verb verbs[] = {
     {"allow retire", ee_cmd_allow_retire, NULL,
      "allow retire --role control|agent --measurement HEX --label TEXT [--number N]",
      "retire a measurement (founding profile)"},
+    {"policy show", ee_cmd_policy_show, NULL, "policy show",
+     "the network's attestation policy, as a file"},
+    {"policy set", ee_cmd_policy_set, NULL, "policy set FILE [--number N] [--force]",
+     "replace the network's attestation policy (founding profile)"},
+    {"policy check", ee_cmd_policy_check, NULL, "policy check FILE",
+     "check a policy file and print it with its defaults, offline"},
+    {"tcb-status", ee_cmd_tcb_status, NULL,
+     "tcb-status QUOTE --collateral STANDARD [--early EARLY] [--policy P] [--root FILE]\n"
+     "       [--time UNIX]",
+     "what fails now, what will fail under the coming TCB set, and the cure; offline"},
     {"simulate", ee_cmd_simulate, NULL, "simulate [FILE]",
      "run the network's rules under a virtual clock: a JSON object a line in, one out"},
-    {"verify quote", NULL, ee_cmd_verify_quote, "verify quote QUOTE --collateral FILE",
-     "check a TDX quote offline and explain each claim"},
+    {"ledger apply", ee_cmd_ledger_apply, NULL, "ledger apply --store FILE [--window N]",
+     "a book of your own: a JSON line in, a durable answer out"},
+    {"verify quote", ee_cmd_verify_quote, NULL,
+     "verify quote QUOTE --collateral FILE [--root FILE|production] [--time UNIX]\n"
+     "       [--policy none|strict|network|FILE] [--azure FILE]",
+     "check and explain a TDX quote, offline"},
     {"verify evidence", ee_cmd_verify_evidence, NULL,
-     "verify evidence FILE [--genesis FILE] [--time UNIX]",
-     "check an evidence document offline: now, or when its collateral was valid"},
+     "verify evidence FILE [--genesis FILE] [--time TIME]",
+     "evidence verify under the profile's network; also evidence documents"},
     {"verify receipt", ee_cmd_verify_receipt, NULL,
      "verify receipt FILE [--genesis FILE] [--time UNIX]",
      "check a receipt offline, to the settlement and its checks"},
@@ -90,6 +113,9 @@ static const struct ee_verb verbs[] = {
      "parts, certificates and TCB levels of a collateral file"},
     {"collateral push", ee_cmd_collateral_push, NULL, "collateral push FILE [--early]",
      "newer collateral for a running control plane (admin profile)"},
+    {"tdx probe", ee_cmd_tdx_probe, NULL,
+     "tdx probe [--tdx-device DEVICE] [--tdx-rtmr DIR] [--timeout S] [-o FILE]",
+     "what this machine offers of TDX: makes one quote, or says what is missing"},
     {"network", ee_cmd_network, NULL, "network", "genesis, parameters, highest checkpoint"},
 };
 
@@ -211,8 +237,7 @@ static int raw_run(struct ee_cli *cli, int argc, char **argv)
 
 static int verb_run(struct ee_cli *cli, int argc, char **argv, int words)
 {
-    bool own_help = strcmp(cli->verb->words, "verify quote") == 0;
-    for (int i = words; !own_help && i < argc && strcmp(argv[i], "--") != 0; i++) {
+    for (int i = words; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             (void)json_take(cli, argc, argv);
             help_verb(cli, cli->verb);

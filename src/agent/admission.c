@@ -35,14 +35,14 @@ void ee_agent_hello(struct ee_agent *agent)
                                    agent->checkpoint_note[0] ? agent->checkpoint_note : NULL));
 }
 
-static enum ee_err allow_changes_apply(struct ee_agent *agent, const json_t *list)
+/* Of the allow-list, or of the policy. */
+static enum ee_err logged_changes_apply(struct ee_agent *agent, const json_t *list)
 {
     size_t index;
     const json_t *item;
     json_array_foreach(list, index, item)
     {
         struct ee_command command;
-        struct ee_allow_change change;
         uint8_t *bytes = NULL;
         size_t size;
         json_t *wrapped = json_pack("{s:O}", "command", item);
@@ -50,11 +50,7 @@ static enum ee_err allow_changes_apply(struct ee_agent *agent, const json_t *lis
         json_decref(wrapped);
         enum ee_err err = ok ? ee_command_decode(ee_bytes_of(bytes, size), &command) : EE_SYNTAX;
         if (err == EE_OK)
-            err = command.kind == EE_COMMAND_ALLOW
-                      ? ee_allow_change_decode(command.payload, &change)
-                      : EE_SYNTAX;
-        if (err == EE_OK)
-            err = ee_trust_change(agent->crypto, &agent->trust, &change);
+            err = ee_trust_command(agent->crypto, &agent->trust, &command);
         free(bytes);
         EE_TRY(err);
     }
@@ -113,99 +109,6 @@ static enum ee_err control_verify(struct ee_agent *agent, const char *text,
     return evidence_check(agent, text, &policy, verdict);
 }
 
-static void claims_fill(const struct ee_agent *agent, struct ee_claims *out)
-{
-    *out = (struct ee_claims){.role = EE_ROLE_AGENT,
-                              .epoch = agent->epoch,
-                              .ledger_size = agent->checkpoint.size,
-                              .vcpus = ee_tdx_device_vcpus(agent->device)};
-    memcpy(out->network_id, agent->trust.network_id, 32);
-    memcpy(out->identity, agent->identity->public_key, 32);
-    (void)snprintf(out->node_name, sizeof(out->node_name), "%s", agent->options.node);
-    memcpy(out->tls_key_hash, agent->identity->tls_key_hash, 32);
-    memcpy(out->sealing_key, agent->identity->sealing_public, 32);
-    memcpy(out->ledger_root, agent->checkpoint.root.bytes, 32);
-    (void)snprintf(out->software_version, sizeof(out->software_version), "%s", EE_SOFTWARE_VERSION);
-}
-
-/* Of our own platform family. */
-static struct ee_bytes own_collateral(const struct ee_agent *agent, struct ee_bytes quote)
-{
-    const struct ee_collateral_set *set = ee_collateral_store_for(agent->collateral, quote);
-    return set ? set->text : ee_bytes_of(NULL, 0);
-}
-
-char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce, bool with_collateral)
-{
-    struct ee_claims claims;
-    struct ee_evidence evidence;
-    uint8_t bytes[EE_CLAIMS_SIZE_MAX];
-    size_t size;
-    char *text = NULL;
-    uint8_t *quote = malloc(EE_EVIDENCE_QUOTE_MAX);
-    claims_fill(agent, &claims);
-    enum ee_err err = quote ? ee_claims_encode(&claims, bytes, sizeof(bytes), &size) : EE_NO_MEMORY;
-    if (err == EE_OK)
-        err = ee_tdx_device_evidence(agent->device, ee_bytes_of(bytes, size), nonce, 1, quote,
-                                     &evidence);
-    if (err == EE_OK) {
-        if (with_collateral)
-            evidence.collateral = own_collateral(agent, evidence.quote);
-        size_t capacity = ee_evidence_text_size(&evidence);
-        text = malloc(capacity);
-        err = text ? ee_evidence_encode(agent->crypto, &evidence, text, capacity, &size)
-                   : EE_NO_MEMORY;
-    }
-    free(quote);
-    if (err != EE_OK) {
-        EE_LOG(EE_LOG_ERROR, "attest", "no evidence could be made", ee_log_err(err));
-        free(text);
-        return NULL;
-    }
-    return text;
-}
-
-/* Signature of the identity key: that this agent, and not only its code, is here. */
-static enum ee_err hello_sign(const struct ee_agent *agent, const struct ee_nonce *nonce,
-                              uint8_t signature[EE_ED25519_SIGNATURE_SIZE])
-{
-    uint8_t memory[256];
-    struct ee_writer w;
-    ee_writer_init(&w, memory, sizeof(memory));
-    ee_writer_label(&w, "ee-hello", 1);
-    ee_writer_bytes(&w, agent->trust.network_id, 32);
-    ee_writer_text(&w, agent->options.node);
-    ee_writer_u64(&w, agent->epoch);
-    ee_writer_bytes(&w, nonce->bytes, EE_NONCE_SIZE);
-    if (w.err != EE_OK ||
-        !agent->crypto->ed25519_sign(agent->identity->seed, ee_writer_done(&w), signature))
-        return EE_CRYPTO;
-    return EE_OK;
-}
-
-static void evidence_send(struct ee_agent *agent, const uint8_t challenge[32])
-{
-    struct ee_nonce nonce;
-    uint8_t signature[EE_ED25519_SIGNATURE_SIZE];
-    char signature_text[EE_BASE64_SIZE(EE_ED25519_SIGNATURE_SIZE)];
-    enum ee_err err =
-        ee_attest_channel_nonce(agent->crypto, ee_tunnel_link_conn(agent->link), challenge,
-                                agent->control_key_hash, EE_ROLE_AGENT, &nonce);
-    if (err == EE_OK)
-        err = hello_sign(agent, &nonce, signature);
-    char *text = err == EE_OK ? ee_agent_evidence(agent, &nonce, false) : NULL;
-    if (!text) {
-        ee_agent_session_fail(agent, err == EE_OK ? EE_CRYPTO : err, "making evidence");
-        return;
-    }
-    agent->state = EE_AGENT_AWAITS_VERDICT;
-    ee_base64_encode(signature, sizeof(signature), signature_text);
-    ee_agent_send(agent,
-                  json_pack("{s:s, s:s, s:s, s:o}", "type", "evidence", "evidence", text,
-                            "signature", signature_text, "leases", ee_agent_leases_running(agent)));
-    free(text);
-}
-
 void ee_agent_on_control_evidence(struct ee_agent *agent, json_t *message)
 {
     struct ee_evidence_verdict *verdict = &agent->verdict;
@@ -216,7 +119,9 @@ void ee_agent_on_control_evidence(struct ee_agent *agent, json_t *message)
     if (agent->state != EE_AGENT_AWAITS_EVIDENCE)
         err = EE_PROTOCOL;
     if (err == EE_OK)
-        err = allow_changes_apply(agent, json_object_get(message, "allow_changes"));
+        err = logged_changes_apply(agent, json_object_get(message, "allow_changes"));
+    if (err == EE_OK)
+        err = logged_changes_apply(agent, json_object_get(message, "policy_changes"));
     if (err == EE_OK)
         err = control_verify(agent, text, verdict);
     if (err != EE_OK) {
@@ -230,7 +135,7 @@ void ee_agent_on_control_evidence(struct ee_agent *agent, json_t *message)
            ee_log_bool("simulated", verdict->simulated));
     memcpy(agent->checkpoint_key, verdict->claims.checkpoint_key, sizeof(agent->checkpoint_key));
     ee_agent_checkpoint_recall(agent);
-    evidence_send(agent, challenge);
+    ee_agent_evidence_send(agent, challenge);
 }
 
 void ee_agent_on_admitted(struct ee_agent *agent, json_t *message)

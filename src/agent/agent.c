@@ -42,8 +42,8 @@ static enum ee_err workloads_folder(const struct ee_agent *agent)
 
 enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypto *crypto,
                          const struct ee_agent_options *options,
-                         const struct ee_agent_identity *identity,
-                         const struct ee_tdx_device *device, struct ee_agent **out)
+                         const struct ee_agent_identity *identity, struct ee_tdx_device *device,
+                         struct ee_agent **out)
 {
     struct ee_agent *agent = calloc(1, sizeof(*agent));
     if (!agent)
@@ -68,6 +68,10 @@ enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypto *crypto,
     if (err == EE_OK && !(agent->backend = ee_backend_new(loop, &host)))
         err = EE_NO_MEMORY;
     if (err == EE_OK)
+        err = ee_agent_log_init(agent);
+    if (err == EE_OK)
+        err = ee_agent_evidence_init(agent);
+    if (err == EE_OK)
         err = ee_agent_session_init(agent);
     if (err != EE_OK) {
         ee_agent_free(agent);
@@ -82,9 +86,11 @@ void ee_agent_free(struct ee_agent *agent)
     if (!agent)
         return;
     ee_agent_session_end(agent);
+    ee_agent_evidence_end(agent);
     ee_agent_checkpoint_save(agent);
     ee_backend_free(agent->backend);
     ee_agent_leases_free(agent);
     ee_collateral_store_free(agent->collateral);
+    ee_event_log_free(agent->log);
     free(agent);
 }

@@ -46,7 +46,7 @@ struct ee_agent;
 EE_MUST_USE enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypto *crypto,
                                      const struct ee_agent_options *options,
                                      const struct ee_agent_identity *identity,
-                                     const struct ee_tdx_device *device, struct ee_agent **out);
+                                     struct ee_tdx_device *device, struct ee_agent **out);
 /* Dials now and again whenever the session is lost, until ee_agent_free(). */
 void ee_agent_start(struct ee_agent *agent);
 /* Reads the collateral file again (SIGHUP). */

@@ -155,6 +155,7 @@ static void on_exited(void *context, struct ee_workload *workload)
     struct ee_agent_lease *lease = context;
     struct ee_agent *agent = lease->agent;
     lease->exit_code = ee_workload_exit_code(workload);
+    ee_agent_measure_stop(agent, lease, lease->exit_code);
     lease->sealed_output = output_sealed(agent, lease);
     lease->workload = NULL;
     ee_workload_free(workload);
@@ -219,7 +220,11 @@ static enum ee_err workload_start(struct ee_agent *agent, struct ee_agent_lease 
     struct ee_secrets *secrets = malloc(sizeof(*secrets));
     enum ee_err err = plain && secrets ? EE_OK : EE_NO_MEMORY;
     if (err == EE_OK)
+        err = ee_agent_measure_start(agent, lease);
+    if (err == EE_OK)
         err = secrets_open(agent, lease, deployment, sealed, plain, secrets);
+    if (err == EE_OK)
+        err = ee_agent_measure_secrets(agent, lease, (uint32_t)secrets->count);
     if (err == EE_OK) {
         const struct ee_workload_start start = {.folder = folder,
                                                 .deployment = deployment,
@@ -235,6 +240,8 @@ static enum ee_err workload_start(struct ee_agent *agent, struct ee_agent_lease 
         ee_wipe(plain, SEALED_SECRETS_MAX);
     free(plain);
     free(secrets);
+    if (err != EE_OK)
+        ee_agent_measure_stop(agent, lease, err == EE_NOT_FOUND ? CODE_NOT_FOUND : CODE_NOT_RUN);
     errno = number;
     return err;
 }

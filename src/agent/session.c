@@ -125,6 +125,7 @@ static void on_closed(void *context, struct ee_tunnel_link *link, enum ee_err er
            ee_log_unsigned("again_in_ms", delay_ms));
     agent->link = NULL;
     agent->state = EE_AGENT_IDLE;
+    ee_agent_evidence_forget(agent);
     ee_timer_stop(agent->admission_timer);
     ee_timer_start(agent->dial_timer, delay_ms, 0);
 }

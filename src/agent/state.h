@@ -3,19 +3,24 @@
 #ifndef EE_AGENT_STATE_H
 #define EE_AGENT_STATE_H
 
+#include <limits.h>
+
 #include <jansson.h>
 
 #include "agent/agent.h"
 #include "agent/backend.h"
+#include "agent/event_log.h"
 #include "agent/workload.h"
+#include "io/file.h"
 #include "io/tls.h"
 #include "link/collateral_store.h"
+#include "link/quoter.h"
 #include "link/tunnel_link.h"
 #include "tlog/checkpoint.h"
 
 enum {
     EE_AGENT_WAITING_MAX = 8,        /* starts that wait for another tenant's workload to end */
-    EE_AGENT_ADMISSION_MS = 10000,   /* from dialling to admitted */
+    EE_AGENT_ADMISSION_MS = 30000,   /* from dialling to admitted; quotes may take seconds */
     EE_AGENT_BACKOFF_BASE_MS = 250,  /* full jitter, doubled up to the cap */
     EE_AGENT_BACKOFF_CAP_MS = 2000,  /* the control plane is one process that comes back quickly */
     EE_AGENT_REFUSED_CAP_MS = 60000, /* after a refusal: somebody must change something first */
@@ -26,6 +31,7 @@ enum ee_agent_session_state {
     EE_AGENT_IDLE,
     EE_AGENT_DIALING,
     EE_AGENT_AWAITS_EVIDENCE, /* hello sent */
+    EE_AGENT_QUOTING,         /* own evidence is being made */
     EE_AGENT_AWAITS_VERDICT,  /* own evidence sent */
     EE_AGENT_ADMITTED,
 };
@@ -33,6 +39,7 @@ enum ee_agent_session_state {
 /* A lease this agent runs, or whose end the control plane has not acknowledged. */
 struct ee_agent_lease {
     bool used;
+    bool measured; /* its start is in the event log */
     uint8_t id[EE_ID_SIZE];
     char launcher[EE_NAME_MAX + 1];
     uint8_t deployment_hash[32];
@@ -48,7 +55,11 @@ struct ee_agent {
     const struct ee_crypto *crypto;
     struct ee_agent_options options;
     const struct ee_agent_identity *identity;
-    const struct ee_tdx_device *device;
+    struct ee_tdx_device *device;
+    struct ee_quoter *quoter;
+    struct ee_agent_challenge *challenges; /* that wait for a quote */
+    struct ee_event_log *log;              /* NULL: the device has no register to extend */
+    char log_path[PATH_MAX];
     struct ee_trust trust;
     struct ee_tls *tls;
 
@@ -112,10 +123,32 @@ void ee_agent_hello(struct ee_agent *agent);
 void ee_agent_on_control_evidence(struct ee_agent *agent, json_t *message);
 void ee_agent_on_admitted(struct ee_agent *agent, json_t *message);
 void ee_agent_on_refused(struct ee_agent *agent, json_t *message);
-/* Evidence text of this agent for one nonce; the caller frees it. NULL with the error logged. The
- * control plane has collateral of its own; clients, and everybody years later, need it in the
- * document: `with_collateral`. */
-char *ee_agent_evidence(struct ee_agent *agent, const struct ee_nonce *nonce, bool with_collateral);
+
+/* evidence.c */
+EE_MUST_USE enum ee_err ee_agent_evidence_init(struct ee_agent *agent);
+/* Ends the quoter; may wait for the quote in progress. */
+void ee_agent_evidence_end(struct ee_agent *agent);
+/* The session is over: nobody waits for its challenges any more. */
+void ee_agent_evidence_forget(struct ee_agent *agent);
+/* Message 4 of admission, once its quote is made, for the challenge of message 2. */
+void ee_agent_evidence_send(struct ee_agent *agent, const uint8_t drawn[32]);
+void ee_agent_on_attest(struct ee_agent *agent, json_t *message);
+
+/* measured.c */
+/* Opens the event log and measures this start. EE_OK without a log when the device has no register
+ * to extend; errors of ee_event_log_open() and ee_event_log_append(). */
+EE_MUST_USE enum ee_err ee_agent_log_init(struct ee_agent *agent);
+struct ee_bytes ee_agent_log_bytes(const struct ee_agent *agent);
+/* Before the workload runs, and before its secrets are given to it; on failure it may not run. */
+EE_MUST_USE enum ee_err ee_agent_measure_start(struct ee_agent *agent,
+                                               struct ee_agent_lease *lease);
+EE_MUST_USE enum ee_err ee_agent_measure_secrets(struct ee_agent *agent,
+                                                 const struct ee_agent_lease *lease,
+                                                 uint32_t count);
+/* It ended, or did not start. */
+void ee_agent_measure_stop(struct ee_agent *agent, const struct ee_agent_lease *lease,
+                           int32_t exit_code);
+
 /* checkpoint.c */
 /* Verifies the note with the key of the control plane and keeps it when it is the highest.
  * EE_CHECKPOINT: it is older in size than one seen with another root, or of another key. */
@@ -130,7 +163,6 @@ void ee_agent_on_checkpoint(struct ee_agent *agent, json_t *message);
 
 /* checks.c */
 void ee_agent_on_check(struct ee_agent *agent, json_t *message);
-void ee_agent_on_attest(struct ee_agent *agent, json_t *message);
 
 /* session.c */
 EE_MUST_USE enum ee_err ee_agent_session_init(struct ee_agent *agent);

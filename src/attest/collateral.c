@@ -66,14 +66,9 @@ static enum ee_reason member_decode(const struct member *member, struct ee_bytes
 static enum ee_reason member_read(struct ee_json *j, const struct member *member,
                                   struct scratch *scratch, struct ee_collateral *out)
 {
-    size_t size = 0;
-    struct ee_bytes raw = ee_attest_json_string(j);
+    size_t size = ee_attest_json_copy(j, scratch->next, scratch->left);
     if (j->reason != EE_REASON_NONE)
         return j->reason;
-    if (raw.size > scratch->left)
-        return EE_REASON_COLLATERAL_TOO_LARGE;
-    if (!ee_attest_json_unescape(raw, scratch->next, scratch->left, &size))
-        return EE_REASON_JSON_SYNTAX;
     struct ee_bytes text = ee_bytes_of(scratch->next, size);
     scratch->next += size;
     scratch->left -= size;
@@ -97,6 +92,8 @@ enum ee_reason ee_attest_collateral_decode(struct ee_bytes bytes, uint8_t *scrat
     struct scratch memory = {scratch, scratch_size};
     struct ee_json j;
     struct ee_bytes key;
+    if (scratch_size < bytes.size)
+        return EE_REASON_COLLATERAL_TOO_LARGE;
     ee_attest_json_init(&j, bytes, EE_COLLATERAL_MAX);
     ee_attest_json_object(&j);
     while (ee_attest_json_key(&j, &key)) {

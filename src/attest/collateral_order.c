@@ -50,7 +50,7 @@ static bool pck_crl_prove(const struct ee_crypto *crypto, const struct ee_verify
     if (!trust->pck_ca_ok || !trust->pck_crl_decoded)
         return false; /* reported where that failed */
     enum ee_reason reason =
-        ee_attest_crl_check(crypto, &trust->pck_crl, &trust->pck_ca, input->time_s);
+        ee_attest_crl_check(crypto, &trust->pck_crl, &trust->pck_ca, false, input->time_s);
     if (reason != EE_REASON_NONE)
         ee_attest_verdict_add(verdict, reason, label, 0, 0);
     if (reason == EE_REASON_CRL_ISSUER || reason == EE_REASON_CRL_SIGNATURE)

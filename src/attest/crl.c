@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest/crl.h"
 
+#include <string.h>
+
 #include "attest/der.h"
 #include "base/banned.h"
 
@@ -24,18 +26,29 @@ static enum ee_reason entry_extensions(struct ee_cursor *entry)
     return list.err == EE_OK ? EE_REASON_NONE : EE_REASON_DER_SYNTAX;
 }
 
+/* Extensions of nearly every entry: a reason code, not critical; its last byte is the reason. */
+static const uint8_t only_a_reason[] = {0x30, 0x0c, 0x30, 0x0a, 0x06, 0x03, 0x55,
+                                        0x1d, 0x15, 0x04, 0x03, 0x0a, 0x01};
+
+static bool has_only_a_reason(const struct ee_cursor *entry)
+{
+    return entry->left == sizeof(only_a_reason) + 1 &&
+           memcmp(entry->next, only_a_reason, sizeof(only_a_reason)) == 0;
+}
+
 static enum ee_reason entries_check(struct ee_bytes entries)
 {
     struct ee_cursor c;
     ee_cursor_init(&c, entries);
     while (c.err == EE_OK && c.left) {
         struct ee_cursor entry = ee_attest_der_enter(&c, EE_DER_SEQUENCE);
-        struct ee_bytes serial = ee_attest_der_expect(&entry, EE_DER_INTEGER);
+        (void)ee_attest_der_serial(&entry);
         (void)ee_attest_der_time(&entry);
-        if (entry.err != EE_OK || serial.size == 0)
+        if (entry.err != EE_OK)
             return EE_REASON_DER_SYNTAX;
-        if (entry.left)
-            EE_REASON_TRY(entry_extensions(&entry));
+        if (entry.left == 0 || has_only_a_reason(&entry))
+            continue;
+        EE_REASON_TRY(entry_extensions(&entry));
         if (ee_cursor_end(&entry) != EE_OK)
             return EE_REASON_DER_SYNTAX;
     }
@@ -108,44 +121,41 @@ static enum ee_reason tbs_decode(struct ee_bytes content, struct ee_bytes algori
 enum ee_reason ee_attest_crl_decode(struct ee_bytes der, struct ee_crl *out)
 {
     struct ee_crl crl = {0};
-    struct ee_cursor c;
-    ee_cursor_init(&c, der);
-    struct ee_cursor parts = ee_attest_der_enter(&c, EE_DER_SEQUENCE);
-    struct ee_der_item tbs = ee_attest_der_any(&parts);
-    struct ee_der_item algorithm = ee_attest_der_any(&parts);
-    struct ee_bytes signature = ee_attest_der_expect(&parts, EE_DER_BIT_STRING);
-    if (ee_cursor_end(&c) != EE_OK || ee_cursor_end(&parts) != EE_OK || tbs.tag != EE_DER_SEQUENCE)
-        return EE_REASON_DER_SYNTAX;
-    if (!ee_attest_x509_algorithm_ok(algorithm.whole))
-        return EE_REASON_CERT_ALGORITHM;
-    if (!ee_attest_x509_signature(signature, crl.signature))
-        return EE_REASON_DER_SYNTAX;
-    crl.tbs = tbs.whole;
-    EE_REASON_TRY(tbs_decode(tbs.content, algorithm.whole, &crl));
+    struct ee_x509_signed envelope;
+    EE_REASON_TRY(ee_attest_x509_signed_decode(der, &envelope));
+    crl.tbs = envelope.whole;
+    memcpy(crl.signature, envelope.signature, sizeof(crl.signature));
+    EE_REASON_TRY(tbs_decode(envelope.content, envelope.algorithm, &crl));
     *out = crl;
     return EE_REASON_NONE;
 }
 
 enum ee_reason ee_attest_crl_check(const struct ee_crypto *crypto, const struct ee_crl *crl,
-                                   const struct ee_cert *issuer, int64_t time_s)
+                                   const struct ee_cert *issuer, bool signature_known,
+                                   int64_t time_s)
 {
     if (!ee_bytes_equal(crl->issuer, issuer->subject) ||
         !ee_bytes_equal(crl->authority_key_id, issuer->subject_key_id))
         return EE_REASON_CRL_ISSUER;
-    if (!ee_attest_signature_ok(crypto, issuer->key, crl->tbs, crl->signature))
+    if (!signature_known && !ee_attest_signature_ok(crypto, issuer->key, crl->tbs, crl->signature))
         return EE_REASON_CRL_SIGNATURE;
     if (time_s < crl->this_update_s)
         return EE_REASON_CRL_FUTURE;
     return time_s > crl->next_update_s ? EE_REASON_CRL_EXPIRED : EE_REASON_NONE;
 }
 
+/* Entries were read in full when the list was; each starts with its serial number. */
 bool ee_attest_crl_revokes(const struct ee_crl *crl, struct ee_bytes serial)
 {
     struct ee_cursor c;
     ee_cursor_init(&c, crl->entries);
     while (c.err == EE_OK && c.left) {
-        struct ee_cursor entry = ee_attest_der_enter(&c, EE_DER_SEQUENCE);
-        if (ee_bytes_equal(ee_attest_der_expect(&entry, EE_DER_INTEGER), serial))
+        struct ee_bytes entry = ee_attest_der_expect(&c, EE_DER_SEQUENCE);
+        size_t octets, length;
+        if (entry.size > 2 &&
+            ee_attest_der_length(entry.data + 1, entry.size - 1, &octets, &length) &&
+            length == serial.size && entry.size - 1 - octets >= length &&
+            memcmp(entry.data + 1 + octets, serial.data, length) == 0)
             return true;
     }
     return false;

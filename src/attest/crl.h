@@ -24,10 +24,12 @@ struct ee_crl {
 
 EE_MUST_USE enum ee_reason ee_attest_crl_decode(struct ee_bytes der, struct ee_crl *out);
 
-/* Issuer name, key identifier, signature and window against the CA it must come from. */
+/* Issuer name, key identifier, signature and window against the CA it must come from.
+ * `signature_known`: this issuer's signature was verified before and need not be again. */
 EE_MUST_USE enum ee_reason ee_attest_crl_check(const struct ee_crypto *crypto,
                                                const struct ee_crl *crl,
-                                               const struct ee_cert *issuer, int64_t time_s);
+                                               const struct ee_cert *issuer, bool signature_known,
+                                               int64_t time_s);
 
 /* Whether the list holds this serial number (whole INTEGER content). */
 bool ee_attest_crl_revokes(const struct ee_crl *crl, struct ee_bytes serial);

@@ -35,26 +35,31 @@ static void fail(struct ee_cursor *c, enum ee_err err)
         c->err = err;
 }
 
+/* The reader under all others; one function without calls, since a CRL has thousands of items. */
 struct ee_der_item ee_attest_der_any(struct ee_cursor *c)
 {
     struct ee_der_item item = {0};
     size_t octets = 0, length = 0;
-    const uint8_t *start = c->next;
-    const uint8_t *tag = ee_cursor_take(c, 1);
-    if (!tag)
+    if (c->err != EE_OK || c->left == 0) {
+        fail(c, EE_TRUNCATED);
         return item;
+    }
+    const uint8_t *start = c->next;
     /* Multi-byte tags do not occur in certificates. */
-    if ((*tag & 0x1f) == 0x1f || !ee_attest_der_length(c->next, c->left, &octets, &length)) {
+    if ((start[0] & 0x1f) == 0x1f ||
+        !ee_attest_der_length(start + 1, c->left - 1, &octets, &length)) {
         fail(c, EE_SYNTAX);
         return item;
     }
-    (void)ee_cursor_take(c, octets);
-    struct ee_bytes content = ee_cursor_bytes(c, length);
-    if (c->err != EE_OK)
+    if (length > c->left - 1 - octets) {
+        fail(c, EE_TRUNCATED);
         return item;
-    item.tag = *tag;
-    item.content = content;
-    item.whole = ee_bytes_of(start, 1 + octets + length);
+    }
+    item.tag = start[0];
+    item.content = (struct ee_bytes){start + 1 + octets, length};
+    item.whole = (struct ee_bytes){start, 1 + octets + length};
+    c->next += item.whole.size;
+    c->left -= item.whole.size;
     return item;
 }
 
@@ -63,7 +68,7 @@ struct ee_bytes ee_attest_der_expect(struct ee_cursor *c, uint8_t tag)
     struct ee_der_item item = ee_attest_der_any(c);
     if (c->err == EE_OK && item.tag != tag)
         fail(c, EE_SYNTAX);
-    return c->err == EE_OK ? item.content : ee_bytes_of(NULL, 0);
+    return c->err == EE_OK ? item.content : (struct ee_bytes){NULL, 0};
 }
 
 bool ee_attest_der_next_is(const struct ee_cursor *c, uint8_t tag)
@@ -73,10 +78,23 @@ bool ee_attest_der_next_is(const struct ee_cursor *c, uint8_t tag)
 
 struct ee_cursor ee_attest_der_enter(struct ee_cursor *c, uint8_t tag)
 {
-    struct ee_cursor inner;
-    ee_cursor_init(&inner, ee_attest_der_expect(c, tag));
-    inner.err = c->err;
-    return inner;
+    struct ee_bytes content = ee_attest_der_expect(c, tag);
+    return (struct ee_cursor){.next = content.data, .left = content.size, .err = c->err};
+}
+
+/* Content octets of a number: some, not negative, and no leading zero that is not needed. */
+static bool unsigned_ok(struct ee_bytes content)
+{
+    return content.size > 0 && content.data[0] < 0x80 &&
+           (content.size == 1 || content.data[0] != 0 || content.data[1] >= 0x80);
+}
+
+struct ee_bytes ee_attest_der_serial(struct ee_cursor *c)
+{
+    struct ee_bytes content = ee_attest_der_expect(c, EE_DER_INTEGER);
+    if (c->err == EE_OK && (!unsigned_ok(content) || content.size > 20 + (content.data[0] == 0)))
+        fail(c, EE_SYNTAX);
+    return c->err == EE_OK ? content : ee_bytes_of(NULL, 0);
 }
 
 uint64_t ee_attest_der_unsigned(struct ee_cursor *c, uint8_t tag, uint64_t limit)
@@ -86,8 +104,8 @@ uint64_t ee_attest_der_unsigned(struct ee_cursor *c, uint8_t tag, uint64_t limit
     if (c->err != EE_OK)
         return 0;
     bool padded = content.size > 1 && content.data[0] == 0;
-    if (content.size == 0 || content.data[0] >= 0x80 || (padded && content.data[1] < 0x80))
-        fail(c, EE_SYNTAX); /* none, negative, or not minimal */
+    if (!unsigned_ok(content))
+        fail(c, EE_SYNTAX);
     else if (content.size > 8 + (size_t)padded)
         fail(c, EE_RANGE);
     for (size_t i = 0; c->err == EE_OK && i < content.size; i++)
@@ -105,39 +123,38 @@ bool ee_attest_der_boolean(struct ee_cursor *c)
     return c->err == EE_OK && content.data[0] == 0xff;
 }
 
-/* YYYYMMDDHHMMSSZ, or without the century for UTCTime, to RFC 3339 for the one date parser. */
-static bool time_text(struct ee_der_item item, char out[EE_TIME_TEXT_SIZE])
+/* YYYYMMDDHHMMSSZ, or without the century for UTCTime. */
+static enum ee_err time_decode(struct ee_der_item item, int64_t *seconds)
 {
-    static const char form[] = "%%%%-%%-%%T%%:%%:%%Z";
-    uint8_t digits[14];
-    const uint8_t *in = item.content.data;
-    if (item.tag == EE_DER_UTC_TIME && item.content.size == 13) {
-        digits[0] = in[0] >= '5' ? '1' : '2';
-        digits[1] = in[0] >= '5' ? '9' : '0';
-        memcpy(digits + 2, in, 12);
-    } else if (item.tag == EE_DER_GENERALIZED_TIME && item.content.size == 15 &&
-               memcmp(in, "2050", 4) >= 0) {
-        memcpy(digits, in, 14);
-    } else {
-        return false;
-    }
-    size_t next = 0;
-    for (size_t i = 0; i < sizeof(form) - 1; i++)
-        out[i] = form[i] == '%' ? (char)digits[next++] : form[i];
-    return in[item.content.size - 1] == 'Z';
+    const uint8_t *at = item.content.data;
+    int century;
+    if (item.tag == EE_DER_UTC_TIME && item.content.size == 13)
+        century = at[0] >= '5' ? 19 : 20;
+    else if (item.tag == EE_DER_GENERALIZED_TIME && item.content.size == 15 &&
+             memcmp(at, "2050", 4) >= 0)
+        century = ee_digits2(at);
+    else
+        return EE_SYNTAX;
+    at += item.content.size - 11; /* months to seconds, and a Z */
+    int year = ee_digits2(at - 2);
+    const struct ee_civil civil = {.year = century < 0 || year < 0 ? -1 : century * 100 + year,
+                                   .month = ee_digits2(at),
+                                   .day = ee_digits2(at + 2),
+                                   .hour = ee_digits2(at + 4),
+                                   .minute = ee_digits2(at + 6),
+                                   .second = ee_digits2(at + 8)};
+    return at[10] == 'Z' ? ee_time_of(&civil, seconds) : EE_SYNTAX;
 }
 
 int64_t ee_attest_der_time(struct ee_cursor *c)
 {
-    char text[EE_TIME_TEXT_SIZE] = {0};
     int64_t seconds = 0;
     struct ee_der_item item = ee_attest_der_any(c);
     if (c->err != EE_OK)
         return 0;
-    if (!time_text(item, text) ||
-        ee_time_parse(ee_bytes_of(text, EE_TIME_TEXT_SIZE - 1), &seconds) != EE_OK)
+    if (time_decode(item, &seconds) != EE_OK)
         fail(c, EE_SYNTAX);
-    return c->err == EE_OK ? seconds : 0;
+    return seconds;
 }
 
 static void scalar(struct ee_cursor *c, uint8_t out[32])
@@ -147,7 +164,7 @@ static void scalar(struct ee_cursor *c, uint8_t out[32])
         return;
     const uint8_t *data = content.data;
     size_t size = content.size;
-    if (size == 0 || data[0] >= 0x80 || (size > 1 && data[0] == 0 && data[1] < 0x80)) {
+    if (!unsigned_ok(content)) {
         fail(c, EE_SYNTAX);
         return;
     }

@@ -48,6 +48,11 @@ bool ee_attest_der_next_is(const struct ee_cursor *c, uint8_t tag);
 struct ee_cursor ee_attest_der_enter(struct ee_cursor *c, uint8_t tag);
 /* INTEGER or ENUMERATED content as unsigned up to `limit`; EE_RANGE beyond. */
 uint64_t ee_attest_der_unsigned(struct ee_cursor *c, uint8_t tag, uint64_t limit);
+/* The content of an INTEGER that is a serial number (RFC 5280 section 4.1.2.2): not negative, in
+ * its one shortest form, so that equal serials have equal bytes; at most 20 octets and a leading
+ * zero.
+ */
+struct ee_bytes ee_attest_der_serial(struct ee_cursor *c);
 /* BOOLEAN; DER has 00 and ff. */
 bool ee_attest_der_boolean(struct ee_cursor *c);
 /* UTCTime or GeneralizedTime as RFC 5280 section 4.1.2.5 wants them, in seconds since 1970. */

@@ -2,12 +2,14 @@
 /* Evidence: a quote with the claims and the nonce it answers, the event log and the collateral it
  * can be checked with. One exchange format (API, tunnel, files): canonical JSON in which every byte
  * counts, so that one flipped byte anywhere is refused. Format and checks: docs/spec/evidence.md.
- * Not verified here: that the event log replays to the RTMRs. */
+ * Event logs of firmware are not part of it (attest/bundle.h carries them): the allow-list compares
+ * the registers they explain. */
 #ifndef EE_ATTEST_EVIDENCE_H
 #define EE_ATTEST_EVIDENCE_H
 
 #include <stdbool.h>
 
+#include "attest/agent_log.h"
 #include "attest/claims.h"
 #include "attest/freshness.h"
 #include "attest/policy.h"
@@ -28,7 +30,7 @@ struct ee_evidence {
     uint32_t size;  /* of that tree */
     size_t path_count;
     struct ee_tlog_hash path[EE_FRESHNESS_PATH_MAX];
-    struct ee_bytes event_log;  /* may be empty */
+    struct ee_bytes event_log;  /* of the agent (attest/agent_log.h); may be empty */
     struct ee_bytes collateral; /* bytes of a collateral file; may be empty */
 };
 
@@ -59,6 +61,8 @@ enum ee_evidence_nonce_kind {
     EE_NONCE_CHANNEL, /* policy.nonce is of ee_freshness_channel_nonce */
 };
 
+struct ee_verify_cache; /* attest/cache.h */
+
 struct ee_evidence_policy {
     const uint8_t (*roots)[EE_P256_POINT_SIZE]; /* accepted quote roots, x||y; at least one */
     size_t root_count;
@@ -67,6 +71,7 @@ struct ee_evidence_policy {
     int64_t time_s; /* seconds since 1970 at which everything must be valid */
     const struct ee_collateral *collateral; /* ours, decoded; NULL: none */
     bool allow_own_collateral;              /* without ours, use what the evidence brings */
+    struct ee_verify_cache *cache; /* used with our collateral; NULL: nothing is remembered */
     uint8_t network_id[32];
     enum ee_role role;
     const struct ee_measurement_allowed *allowed; /* measurements of the network */
@@ -76,18 +81,30 @@ struct ee_evidence_policy {
     struct ee_nonce nonce;
     const uint8_t *tls_key_hash; /* 32 bytes the claims must name; NULL: not checked */
     const uint8_t *identity;     /* 32 bytes the claims must name; NULL: not checked */
+    /* Accept RTMR3 extended by what no log in the evidence says; a log that is there must hold. */
+    bool allow_unlogged;
+};
+
+/* What the agent's log showed; it is believed because it replays to RTMR3. */
+struct ee_evidence_log {
+    bool present;
+    bool complete;           /* nothing was left out since the TD started */
+    uint64_t first_sequence; /* of the events shown */
+    uint32_t event_count;
 };
 
 /* The caller's; about 12 KB. `quote` is filled as far as the checks came, also after a failure, for
  * explanation; the rest is set on EE_OK only. */
 struct ee_evidence_verdict {
     struct ee_verdict quote;
-    struct ee_finding finding; /* when a TCB rule refused: which */
+    enum ee_policy_rule rule;  /* when the TCB policy refused: by which rule, ... */
+    struct ee_finding finding; /* ... and why: ee_attest_policy_refusal_text(); or the event log */
     enum ee_evidence_proof proof;
     bool simulated; /* not a TDX machine: say it loudly */
     struct ee_claims claims;
     struct ee_measurement measurement;
     const struct ee_measurement_allowed *allowed; /* row of the policy's list that matched */
+    struct ee_evidence_log log;
 };
 
 /* Checks in this order, each refusal its own error:
@@ -96,8 +113,9 @@ struct ee_evidence_verdict {
  *  the quote (EE_TRAILING); root not simulated (EE_SIMULATED_REFUSED); no DEBUG, which no policy
  *  allows (EE_DEBUG_TD); report data holds these claims (EE_NOT_BOUND) and this nonce
  *  (EE_NOT_FRESH); network (EE_WRONG_NETWORK); role (EE_WRONG_ROLE); measurements
- *  (EE_MEASUREMENT); TCB policy (EE_TCB_REFUSED); identity (EE_WRONG_IDENTITY); the nonce is the
- *  policy's (EE_NOT_FRESH); TLS key (EE_NOT_BOUND).
+ *  (EE_MEASUREMENT); the event log replays to RTMR3, or there is none and RTMR3 is zero
+ *  (EE_EVENT_LOG, out->finding says why); TCB policy (EE_TCB_REFUSED); identity
+ *  (EE_WRONG_IDENTITY); the nonce is the policy's (EE_NOT_FRESH); TLS key (EE_NOT_BOUND).
  * `scratch` is needed for the evidence's own collateral only: at least its size, else
  * EE_TOO_LARGE. */
 EE_MUST_USE enum ee_err ee_evidence_verify(const struct ee_crypto *crypto,
@@ -105,5 +123,10 @@ EE_MUST_USE enum ee_err ee_evidence_verify(const struct ee_crypto *crypto,
                                            const struct ee_evidence_policy *policy,
                                            uint8_t *scratch, size_t scratch_size,
                                            struct ee_evidence_verdict *out);
+
+/* Do the claims, nonce and path make the report data? EE_NOT_BOUND, EE_NOT_FRESH, EE_RANGE. */
+EE_MUST_USE enum ee_err ee_evidence_report_data_check(const struct ee_crypto *crypto,
+                                                      const struct ee_evidence *evidence,
+                                                      const uint8_t report_data[64]);
 
 #endif

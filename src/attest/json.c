@@ -13,6 +13,11 @@ static void fail(struct ee_json *j, enum ee_reason reason)
     j->at = j->size; /* nothing more is read */
 }
 
+void ee_attest_json_fail(struct ee_json *j, enum ee_reason reason)
+{
+    fail(j, reason);
+}
+
 void ee_attest_json_init(struct ee_json *j, struct ee_bytes text, size_t limit)
 {
     j->data = text.data;
@@ -128,19 +133,48 @@ static int hex_value(uint8_t c)
     return -1;
 }
 
+/* What the escapes of two characters stand for; 0: not an escape. */
+static const uint8_t short_escapes[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+                                           ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
+
 /* Size of the escape at `data` (after the backslash is included), or 0. */
 static size_t escape_size(const uint8_t *data, size_t left)
 {
-    if (left < 2 || data[1] == 0)
+    if (left < 2)
         return 0;
     if (data[1] != 'u')
-        return strchr("\"\\/bfnrt", data[1]) ? 2 : 0;
+        return short_escapes[data[1]] ? 2 : 0;
     if (left < 6)
         return 0;
     for (size_t i = 2; i < 6; i++)
         if (hex_value(data[i]) < 0)
             return 0;
     return 6;
+}
+
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
+
+/* Nonzero when one of eight bytes is below 0x20, above 0x7f, a quote or a backslash; may also be
+ * for others, when one below it in the word is. */
+static uint64_t special(uint64_t word)
+{
+    uint64_t quote = word ^ EACH_BYTE('"'), backslash = word ^ EACH_BYTE('\\');
+    uint64_t found =
+        word | (word - EACH_BYTE(0x20)) | (quote - EACH_BYTE(1)) | (backslash - EACH_BYTE(1));
+    return found & EACH_BYTE(0x80);
+}
+
+/* How many bytes of a string, eight at a time, need no second look. */
+static size_t plain_run(const uint8_t *data, size_t left)
+{
+    uint64_t word;
+    size_t at = 0;
+    for (; left - at >= sizeof(word); at += sizeof(word)) {
+        memcpy(&word, data + at, sizeof(word));
+        if (special(word))
+            break;
+    }
+    return at;
 }
 
 /* Size of the UTF-8 sequence at `data` (RFC 3629: shortest form, no surrogates), or 0. */
@@ -164,22 +198,32 @@ static size_t utf8_size(const uint8_t *data, size_t left)
     return value < least[size] || value > 0x10ffff || surrogate ? 0 : size;
 }
 
+/* Size of what is not a plain character, an escape or a UTF-8 sequence; 0: malformed. */
+static size_t other_size(const uint8_t *data, size_t left)
+{
+    if (*data < 0x20)
+        return 0;
+    return *data == '\\' ? escape_size(data, left) : utf8_size(data, left);
+}
+
+static bool plain(uint8_t c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
 struct ee_bytes ee_attest_json_string(struct ee_json *j)
 {
     require(j, '"', EE_REASON_JSON_TYPE);
     size_t start = j->at;
-    while (j->at < j->size && j->data[j->at] != '"') {
-        const uint8_t *data = j->data + j->at;
-        size_t left = j->size - j->at;
-        if (*data >= 0x20 && *data < 0x80 && *data != '\\') { /* nearly always */
+    for (;;) {
+        j->at += plain_run(j->data + j->at, j->size - j->at);
+        while (j->at < j->size && plain(j->data[j->at]))
             j->at++;
-            continue;
-        }
-        size_t size = *data == '\\' ? escape_size(data, left) : utf8_size(data, left);
-        if (size == 0 || *data < 0x20) {
-            fail(j, EE_REASON_JSON_SYNTAX);
+        if (j->at == j->size || j->data[j->at] == '"')
             break;
-        }
+        size_t size = other_size(j->data + j->at, j->size - j->at);
+        if (size == 0)
+            fail(j, EE_REASON_JSON_SYNTAX);
         j->at += size;
     }
     struct ee_bytes text = ee_bytes_of(j->data + start, j->at - start);
@@ -254,6 +298,19 @@ uint32_t ee_attest_json_unsigned(struct ee_json *j, uint32_t limit)
     return j->reason == EE_REASON_NONE ? (uint32_t)value : 0;
 }
 
+bool ee_attest_json_boolean(struct ee_json *j)
+{
+    uint8_t first = peek(j);
+    const char *word = first == 't' ? "true" : "false";
+    size_t size = strlen(word);
+    if (j->size - j->at < size || memcmp(j->data + j->at, word, size) != 0) {
+        fail(j, EE_REASON_JSON_TYPE);
+        return false;
+    }
+    j->at += size;
+    return first == 't';
+}
+
 void ee_attest_json_hex(struct ee_json *j, uint8_t *out, size_t size)
 {
     struct ee_bytes text = ee_attest_json_text(j);
@@ -297,12 +354,23 @@ static void value_start(struct ee_json *j)
         literal(j);
 }
 
+size_t ee_attest_json_at(struct ee_json *j)
+{
+    (void)peek(j);
+    return j->at;
+}
+
+struct ee_bytes ee_attest_json_since(const struct ee_json *j, size_t start)
+{
+    return j->reason == EE_REASON_NONE ? ee_bytes_of(j->data + start, j->at - start)
+                                       : ee_bytes_of("", 0);
+}
+
 struct ee_bytes ee_attest_json_skip(struct ee_json *j)
 {
     struct ee_bytes key;
     size_t outside = j->depth;
-    (void)peek(j);
-    size_t start = j->at;
+    size_t start = ee_attest_json_at(j);
     value_start(j);
     while (j->reason == EE_REASON_NONE && j->depth > outside) {
         bool more =
@@ -310,9 +378,7 @@ struct ee_bytes ee_attest_json_skip(struct ee_json *j)
         if (more)
             value_start(j);
     }
-    if (j->reason != EE_REASON_NONE)
-        return ee_bytes_of("", 0);
-    return ee_bytes_of(j->data + start, j->at - start);
+    return ee_attest_json_since(j, start);
 }
 
 enum ee_reason ee_attest_json_end(struct ee_json *j)
@@ -333,12 +399,9 @@ static uint32_t hex4(const uint8_t *data)
 /* The code point of the escape at `data`; UINT32_MAX for an unpaired surrogate. */
 static uint32_t escape_value(const uint8_t *data, size_t left, size_t *size)
 {
-    static const char letters[] = "bfnrt", values[] = "\b\f\n\r\t";
     *size = escape_size(data, left);
-    if (*size == 2) {
-        const char *letter = strchr(letters, data[1]);
-        return letter ? (uint32_t)values[letter - letters] : data[1];
-    }
+    if (*size == 2)
+        return short_escapes[data[1]];
     uint32_t high = *size == 6 ? hex4(data + 2) : UINT32_MAX;
     if (high < 0xd800 || high > 0xdfff)
         return high;
@@ -360,29 +423,73 @@ static size_t utf8_write(uint32_t value, uint8_t out[4])
     return size;
 }
 
-bool ee_attest_json_unescape(struct ee_bytes raw, uint8_t *out, size_t capacity, size_t *size_out)
+/* Copies what needs no second look; how many bytes. */
+static size_t copy_plain(struct ee_bytes from, uint8_t *out, size_t capacity)
 {
-    size_t at = 0, written = 0;
-    while (at < raw.size) {
-        const uint8_t *escape = memchr(raw.data + at, '\\', raw.size - at);
-        size_t plain = escape ? (size_t)(escape - raw.data) - at : raw.size - at;
-        if (plain > capacity - written)
-            return false;
-        memcpy(out + written, raw.data + at, plain);
-        written += plain;
-        at += plain;
-        if (!escape)
+    uint64_t word;
+    size_t size = from.size < capacity ? from.size : capacity, at = 0;
+    for (; size - at >= sizeof(word); at += sizeof(word)) {
+        memcpy(&word, from.data + at, sizeof(word));
+        if (special(word))
             break;
-        uint8_t bytes[4];
-        size_t taken = 0;
-        uint32_t value = escape_value(raw.data + at, raw.size - at, &taken);
-        size_t size = value == UINT32_MAX || taken == 0 ? SIZE_MAX : utf8_write(value, bytes);
-        if (size > capacity - written)
-            return false;
-        memcpy(out + written, bytes, size);
-        written += size;
-        at += taken;
+        memcpy(out + at, &word, sizeof(word));
     }
-    *size_out = written;
+    for (; at < size && plain(from.data[at]); at++)
+        out[at] = from.data[at];
+    return at;
+}
+
+/* Writes what the escape or UTF-8 sequence at `data` stands for. False: malformed, an unpaired
+ * surrogate, or no room. */
+static bool copy_other(const uint8_t *data, size_t left, uint8_t *out, size_t capacity,
+                       size_t *taken, size_t *written)
+{
+    uint8_t bytes[4];
+    *taken = *written = other_size(data, left);
+    if (*taken == 0)
+        return false;
+    if (*data == '\\') {
+        uint32_t value = escape_value(data, left, taken);
+        *written = value == UINT32_MAX ? SIZE_MAX : utf8_write(value, bytes);
+        data = bytes;
+    }
+    if (*written > capacity)
+        return false;
+    memcpy(out, data, *written);
     return true;
+}
+
+/* Copies and resolves until a quote, the end of `raw`, or something that cannot be. */
+static size_t copy_string(struct ee_bytes raw, uint8_t *out, size_t capacity, size_t *size_out)
+{
+    size_t at = 0, size = 0, taken, written;
+    for (;;) {
+        written =
+            copy_plain(ee_bytes_of(raw.data + at, raw.size - at), out + size, capacity - size);
+        at += written;
+        size += written;
+        if (at == raw.size || raw.data[at] == '"' ||
+            !copy_other(raw.data + at, raw.size - at, out + size, capacity - size, &taken,
+                        &written))
+            break;
+        at += taken;
+        size += written;
+    }
+    *size_out = size;
+    return at;
+}
+
+size_t ee_attest_json_copy(struct ee_json *j, uint8_t *out, size_t capacity)
+{
+    size_t size = 0;
+    require(j, '"', EE_REASON_JSON_TYPE);
+    if (j->reason != EE_REASON_NONE)
+        return 0;
+    j->at += copy_string(ee_bytes_of(j->data + j->at, j->size - j->at), out, capacity, &size);
+    if (!here(j, '"')) {
+        fail(j, EE_REASON_JSON_SYNTAX);
+        return 0;
+    }
+    j->at++;
+    return size;
 }

@@ -3,33 +3,28 @@
 
 #include "base/banned.h"
 
-static bool is(struct ee_bytes key, const char *name)
-{
-    return ee_bytes_equal(key, ee_bytes_str(name));
-}
-
 /* The array is read in full here, so that later readers need not expect failure. */
 static struct ee_bytes advisories_read(struct ee_json *j)
 {
-    struct ee_json copy = *j;
+    size_t start = ee_attest_json_at(j);
     ee_attest_json_array(j);
     while (ee_attest_json_item(j))
         (void)ee_attest_json_text(j);
-    return j->reason == EE_REASON_NONE ? ee_attest_json_skip(&copy) : ee_bytes_of(NULL, 0);
+    return ee_attest_json_since(j, start);
 }
 
 enum ee_reason ee_attest_level_member(struct ee_json *j, struct ee_bytes key,
                                       struct ee_level_common *out, unsigned *seen)
 {
-    if (is(key, "tcbDate")) {
+    if (EE_JSON_IS(key, "tcbDate")) {
         out->date_s = ee_attest_json_time(j);
         *seen |= EE_LEVEL_DATE;
-    } else if (is(key, "tcbStatus")) {
+    } else if (EE_JSON_IS(key, "tcbStatus")) {
         out->status = ee_attest_tcb_status_parse(ee_attest_json_text(j));
         *seen |= EE_LEVEL_STATUS;
         if (j->reason == EE_REASON_NONE && out->status == EE_TCB_UNKNOWN)
             return EE_REASON_COLLATERAL_STATUS;
-    } else if (is(key, "advisoryIDs")) {
+    } else if (EE_JSON_IS(key, "advisoryIDs")) {
         out->advisories = advisories_read(j);
     } else {
         (void)ee_attest_json_skip(j);
@@ -43,7 +38,7 @@ static enum ee_reason svn_read(struct ee_json *j, uint16_t *out)
     bool found = false;
     ee_attest_json_object(j);
     while (ee_attest_json_key(j, &key)) {
-        if (is(key, "isvsvn")) {
+        if (EE_JSON_IS(key, "isvsvn")) {
             *out = (uint16_t)ee_attest_json_unsigned(j, UINT16_MAX);
             found = true;
         } else {
@@ -61,7 +56,7 @@ static enum ee_reason level_read(struct ee_json *j, struct ee_svn_level *out)
     unsigned seen = 0;
     ee_attest_json_object(j);
     while (ee_attest_json_key(j, &key)) {
-        if (is(key, "tcb")) {
+        if (EE_JSON_IS(key, "tcb")) {
             EE_REASON_TRY(svn_read(j, &out->svn));
             seen |= EE_LEVEL_TCB;
         } else {

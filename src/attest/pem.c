@@ -28,6 +28,15 @@ static bool skip_mark(struct ee_bytes *text, const char *kind, const char *label
            skip_text(text, label) && skip_text(text, "-----");
 }
 
+/* Bytes before the next line end, of either kind. */
+static size_t line_size(struct ee_bytes text)
+{
+    const uint8_t *end = text.size ? memchr(text.data, '\n', text.size) : NULL;
+    size_t size = end ? (size_t)(end - text.data) : text.size;
+    end = size ? memchr(text.data, '\r', size) : NULL;
+    return end ? (size_t)(end - text.data) : size;
+}
+
 /* One block at the start of `text`. Its base64 digits are gathered in `memory` without line ends,
  * then decoded over themselves: output never overtakes input, so memory may be the text. */
 static enum ee_reason block(struct ee_bytes *text, const char *label, uint8_t *memory,
@@ -36,13 +45,17 @@ static enum ee_reason block(struct ee_bytes *text, const char *label, uint8_t *m
     size_t digits = 0, size = 0;
     if (!skip_mark(text, "BEGIN", label))
         return EE_REASON_PEM_SYNTAX;
-    for (; text->size && text->data[0] != '-';
-         *text = ee_bytes_of(text->data + 1, text->size - 1)) {
-        if (text->data[0] == '\n' || text->data[0] == '\r')
-            continue;
-        if (digits == memory_size)
+    const uint8_t *end = text->size ? memchr(text->data, '-', text->size) : NULL;
+    if (!end)
+        return EE_REASON_PEM_SYNTAX;
+    while (text->data < end) {
+        size_t line = line_size(ee_bytes_of(text->data, (size_t)(end - text->data)));
+        if (line > memory_size - digits)
             return EE_REASON_COLLATERAL_TOO_LARGE;
-        memory[digits++] = text->data[0];
+        memmove(memory + digits, text->data, line);
+        digits += line;
+        line += text->data + line < end; /* its end too */
+        *text = ee_bytes_of(text->data + line, text->size - line);
     }
     if (!skip_mark(text, "END", label) || digits == 0)
         return EE_REASON_PEM_SYNTAX;

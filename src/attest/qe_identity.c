@@ -27,11 +27,6 @@ struct header {
     unsigned seen;
 };
 
-static bool is(struct ee_bytes key, const char *name)
-{
-    return ee_bytes_equal(key, ee_bytes_str(name));
-}
-
 /* MISCSELECT is published as the hex of its memory order. */
 static uint32_t little32(struct ee_json *j)
 {
@@ -44,27 +39,27 @@ static uint32_t little32(struct ee_json *j)
 /* What identifies the enclave. 0 when `key` is none of it. */
 static unsigned enclave_member(struct ee_json *j, struct ee_bytes key, struct ee_qe_identity *out)
 {
-    if (is(key, "miscselect")) {
+    if (EE_JSON_IS(key, "miscselect")) {
         out->miscselect = little32(j);
         return HAS_MISCSELECT;
     }
-    if (is(key, "miscselectMask")) {
+    if (EE_JSON_IS(key, "miscselectMask")) {
         out->miscselect_mask = little32(j);
         return HAS_MISCSELECT_MASK;
     }
-    if (is(key, "attributes")) {
+    if (EE_JSON_IS(key, "attributes")) {
         ee_attest_json_hex(j, out->attributes, sizeof(out->attributes));
         return HAS_ATTRIBUTES;
     }
-    if (is(key, "attributesMask")) {
+    if (EE_JSON_IS(key, "attributesMask")) {
         ee_attest_json_hex(j, out->attributes_mask, sizeof(out->attributes_mask));
         return HAS_ATTRIBUTES_MASK;
     }
-    if (is(key, "mrsigner")) {
+    if (EE_JSON_IS(key, "mrsigner")) {
         ee_attest_json_hex(j, out->mrsigner, sizeof(out->mrsigner));
         return HAS_MRSIGNER;
     }
-    if (is(key, "isvprodid")) {
+    if (EE_JSON_IS(key, "isvprodid")) {
         out->product_id = (uint16_t)ee_attest_json_unsigned(j, UINT16_MAX);
         return HAS_PRODUCT;
     }
@@ -75,23 +70,23 @@ static unsigned enclave_member(struct ee_json *j, struct ee_bytes key, struct ee
 static unsigned document_member(struct ee_json *j, struct ee_bytes key, struct header *header,
                                 struct ee_qe_identity *out)
 {
-    if (is(key, "id")) {
+    if (EE_JSON_IS(key, "id")) {
         header->id = ee_attest_json_text(j);
         return HAS_ID;
     }
-    if (is(key, "version")) {
+    if (EE_JSON_IS(key, "version")) {
         header->version = ee_attest_json_unsigned(j, UINT32_MAX);
         return HAS_VERSION;
     }
-    if (is(key, "issueDate")) {
+    if (EE_JSON_IS(key, "issueDate")) {
         out->issued_s = ee_attest_json_time(j);
         return HAS_ISSUED;
     }
-    if (is(key, "nextUpdate")) {
+    if (EE_JSON_IS(key, "nextUpdate")) {
         out->next_update_s = ee_attest_json_time(j);
         return HAS_NEXT;
     }
-    if (is(key, "tcbEvaluationDataNumber")) {
+    if (EE_JSON_IS(key, "tcbEvaluationDataNumber")) {
         out->evaluation = ee_attest_json_unsigned(j, UINT32_MAX);
         return HAS_EVALUATION;
     }
@@ -104,7 +99,7 @@ static enum ee_reason member_read(struct ee_json *j, struct ee_bytes key, struct
     unsigned bit = document_member(j, key, header, out);
     if (bit == 0)
         bit = enclave_member(j, key, out);
-    if (bit == 0 && is(key, "tcbLevels")) {
+    if (bit == 0 && EE_JSON_IS(key, "tcbLevels")) {
         header->seen |= HAS_LEVELS;
         return ee_attest_svn_levels_read(j, &out->levels);
     }
@@ -128,7 +123,7 @@ enum ee_reason ee_attest_qe_identity_decode(struct ee_bytes text, struct ee_qe_i
     if (reason == EE_REASON_NONE)
         reason = ee_attest_json_end(&j);
     /* The id first: another document's other members say less. */
-    if ((header.seen & HAS_ID) && !is(header.id, "TD_QE"))
+    if ((header.seen & HAS_ID) && !EE_JSON_IS(header.id, "TD_QE"))
         return EE_REASON_COLLATERAL_ID;
     if ((header.seen & HAS_VERSION) && header.version != 2)
         return EE_REASON_COLLATERAL_VERSION;

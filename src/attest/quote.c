@@ -40,7 +40,13 @@ enum ee_reason ee_attest_td_report_decode(uint16_t type, struct ee_bytes body,
         ee_cursor_copy(&c, td.mrservicetd, sizeof(td.mrservicetd));
     }
     if (type == EE_BODY_TD_15_EXTENDED) {
-        (void)ee_cursor_take(&c, 829 - EE_TD_15_SIZE); /* VM id to initial FMSPC */
+        (void)ee_cursor_take(&c, 1); /* VM id */
+        ee_cursor_copy(&c, td.td_id, sizeof(td.td_id));
+        ee_cursor_copy(&c, td.device_info, sizeof(td.device_info));
+        ee_cursor_copy(&c, td.initial_servicetd, sizeof(td.initial_servicetd));
+        (void)ee_cursor_take(&c, 8 + 16); /* its attributes, initial CPUSVN */
+        ee_cursor_copy(&c, td.initial_tee_tcb_svn, sizeof(td.initial_tee_tcb_svn));
+        (void)ee_cursor_take(&c, 12); /* initial FMSPC */
         ee_cursor_copy(&c, td.current_servicetd, sizeof(td.current_servicetd));
         (void)ee_cursor_take(&c, 8); /* its attributes */
     }
@@ -125,6 +131,19 @@ static enum ee_reason body_decode(struct ee_cursor *c, struct ee_quote *q, struc
     return reason == EE_REASON_NONE ? reason : refuse(f, reason, 0, size);
 }
 
+/* Types that name a platform instead of carrying its certificate have one size each (SGX DCAP
+ * "ECDSA quote", certification data): PPID plain or encrypted, CPUSVN, PCESVN, PCEID. */
+static enum ee_reason cert_data_check(const struct ee_quote *q, struct ee_finding *f)
+{
+    static const uint32_t sizes[] = {0, 36, 276, 404};
+    if (q->cert_type > 3 ? q->cert_data.size != 0 : q->cert_data.size == sizes[q->cert_type])
+        return EE_REASON_NONE;
+    enum ee_reason reason = refuse(f, EE_REASON_QUOTE_CERT_SIZE, (uint32_t)q->cert_data.size,
+                                   q->cert_type > 3 ? 1 : sizes[q->cert_type]);
+    f->index = q->cert_type;
+    return reason;
+}
+
 /* Certification data type 6: the QE report and what certifies it, filling `c` exactly. */
 static enum ee_reason qe_decode(struct ee_cursor *c, struct ee_quote *q, struct ee_finding *f)
 {
@@ -139,7 +158,7 @@ static enum ee_reason qe_decode(struct ee_cursor *c, struct ee_quote *q, struct 
     /* 1 to 3 and 7 name a platform without its certificate; 6 may not nest. */
     if (q->cert_type < 1 || q->cert_type > 7 || q->cert_type == EE_CERT_DATA_QE_REPORT)
         return refuse(f, EE_REASON_QUOTE_INNER_TYPE, q->cert_type, EE_CERT_DATA_PCK_CHAIN);
-    return EE_REASON_NONE;
+    return cert_data_check(q, f);
 }
 
 static enum ee_reason auth_decode(struct ee_cursor *c, struct ee_quote *q, struct ee_finding *f)
@@ -175,6 +194,8 @@ enum ee_reason ee_attest_quote_decode(struct ee_bytes bytes, struct ee_quote *ou
         return refuse(f, EE_REASON_QUOTE_TOO_LARGE, 0, 0);
     if (bytes.size >= 4 && memcmp(bytes.data, "HCLA", 4) == 0)
         return refuse(f, EE_REASON_QUOTE_HCL, 0, 0);
+    if (bytes.size == EE_TDREPORT_SIZE && bytes.data[0] == EE_TEE_TYPE_TDX)
+        return refuse(f, EE_REASON_QUOTE_TDREPORT, 0, 0);
     ee_cursor_init(&c, bytes);
     reason = header_decode(&c, &q, f);
     if (reason == EE_REASON_NONE)

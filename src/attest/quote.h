@@ -16,6 +16,7 @@
 enum {
     EE_QUOTE_MAX = 64 * 1024, /* Intel's are 5 KB, delivered buffers up to 8,000 bytes */
     EE_QUOTE_HEADER_SIZE = 48,
+    EE_TDREPORT_SIZE = 1024,      /* the local report a quote is made from; starts with 0x81 */
     EE_QUOTE_DESCRIPTOR_SIZE = 6, /* version 5 only: u16 body type, u32 body size */
     EE_QUOTE_KEY_TYPE_P256 = 2,
     EE_TEE_TYPE_TDX = 0x81,
@@ -68,6 +69,10 @@ struct ee_td_report {
     uint8_t tee_tcb_svn_2[EE_TCB_SVN_SIZE]; /* of the module running now */
     uint8_t mrservicetd[EE_MEASUREMENT_SIZE];
     /* type 4 */
+    uint8_t td_id[32];
+    uint8_t device_info[EE_MEASUREMENT_SIZE];
+    uint8_t initial_servicetd[EE_MEASUREMENT_SIZE];
+    uint8_t initial_tee_tcb_svn[EE_TCB_SVN_SIZE];
     uint8_t current_servicetd[EE_MEASUREMENT_SIZE];
 };
 

@@ -23,8 +23,17 @@
         "the quote ends before its declared sizes do: fetch it again, whole")                      \
     ROW(QUOTE_TOO_LARGE, "quote_too_large", QUOTE, "the quote is larger than the limit of 64 KiB") \
     ROW(QUOTE_HCL, "quote_hcl", QUOTE,                                                             \
-        "this is an Azure paravisor (HCL) report, not a quote: a quote for it comes from the "     \
-        "metadata service")                                                                        \
+        "this is an Azure paravisor (HCL) report, not a quote: only its platform can check it. "   \
+        "Post its TDREPORT to the metadata service (/acc/tdquote) and verify that quote with "     \
+        "--azure")                                                                                 \
+    ROW(AZURE_REPORT, "azure_report", QUOTE,                                                       \
+        "the Azure paravisor (HCL) report is malformed, or not of a TD")                           \
+    ROW(AZURE_BINDING, "azure_binding", SIGNATURE,                                                 \
+        "the quote's report data is not the hash of the claims in the Azure report: the report "   \
+        "belongs to another boot or another machine")                                              \
+    ROW(QUOTE_TDREPORT, "quote_tdreport", QUOTE,                                                   \
+        "this is a TDREPORT, which only its own platform can check, not a quote: hand it to the "  \
+        "quote generation service")                                                                \
     ROW(QUOTE_VERSION, "quote_version", QUOTE,                                                     \
         "quote version %h: only versions 4 and 5 carry TDX evidence")                              \
     ROW(QUOTE_KEY_TYPE, "quote_key_type", QUOTE,                                                   \
@@ -42,6 +51,8 @@
         "outer certification data type %h: versions 4 and 5 need 6 (QE report)")                   \
     ROW(QUOTE_INNER_TYPE, "quote_inner_type", QUOTE,                                               \
         "inner certification data type %h is unknown or not allowed here")                         \
+    ROW(QUOTE_CERT_SIZE, "quote_cert_size", QUOTE,                                                 \
+        "certification data type %i has %h bytes, it needs %n")                                    \
     ROW(QUOTE_NO_PCK, "quote_no_pck", QUOTE,                                                       \
         "certification data type %h carries no PCK certificate: ask the host for a quote with "    \
         "type 5, or add pck_certificate_chain to the collateral")                                  \
@@ -145,14 +156,81 @@
     ROW(TCB_REVOKED, "tcb_revoked", REVOKED, "the TCB level of the platform is revoked")           \
     ROW(MODULE_REVOKED, "module_revoked", REVOKED, "the TCB level of the TDX module is revoked")   \
     ROW(QE_REVOKED, "qe_revoked", REVOKED, "the TCB level of the quoting enclave is revoked")      \
+    /* event logs */                                                                               \
+    ROW(EVENTLOG_UNKNOWN, "eventlog_unknown", EVENT_LOG,                                           \
+        "this is no event log of a known form (TCG2 from CCEL, dstack JSON, or an agent's)")       \
+    ROW(EVENTLOG_TRUNCATED, "eventlog_truncated", EVENT_LOG,                                       \
+        "the %l event log ends inside event %i: fetch it again, whole")                            \
+    ROW(EVENTLOG_TOO_LARGE, "eventlog_too_large", EVENT_LOG,                                       \
+        "the %l event log is larger than its limit of %n KiB")                                     \
+    ROW(EVENTLOG_TOO_MANY, "eventlog_too_many", EVENT_LOG,                                         \
+        "the %l event log has more than %n events")                                                \
+    ROW(EVENTLOG_SYNTAX, "eventlog_syntax", EVENT_LOG,                                             \
+        "event %i of the %l event log is malformed")                                               \
+    ROW(EVENTLOG_HEADER, "eventlog_header", EVENT_LOG,                                             \
+        "the event log does not begin with a well-formed TCG 'Spec ID Event03' record")            \
+    ROW(EVENTLOG_ALGORITHM, "eventlog_algorithm", EVENT_LOG,                                       \
+        "event %i of the %l event log lacks its SHA-384 digest, or has one twice or of an "        \
+        "undeclared algorithm")                                                                    \
+    ROW(EVENTLOG_TRAILING, "eventlog_trailing", EVENT_LOG,                                         \
+        "the %l event log has bytes after its end")                                                \
+    ROW(EVENTLOG_SEQUENCE, "eventlog_sequence", EVENT_LOG,                                         \
+        "event %i of the %l event log is not the next in sequence")                                \
+    ROW(EVENTLOG_DIGEST, "eventlog_digest", EVENT_LOG,                                             \
+        "event %i of the %l event log has a digest that is not of its content")                    \
+    ROW(EVENTLOG_MISMATCH, "eventlog_mismatch", EVENT_LOG,                                         \
+        "the %l event log does not replay to RTMR%h of the quote: events are missing, changed or " \
+        "of another boot")                                                                         \
+    ROW(EVENTLOG_MISSING, "eventlog_missing", EVENT_LOG,                                           \
+        "RTMR%h was extended and no event log says by what")                                       \
     /* policy */                                                                                   \
     ROW(POLICY_STATUS, "policy_status", TCB_REFUSED,                                               \
         "the policy does not accept the TCB status %l")                                            \
+    ROW(POLICY_GRACE, "policy_grace", TCB_REFUSED,                                                 \
+        "the TCB status %l has a grace of %n days, and the TCB date is %h days old")               \
     ROW(POLICY_DEBUG, "policy_debug", DEBUG_TD,                                                    \
-        "the TD runs in debug mode: its host can read and change it")                              \
-    ROW(POLICY_FLAG, "policy_flag", TCB_REFUSED, "the policy does not accept a TD with %l")        \
+        "the TD runs in debug or profiled mode: its host can read and change it")                  \
+    ROW(POLICY_ATTRIBUTES_REQUIRED, "policy_attributes_required", TCB_REFUSED,                     \
+        "the TD lacks attributes that the policy requires: %l")                                    \
+    ROW(POLICY_ATTRIBUTES_FORBIDDEN, "policy_attributes_forbidden", TCB_REFUSED,                   \
+        "the TD has attributes that the policy forbids: %l")                                       \
+    ROW(POLICY_SEPT_VE_DISABLE, "policy_sept_ve_disable", TCB_REFUSED,                             \
+        "SEPT_VE_DISABLE is off: the host can inject exceptions by unmapping pages")               \
+    ROW(POLICY_MIGRATABLE, "policy_migratable", TCB_REFUSED,                                       \
+        "the TD is migratable: a migration TD may move it to another platform")                    \
+    ROW(POLICY_SERVICE_TD, "policy_service_td", TCB_REFUSED,                                       \
+        "the TD trusts a service TD that the policy does not list (%l...)")                        \
+    ROW(POLICY_XFAM_REQUIRED, "policy_xfam_required", TCB_REFUSED,                                 \
+        "the TD lacks CPU features that the policy requires: XFAM bits %l")                        \
+    ROW(POLICY_XFAM_FORBIDDEN, "policy_xfam_forbidden", TCB_REFUSED,                               \
+        "the TD has CPU features that the policy forbids: XFAM bits %l")                           \
+    ROW(POLICY_TCB_DATE, "policy_tcb_date", TCB_REFUSED,                                           \
+        "the TCB date is %h days before the policy's %l")                                          \
     ROW(POLICY_EVALUATION, "policy_evaluation", TCB_REFUSED,                                       \
         "the TCB evaluation data number is %h, the policy needs %n: fetch newer collateral")       \
+    ROW(POLICY_QE_EVALUATION, "policy_qe_evaluation", TCB_REFUSED,                                 \
+        "the QE identity's evaluation data number is %h, the policy needs %n: fetch newer "        \
+        "collateral")                                                                              \
+    ROW(POLICY_COLLATERAL_AGE, "policy_collateral_age", TCB_REFUSED,                               \
+        "the %l was issued %h days ago, the policy accepts %n: fetch newer collateral")            \
+    ROW(POLICY_MODULE_VERSION, "policy_module_version", TCB_REFUSED,                               \
+        "the TDX module has version %h, the policy needs %n")                                      \
+    ROW(POLICY_MODULE_SVN, "policy_module_svn", TCB_REFUSED,                                       \
+        "the TDX module SVN is %h, the policy needs %n: update the TDX module")                    \
+    ROW(POLICY_MRSEAM, "policy_mrseam", TCB_REFUSED,                                               \
+        "the policy does not list this build of the TDX module (MRSEAM %l...)")                    \
+    ROW(POLICY_ADVISORY, "policy_advisory", TCB_REFUSED,                                           \
+        "the policy denies platforms to which advisory %l applies")                                \
+    ROW(POLICY_FMSPC, "policy_fmspc", TCB_REFUSED,                                                 \
+        "the policy does not list the platform family (FMSPC) %l")                                 \
+    ROW(POLICY_FMSPC_DENIED, "policy_fmspc_denied", TCB_REFUSED,                                   \
+        "the policy denies the platform family (FMSPC) %l")                                        \
+    ROW(POLICY_PLATFORM, "policy_platform", TCB_REFUSED,                                           \
+        "the policy does not list the platform with PPID %l")                                      \
+    ROW(POLICY_PLATFORM_DENIED, "policy_platform_denied", TCB_REFUSED,                             \
+        "the policy denies the platform %l")                                                       \
+    ROW(POLICY_MEASUREMENT, "policy_measurement", MEASUREMENT,                                     \
+        "the measurements of the TD fit no set of the policy: %l differs from the nearest")        \
     /* advice: what is short and how to cure it */                                                 \
     ROW(SHORT_COMPONENT, "short_component", OK,                                                    \
         "SGX TCB component %i%l is %h, needs %n: update BIOS and microcode")                       \

@@ -29,11 +29,6 @@ struct header {
     enum ee_reason first; /* failure inside the levels, if any */
 };
 
-static bool is(struct ee_bytes key, const char *name)
-{
-    return ee_bytes_equal(key, ee_bytes_str(name));
-}
-
 static enum ee_reason component_read(struct ee_json *j, uint8_t *svn,
                                      struct ee_component_label *label)
 {
@@ -41,12 +36,12 @@ static enum ee_reason component_read(struct ee_json *j, uint8_t *svn,
     bool found = false;
     ee_attest_json_object(j);
     while (ee_attest_json_key(j, &key)) {
-        if (is(key, "svn")) {
+        if (EE_JSON_IS(key, "svn")) {
             *svn = (uint8_t)ee_attest_json_unsigned(j, UINT8_MAX);
             found = true;
-        } else if (is(key, "category")) {
+        } else if (EE_JSON_IS(key, "category")) {
             label->category = ee_attest_json_text(j);
-        } else if (is(key, "type")) {
+        } else if (EE_JSON_IS(key, "type")) {
             label->type = ee_attest_json_text(j);
         } else {
             (void)ee_attest_json_skip(j);
@@ -80,13 +75,13 @@ static enum ee_reason level_tcb_read(struct ee_json *j, struct ee_tcb_level *lev
     unsigned seen = 0;
     ee_attest_json_object(j);
     while (ee_attest_json_key(j, &key)) {
-        if (is(key, "sgxtcbcomponents")) {
+        if (EE_JSON_IS(key, "sgxtcbcomponents")) {
             EE_REASON_TRY(components_read(j, level->sgx, info->sgx_label));
             seen |= 1;
-        } else if (is(key, "pcesvn")) {
+        } else if (EE_JSON_IS(key, "pcesvn")) {
             level->pcesvn = (uint16_t)ee_attest_json_unsigned(j, UINT16_MAX);
             seen |= 2;
-        } else if (is(key, "tdxtcbcomponents")) {
+        } else if (EE_JSON_IS(key, "tdxtcbcomponents")) {
             EE_REASON_TRY(components_read(j, level->tdx, info->tdx_label));
             seen |= 4;
         } else {
@@ -105,7 +100,7 @@ static enum ee_reason level_read(struct ee_json *j, struct ee_tcb_level *level,
     unsigned seen = 0;
     ee_attest_json_object(j);
     while (ee_attest_json_key(j, &key)) {
-        if (is(key, "tcb")) {
+        if (EE_JSON_IS(key, "tcb")) {
             EE_REASON_TRY(level_tcb_read(j, level, info));
             seen |= EE_LEVEL_TCB;
         } else {
@@ -175,19 +170,19 @@ static enum ee_reason module_read(struct ee_json *j, bool versioned, bool *known
     *known = !versioned;
     ee_attest_json_object(j);
     while (ee_attest_json_key(j, &key)) {
-        if (is(key, "mrsigner")) {
+        if (EE_JSON_IS(key, "mrsigner")) {
             ee_attest_json_hex(j, out->mrsigner, sizeof(out->mrsigner));
             seen |= 1;
-        } else if (is(key, "attributes")) {
+        } else if (EE_JSON_IS(key, "attributes")) {
             ee_attest_json_hex(j, out->attributes, sizeof(out->attributes));
             seen |= 2;
-        } else if (is(key, "attributesMask")) {
+        } else if (EE_JSON_IS(key, "attributesMask")) {
             ee_attest_json_hex(j, out->attributes_mask, sizeof(out->attributes_mask));
             seen |= 4;
-        } else if (versioned && is(key, "id")) {
+        } else if (versioned && EE_JSON_IS(key, "id")) {
             *known = module_version(ee_attest_json_text(j), &out->version);
             seen |= 8;
-        } else if (versioned && is(key, "tcbLevels")) {
+        } else if (versioned && EE_JSON_IS(key, "tcbLevels")) {
             EE_REASON_TRY(ee_attest_svn_levels_read(j, &out->levels));
             seen |= 16;
         } else {
@@ -229,19 +224,19 @@ static enum ee_reason number_read(struct ee_json *j, struct header *header, unsi
 static bool simple_member(struct ee_json *j, struct ee_bytes key, struct header *header,
                           struct ee_tcb_info *out)
 {
-    if (is(key, "id")) {
+    if (EE_JSON_IS(key, "id")) {
         header->id = ee_attest_json_text(j);
         header->seen |= HAS_ID;
-    } else if (is(key, "issueDate")) {
+    } else if (EE_JSON_IS(key, "issueDate")) {
         out->issued_s = ee_attest_json_time(j);
         header->seen |= HAS_ISSUED;
-    } else if (is(key, "nextUpdate")) {
+    } else if (EE_JSON_IS(key, "nextUpdate")) {
         out->next_update_s = ee_attest_json_time(j);
         header->seen |= HAS_NEXT;
-    } else if (is(key, "fmspc")) {
+    } else if (EE_JSON_IS(key, "fmspc")) {
         ee_attest_json_hex(j, out->fmspc, sizeof(out->fmspc));
         header->seen |= HAS_FMSPC;
-    } else if (is(key, "pceId")) {
+    } else if (EE_JSON_IS(key, "pceId")) {
         ee_attest_json_hex(j, out->pceid, sizeof(out->pceid));
         header->seen |= HAS_PCEID;
     } else {
@@ -257,19 +252,19 @@ static enum ee_reason member_read(struct ee_json *j, struct ee_bytes key, struct
     bool known;
     if (simple_member(j, key, header, out))
         return j->reason;
-    if (is(key, "version"))
+    if (EE_JSON_IS(key, "version"))
         return number_read(j, header, HAS_VERSION, &header->version);
-    if (is(key, "tcbType"))
+    if (EE_JSON_IS(key, "tcbType"))
         return number_read(j, header, HAS_TYPE, &header->type);
-    if (is(key, "tcbEvaluationDataNumber"))
+    if (EE_JSON_IS(key, "tcbEvaluationDataNumber"))
         return number_read(j, header, HAS_EVALUATION, &out->evaluation);
-    if (is(key, "tdxModule")) {
+    if (EE_JSON_IS(key, "tdxModule")) {
         out->has_module = true;
         return module_read(j, false, &known, &out->module);
     }
-    if (is(key, "tdxModuleIdentities"))
+    if (EE_JSON_IS(key, "tdxModuleIdentities"))
         return identities_read(j, out);
-    if (is(key, "tcbLevels")) {
+    if (EE_JSON_IS(key, "tcbLevels")) {
         header->seen |= HAS_LEVELS;
         return levels_read(j, out);
     }
@@ -279,7 +274,7 @@ static enum ee_reason member_read(struct ee_json *j, struct ee_bytes key, struct
 
 static enum ee_reason header_check(const struct header *header)
 {
-    if ((header->seen & HAS_ID) && !is(header->id, "TDX"))
+    if ((header->seen & HAS_ID) && !EE_JSON_IS(header->id, "TDX"))
         return EE_REASON_COLLATERAL_ID;
     if ((header->seen & HAS_VERSION) && header->version != 3)
         return EE_REASON_COLLATERAL_VERSION;

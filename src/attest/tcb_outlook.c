@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest/tcb_outlook.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "attest/judge.h"
@@ -41,27 +40,15 @@ static void findings_copy(const struct ee_verdict *verdict, struct ee_tcb_outloo
             out->findings[out->finding_count++] = verdict->findings[i];
 }
 
-static void refusal_of(const struct ee_verdict *verdict, uint32_t statuses,
-                       struct ee_tcb_outlook *out)
-{
-    out->err = verdict->err;
-    if (verdict->err != EE_OK) {
-        out->refusal = verdict->findings[0]; /* failures come before advice */
-    } else if (!(statuses >> verdict->status & 1)) {
-        out->err = EE_TCB_REFUSED;
-        out->refusal.reason = EE_REASON_POLICY_STATUS;
-        (void)snprintf(out->refusal.label, sizeof(out->refusal.label), "%s",
-                       ee_attest_tcb_status_name(verdict->status));
-    }
-}
-
 enum ee_err ee_tcb_outlook_judge(const struct ee_tcb_documents *set,
-                                 const struct ee_tcb_facts *facts, uint32_t statuses,
+                                 const struct ee_tcb_facts *facts,
+                                 const struct ee_attest_policy *policy, int64_t time_s,
                                  struct ee_tcb_outlook *out)
 {
     struct ee_verdict verdict;
     struct ee_trust trust = {.tcb_info_ok = true, .qe_identity_ok = true};
     struct ee_tcb_outlook outlook = {0};
+    struct ee_policy_decision decision;
     const struct ee_tcb_info *info = &set->tcb_info;
     if (memcmp(facts->platform.fmspc, info->fmspc, sizeof(info->fmspc)) != 0 ||
         memcmp(facts->platform.pceid, info->pceid, sizeof(info->pceid)) != 0)
@@ -74,7 +61,9 @@ enum ee_err ee_tcb_outlook_judge(const struct ee_tcb_documents *set,
         ee_attest_verdict_add(&verdict, EE_REASON_MODULE_UNKNOWN, "", module, 0);
     ee_attest_judge_tcb(&trust, &verdict);
     ee_attest_judge_advise(&trust, &verdict);
-    refusal_of(&verdict, statuses, &outlook);
+    verdict.time_s = time_s;
+    outlook.err = ee_attest_policy_decide_tcb(policy, &verdict, &decision);
+    outlook.refusal = decision.finding;
     outlook.status = verdict.status;
     outlook.platform_status = verdict.platform_status;
     outlook.module_status = verdict.module_status;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attest/policy.h"
 #include "attest/qe_identity.h"
 #include "attest/tcb_info.h"
 #include "attest/verify.h"
@@ -44,12 +45,13 @@ struct ee_tcb_outlook {
     size_t finding_count;
 };
 
-/* Judges `facts` by a set; `statuses` are the accepted ones, bits (1 << enum ee_tcb_status). What
- * does not depend on the set (measurements, TD attributes) is not asked again. Whether that set is
+/* Judges `facts` by a set, and asks those rules of the policy that a set can change the answer of
+ * (ee_attest_policy_decide_tcb()), as of `time_s`: graces end. Whether that set is
  * within its window is not asked: it is judged for what it says. About 40 KB of stack.
  * EE_COLLATERAL: the set is of another platform family (FMSPC or PCEID); `out` is unchanged. */
 EE_MUST_USE enum ee_err ee_tcb_outlook_judge(const struct ee_tcb_documents *set,
-                                             const struct ee_tcb_facts *facts, uint32_t statuses,
+                                             const struct ee_tcb_facts *facts,
+                                             const struct ee_attest_policy *policy, int64_t time_s,
                                              struct ee_tcb_outlook *out);
 
 #endif

@@ -14,31 +14,43 @@ static const uint8_t root_production_sha256[EE_SHA256_SIZE] = {
 
 static bool same_finding(const struct ee_finding *a, const struct ee_finding *b)
 {
-    return a->reason == b->reason && a->have == b->have && a->need == b->need &&
-           strcmp(a->label, b->label) == 0;
+    return a->reason == b->reason && a->index == b->index && a->have == b->have &&
+           a->need == b->need && strcmp(a->label, b->label) == 0;
+}
+
+void ee_attest_verdict_add_finding(struct ee_verdict *verdict, const struct ee_finding *finding)
+{
+    enum ee_err err = ee_attest_reason_err(finding->reason);
+    if (err != EE_OK && verdict->err == EE_OK) {
+        verdict->err = err;
+        verdict->reason = finding->reason;
+    }
+    for (size_t i = 0; i < verdict->finding_count; i++)
+        if (same_finding(&verdict->findings[i], finding))
+            return;
+    if (verdict->finding_count < EE_VERDICT_FINDINGS_MAX)
+        verdict->findings[verdict->finding_count++] = *finding;
 }
 
 void ee_attest_verdict_add(struct ee_verdict *verdict, enum ee_reason reason, const char *label,
                            uint32_t have, uint32_t need)
 {
-    enum ee_err err = ee_attest_reason_err(reason);
-    if (err != EE_OK && verdict->err == EE_OK) {
-        verdict->err = err;
-        verdict->reason = reason;
-    }
     struct ee_finding finding = {.reason = reason, .have = have, .need = need};
     (void)snprintf(finding.label, sizeof(finding.label), "%s", label);
-    for (size_t i = 0; i < verdict->finding_count; i++)
-        if (same_finding(&verdict->findings[i], &finding))
-            return;
-    if (verdict->finding_count < EE_VERDICT_FINDINGS_MAX)
-        verdict->findings[verdict->finding_count++] = finding;
+    ee_attest_verdict_add_finding(verdict, &finding);
 }
 
 void ee_attest_verdict_expiry(struct ee_verdict *verdict, int64_t time_s)
 {
     if (verdict->collateral_expires_s == 0 || time_s < verdict->collateral_expires_s)
         verdict->collateral_expires_s = time_s;
+}
+
+/* The window of a part begins then. */
+static void begins(struct ee_trust *trust, int64_t time_s)
+{
+    if (time_s > trust->from_s)
+        trust->from_s = time_s;
 }
 
 /* Adds a failure. True when there was none. */
@@ -98,10 +110,34 @@ static bool root_establish(const struct ee_crypto *crypto, const struct ee_verif
         return false;
     (void)held(verdict, ee_attest_cert_window(&cert, input->time_s), role);
     ee_attest_verdict_expiry(verdict, cert.not_after_s);
+    begins(trust, cert.not_before_s);
     if (!trust->root_ok)
         trust->root = cert;
     trust->root_ok = true;
     return true;
+}
+
+/* What the verdict says of each genuine part. */
+static void root_crl_tell(const struct ee_crl *crl, struct ee_verdict *verdict)
+{
+    verdict->root_crl_number = crl->number;
+    verdict->root_crl_issued_s = crl->this_update_s;
+    verdict->root_crl_expires_s = crl->next_update_s;
+}
+
+static void tcb_info_tell(const struct ee_tcb_info *info, struct ee_verdict *verdict)
+{
+    verdict->tcb_evaluation = info->evaluation;
+    verdict->tcb_issued_s = info->issued_s;
+    verdict->tcb_expires_s = info->next_update_s;
+    memcpy(verdict->tcb_fmspc, info->fmspc, sizeof(verdict->tcb_fmspc));
+}
+
+static void qe_identity_tell(const struct ee_qe_identity *identity, struct ee_verdict *verdict)
+{
+    verdict->qe_evaluation = identity->evaluation;
+    verdict->qe_issued_s = identity->issued_s;
+    verdict->qe_expires_s = identity->next_update_s;
 }
 
 static void root_crl_establish(const struct ee_crypto *crypto, const struct ee_verify_input *input,
@@ -116,12 +152,13 @@ static void root_crl_establish(const struct ee_crypto *crypto, const struct ee_v
     if (!held(verdict, ee_attest_crl_decode(der, &trust->root_crl), label) || !trust->root_ok)
         return;
     enum ee_reason reason =
-        ee_attest_crl_check(crypto, &trust->root_crl, &trust->root, input->time_s);
+        ee_attest_crl_check(crypto, &trust->root_crl, &trust->root, false, input->time_s);
     (void)held(verdict, reason, label);
     trust->root_crl_ok = reason != EE_REASON_CRL_ISSUER && reason != EE_REASON_CRL_SIGNATURE;
     if (trust->root_crl_ok) {
-        verdict->root_crl_number = trust->root_crl.number;
+        root_crl_tell(&trust->root_crl, verdict);
         ee_attest_verdict_expiry(verdict, trust->root_crl.next_update_s);
+        begins(trust, trust->root_crl.this_update_s);
     }
 }
 
@@ -191,7 +228,8 @@ static void tcb_info_establish(const struct ee_crypto *crypto, const struct ee_v
         held(verdict, ee_attest_tcb_info_decode(c->tcb_info, &trust->tcb_info), label);
     if (!trust->tcb_info_ok)
         return;
-    verdict->tcb_evaluation = trust->tcb_info.evaluation;
+    tcb_info_tell(&trust->tcb_info, verdict);
+    begins(trust, trust->tcb_info.issued_s);
     document_window(trust->tcb_info.issued_s, trust->tcb_info.next_update_s, input->time_s, label,
                     verdict);
 }
@@ -208,9 +246,21 @@ static void qe_identity_establish(const struct ee_crypto *crypto,
         held(verdict, ee_attest_qe_identity_decode(c->qe_identity, &trust->qe_identity), label);
     if (!trust->qe_identity_ok)
         return;
-    verdict->qe_evaluation = trust->qe_identity.evaluation;
+    qe_identity_tell(&trust->qe_identity, verdict);
+    begins(trust, trust->qe_identity.issued_s);
     document_window(trust->qe_identity.issued_s, trust->qe_identity.next_update_s, input->time_s,
                     label, verdict);
+}
+
+/* The signer of a document. */
+static bool signer_establish(const struct ee_crypto *crypto, const struct ee_verify_input *input,
+                             struct ee_bytes der, struct ee_trust *trust, struct ee_cert *out,
+                             struct ee_verdict *verdict)
+{
+    if (!under_root(crypto, trust, der, EE_CERT_TCB_SIGNING, input->time_s, out, verdict))
+        return false;
+    begins(trust, out->not_before_s);
+    return true;
 }
 
 /* Both documents, each under its own chain; one chain given twice is proven once. */
@@ -218,19 +268,19 @@ static void documents_establish(const struct ee_crypto *crypto, const struct ee_
                                 bool tcb_root, bool qe_root, struct ee_trust *trust,
                                 struct ee_verdict *verdict)
 {
-    const struct ee_collateral *c = input->collateral;
+    const struct ee_der_chain *tcb = &input->collateral->tcb_info_chain;
+    const struct ee_der_chain *qe = &input->collateral->qe_identity_chain;
     struct ee_cert tcb_signer, qe_signer;
-    bool tcb_ok = tcb_root && under_root(crypto, trust, c->tcb_info_chain.der[0],
-                                         EE_CERT_TCB_SIGNING, input->time_s, &tcb_signer, verdict);
+    bool tcb_ok =
+        tcb_root && signer_establish(crypto, input, tcb->der[0], trust, &tcb_signer, verdict);
     if (tcb_ok)
         tcb_info_establish(crypto, input, &tcb_signer, trust, verdict);
     if (!qe_root)
         return;
-    if (tcb_root && ee_bytes_equal(c->tcb_info_chain.der[0], c->qe_identity_chain.der[0])) {
+    if (tcb_root && ee_bytes_equal(tcb->der[0], qe->der[0])) {
         if (tcb_ok)
             qe_identity_establish(crypto, input, &tcb_signer, trust, verdict);
-    } else if (under_root(crypto, trust, c->qe_identity_chain.der[0], EE_CERT_TCB_SIGNING,
-                          input->time_s, &qe_signer, verdict)) {
+    } else if (signer_establish(crypto, input, qe->der[0], trust, &qe_signer, verdict)) {
         qe_identity_establish(crypto, input, &qe_signer, trust, verdict);
     }
 }
@@ -239,7 +289,10 @@ void ee_attest_trust_establish(const struct ee_crypto *crypto, const struct ee_v
                                struct ee_trust *out, struct ee_verdict *verdict)
 {
     const struct ee_collateral *c = input->collateral;
-    memset(out, 0, sizeof(*out));
+    out->root_ok = out->root_crl_ok = out->pck_ca_ok = false; /* what is behind a flag may be old */
+    out->pck_crl_decoded = out->pck_crl_proven = false;
+    out->tcb_info_ok = out->qe_identity_ok = false;
+    out->from_s = 0;
     bool tcb_root =
         root_establish(crypto, input, &c->tcb_info_chain, "TCB Info issuer", out, verdict);
     bool qe_root =
@@ -252,9 +305,25 @@ void ee_attest_trust_establish(const struct ee_crypto *crypto, const struct ee_v
     if (crl_root)
         out->pck_ca_ok = ee_attest_trust_pck_ca(crypto, out, c->pck_crl_chain.der[0], input->time_s,
                                                 &out->pck_ca, verdict);
+    if (out->pck_ca_ok)
+        begins(out, out->pck_ca.not_before_s);
     if (c->pck_crl.size == 0)
         (void)held(verdict, EE_REASON_CRL_MISSING, "PCK CRL");
     else
         out->pck_crl_decoded =
             held(verdict, ee_attest_crl_decode(c->pck_crl, &out->pck_crl), "PCK CRL");
+}
+
+bool ee_attest_trust_recall(const struct ee_verify_input *input, const struct ee_trust *trust,
+                            int64_t to_s, struct ee_verdict *verdict)
+{
+    if (!root_accepted(input, &trust->root, verdict))
+        return false;
+    int64_t tcb_s = trust->tcb_info.issued_s, qe_s = trust->qe_identity.issued_s;
+    root_crl_tell(&trust->root_crl, verdict);
+    tcb_info_tell(&trust->tcb_info, verdict);
+    qe_identity_tell(&trust->qe_identity, verdict);
+    verdict->collateral_issued_s = tcb_s > qe_s ? tcb_s : qe_s;
+    verdict->collateral_expires_s = to_s;
+    return true;
 }

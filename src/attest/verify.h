@@ -20,6 +20,10 @@
 #include "attest/tcb.h"
 #include "base/crypto.h"
 
+/* Feature bits a TD may have; FP and SSE must be there (TDX module ABI, XFAM). */
+#define EE_XFAM_ALLOWED UINT64_C(0x0006dbe7)
+#define EE_XFAM_REQUIRED UINT64_C(0x3)
+
 /* Public key (x||y) of the production Intel SGX Root CA. */
 extern const uint8_t ee_attest_root_production[EE_P256_POINT_SIZE];
 
@@ -63,6 +67,7 @@ enum {
 struct ee_verdict {
     enum ee_err err;       /* EE_OK: every check held. Policy comes after (attest/policy.h) */
     enum ee_reason reason; /* first failure in the order of the checks */
+    int64_t time_s;        /* of the verification: the input's */
     struct ee_finding findings[EE_VERDICT_FINDINGS_MAX]; /* all failures, then advice */
     size_t finding_count;
 
@@ -78,6 +83,8 @@ struct ee_verdict {
 
     bool platform_decoded; /* the next field is set */
     struct ee_pck platform;
+    int64_t pck_not_before_s; /* window of its certificate */
+    int64_t pck_not_after_s;
 
     bool root_matched;
     size_t root_index; /* into the input's roots: which one everything leads to */
@@ -96,10 +103,16 @@ struct ee_verdict {
     size_t advisory_count;
     size_t advisories_dropped; /* did not fit */
 
-    uint32_t tcb_evaluation;      /* tcbEvaluationDataNumber of the TCB Info */
-    uint32_t qe_evaluation;       /* and of the QE identity; they need not be equal */
-    int64_t collateral_issued_s;  /* newest issue date of its parts */
-    int64_t collateral_expires_s; /* first expiry of its parts */
+    uint32_t tcb_evaluation;          /* tcbEvaluationDataNumber of the TCB Info */
+    uint32_t qe_evaluation;           /* and of the QE identity; they need not be equal */
+    int64_t collateral_issued_s;      /* newest issue date of its parts */
+    int64_t collateral_expires_s;     /* first expiry of its parts */
+    uint8_t tcb_fmspc[EE_FMSPC_SIZE]; /* of the TCB Info */
+    /* Windows of the parts; 0: not proven. */
+    int64_t tcb_issued_s, tcb_expires_s;
+    int64_t qe_issued_s, qe_expires_s;
+    int64_t root_crl_issued_s, root_crl_expires_s;
+    int64_t pck_crl_issued_s, pck_crl_expires_s;
     uint64_t root_crl_number;
     uint64_t pck_crl_number;
 };
@@ -108,6 +121,13 @@ struct ee_verdict {
 EE_MUST_USE enum ee_err ee_attest_verify(const struct ee_crypto *crypto,
                                          const struct ee_verify_input *input,
                                          struct ee_verdict *out);
+
+/* Adds an outcome, also of a check of the caller's own; the first failure becomes the verdict's.
+ * One that is there already is not repeated. */
+void ee_attest_verdict_add(struct ee_verdict *verdict, enum ee_reason reason, const char *label,
+                           uint32_t have, uint32_t need);
+
+void ee_attest_verdict_add_finding(struct ee_verdict *verdict, const struct ee_finding *finding);
 
 /* "DEBUG", ... and what it means. */
 const char *ee_attest_td_flag_name(enum ee_td_flag flag);

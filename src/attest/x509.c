@@ -33,15 +33,31 @@ bool ee_attest_signature_ok(const struct ee_crypto *crypto, const uint8_t key[EE
     return crypto->p256_verify(key, digest, signature);
 }
 
-bool ee_attest_x509_algorithm_ok(struct ee_bytes whole)
-{
-    return IS(whole, algorithm_ecdsa_sha256);
-}
-
-bool ee_attest_x509_signature(struct ee_bytes bit_string, uint8_t out[EE_P256_SIGNATURE_SIZE])
+/* BIT STRING content holding an ECDSA signature. */
+static bool signature_decode(struct ee_bytes bit_string, uint8_t out[EE_P256_SIGNATURE_SIZE])
 {
     return bit_string.size > 1 && bit_string.data[0] == 0 && /* no unused bits */
            ee_attest_der_signature(ee_bytes_of(bit_string.data + 1, bit_string.size - 1), out);
+}
+
+enum ee_reason ee_attest_x509_signed_decode(struct ee_bytes der, struct ee_x509_signed *out)
+{
+    struct ee_cursor c;
+    ee_cursor_init(&c, der);
+    struct ee_cursor parts = ee_attest_der_enter(&c, EE_DER_SEQUENCE);
+    struct ee_der_item tbs = ee_attest_der_any(&parts);
+    struct ee_der_item algorithm = ee_attest_der_any(&parts);
+    struct ee_bytes signature = ee_attest_der_expect(&parts, EE_DER_BIT_STRING);
+    if (ee_cursor_end(&c) != EE_OK || ee_cursor_end(&parts) != EE_OK || tbs.tag != EE_DER_SEQUENCE)
+        return EE_REASON_DER_SYNTAX;
+    if (!IS(algorithm.whole, algorithm_ecdsa_sha256))
+        return EE_REASON_CERT_ALGORITHM;
+    if (!signature_decode(signature, out->signature))
+        return EE_REASON_DER_SYNTAX;
+    out->whole = tbs.whole;
+    out->content = tbs.content;
+    out->algorithm = algorithm.whole;
+    return EE_REASON_NONE;
 }
 
 void ee_attest_x509_extension(struct ee_cursor *list, struct ee_bytes *oid, bool *critical,
@@ -196,7 +212,7 @@ static enum ee_reason tbs_decode(struct ee_bytes content, struct ee_bytes algori
     struct ee_cursor version = ee_attest_der_enter(&tbs, EE_DER_CONTEXT_CONSTRUCTED | 0);
     if (ee_attest_der_unsigned(&version, EE_DER_INTEGER, 2) != 2 || ee_cursor_end(&version))
         return EE_REASON_CERT_VERSION;
-    cert->serial = ee_attest_der_expect(&tbs, EE_DER_INTEGER);
+    cert->serial = ee_attest_der_serial(&tbs);
     struct ee_der_item inner_algorithm = ee_attest_der_any(&tbs);
     struct ee_der_item issuer = ee_attest_der_any(&tbs);
     struct ee_cursor validity = ee_attest_der_enter(&tbs, EE_DER_SEQUENCE);
@@ -204,7 +220,7 @@ static enum ee_reason tbs_decode(struct ee_bytes content, struct ee_bytes algori
     cert->not_after_s = ee_attest_der_time(&validity);
     struct ee_der_item subject = ee_attest_der_any(&tbs);
     if (tbs.err != EE_OK || ee_cursor_end(&validity) != EE_OK || issuer.tag != EE_DER_SEQUENCE ||
-        subject.tag != EE_DER_SEQUENCE || cert->serial.size == 0 || cert->serial.size > 21)
+        subject.tag != EE_DER_SEQUENCE)
         return EE_REASON_DER_SYNTAX;
     if (!ee_bytes_equal(inner_algorithm.whole, algorithm))
         return EE_REASON_CERT_ALGORITHM;
@@ -221,20 +237,11 @@ static enum ee_reason tbs_decode(struct ee_bytes content, struct ee_bytes algori
 enum ee_reason ee_attest_cert_decode(struct ee_bytes der, struct ee_cert *out)
 {
     struct ee_cert cert = {.der = der, .path_length = -1};
-    struct ee_cursor c;
-    ee_cursor_init(&c, der);
-    struct ee_cursor parts = ee_attest_der_enter(&c, EE_DER_SEQUENCE);
-    struct ee_der_item tbs = ee_attest_der_any(&parts);
-    struct ee_der_item algorithm = ee_attest_der_any(&parts);
-    struct ee_bytes signature = ee_attest_der_expect(&parts, EE_DER_BIT_STRING);
-    if (ee_cursor_end(&c) != EE_OK || ee_cursor_end(&parts) != EE_OK || tbs.tag != EE_DER_SEQUENCE)
-        return EE_REASON_DER_SYNTAX;
-    if (!ee_attest_x509_algorithm_ok(algorithm.whole))
-        return EE_REASON_CERT_ALGORITHM;
-    if (!ee_attest_x509_signature(signature, cert.signature))
-        return EE_REASON_DER_SYNTAX;
-    cert.tbs = tbs.whole;
-    EE_REASON_TRY(tbs_decode(tbs.content, algorithm.whole, &cert));
+    struct ee_x509_signed envelope;
+    EE_REASON_TRY(ee_attest_x509_signed_decode(der, &envelope));
+    cert.tbs = envelope.whole;
+    memcpy(cert.signature, envelope.signature, sizeof(cert.signature));
+    EE_REASON_TRY(tbs_decode(envelope.content, envelope.algorithm, &cert));
     *out = cert;
     return EE_REASON_NONE;
 }

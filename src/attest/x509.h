@@ -62,10 +62,15 @@ EE_MUST_USE enum ee_reason ee_attest_cert_signed_by(const struct ee_crypto *cryp
                                                     const struct ee_cert *cert,
                                                     const struct ee_cert *parent);
 
-/* Shared with CRLs: AlgorithmIdentifier of ecdsa-with-SHA256, whole item. */
-bool ee_attest_x509_algorithm_ok(struct ee_bytes whole);
-/* BIT STRING content holding an ECDSA signature. */
-bool ee_attest_x509_signature(struct ee_bytes bit_string, uint8_t out[EE_P256_SIGNATURE_SIZE]);
+/* What certificates and CRLs share: SEQUENCE { to be signed, algorithm, signature }. */
+struct ee_x509_signed {
+    struct ee_bytes whole;     /* of the signed part, as signed */
+    struct ee_bytes content;   /* of it */
+    struct ee_bytes algorithm; /* whole item: ecdsa-with-SHA256; the signed part repeats it */
+    uint8_t signature[EE_P256_SIGNATURE_SIZE];
+};
+EE_MUST_USE enum ee_reason ee_attest_x509_signed_decode(struct ee_bytes der,
+                                                        struct ee_x509_signed *out);
 /* One Extension of a list: its OID, whether critical, its value. */
 void ee_attest_x509_extension(struct ee_cursor *list, struct ee_bytes *oid, bool *critical,
                               struct ee_bytes *value);

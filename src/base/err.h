@@ -71,6 +71,14 @@ enum ee_err_class {
     ROW(RECEIPT, "receipt", 117, VERIFY, "the receipt does not hold")                              \
     ROW(COLLATERAL, "collateral", 118, VERIFY,                                                     \
         "the collateral is missing, malformed or not genuine; fetch it again")                     \
+    ROW(EVENT_LOG, "event_log", 125, VERIFY,                                                       \
+        "the event log is missing, malformed or does not replay to the quote's registers")         \
+    ROW(NOT_MEASURED, "not_measured", 126, VERIFY,                                                 \
+        "the measured event log does not show this deployment")                                    \
+    ROW(TDX_MISSING, "tdx_missing", 130, SYSTEM,                                                   \
+        "this machine offers no TDX quotes; `ee tdx probe` says what is missing")                  \
+    ROW(TDX_QUOTE, "tdx_quote", 131, TEMPORARY,                                                    \
+        "the host gave no usable quote; `ee tdx probe` says why")                                  \
     ROW(INSUFFICIENT_CREDITS, "insufficient_credits", 200, CREDIT,                                 \
         "not enough available credits; top up and try again")                                      \
     ROW(ID_CONFLICT, "id_conflict", 201, RULE, "this idempotency key was used with another body")  \

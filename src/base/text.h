@@ -35,6 +35,14 @@ EE_MUST_USE enum ee_err ee_u64_parse(const char *text, uint64_t *out);
 /* "2026-01-31T23:59:59Z" from seconds since 1970; out has room for 21. Returns out. */
 enum { EE_TIME_TEXT_SIZE = 21 };
 char *ee_time_format(int64_t seconds, char out[EE_TIME_TEXT_SIZE]);
+/* A UTC date and time as people write it. */
+struct ee_civil {
+    int year, month, day, hour, minute, second; /* month and day from 1 */
+};
+/* EE_SYNTAX: not a valid calendar date of the years 1970 to 9999, or time of day. */
+EE_MUST_USE enum ee_err ee_time_of(const struct ee_civil *civil, int64_t *seconds_out);
+/* The value of two decimal digits; -1 when they are not. */
+int ee_digits2(const uint8_t *text);
 /* Exactly that form (years 1970 to 9999, valid calendar date); EE_SYNTAX otherwise. */
 EE_MUST_USE enum ee_err ee_time_parse(struct ee_bytes text, int64_t *seconds_out);
 

@@ -197,17 +197,15 @@ static const struct {
 static struct ee_bytes unquoted(struct ee_bytes raw)
 {
     struct ee_json j;
-    size_t size = 0;
+    uint8_t *memory = malloc(raw.size + 1);
+    if (!memory)
+        return ee_bytes_of(NULL, 0);
     ee_attest_json_init(&j, raw, EE_IMPORT_FILE_MAX);
-    struct ee_bytes inner = ee_attest_json_string(&j);
-    if (ee_attest_json_end(&j) != EE_REASON_NONE)
-        return ee_bytes_of(NULL, 0);
-    uint8_t *memory = malloc(inner.size + 1);
-    if (!memory || !ee_attest_json_unescape(inner, memory, inner.size, &size)) {
-        free(memory);
-        return ee_bytes_of(NULL, 0);
-    }
-    return ee_bytes_of(memory, size);
+    size_t size = ee_attest_json_copy(&j, memory, raw.size);
+    if (ee_attest_json_end(&j) == EE_REASON_NONE)
+        return ee_bytes_of(memory, size);
+    free(memory);
+    return ee_bytes_of(NULL, 0);
 }
 
 static void bytes_free(struct ee_bytes bytes)

@@ -33,6 +33,8 @@ const char *ee_client_time_source_text(enum ee_client_time_source source)
         return "now";
     case EE_CLIENT_TIME_GIVEN:
         return "given";
+    case EE_CLIENT_TIME_RECORDED:
+        return "recorded";
     case EE_CLIENT_TIME_COLLATERAL:
         return "collateral";
     }
@@ -43,14 +45,18 @@ const char *ee_client_time_source_text(enum ee_client_time_source source)
 static void explain(struct ee_client_problem *problem, enum ee_err err,
                     const struct ee_evidence_verdict *verdict)
 {
-    char text[EE_FINDING_TEXT_SIZE], digest[65];
+    char text[EE_FINDING_TEXT_SIZE], sentence[EE_POLICY_SENTENCE_SIZE], digest[65];
     uint8_t bytes[32];
     struct ee_measurement measurement;
     if (verdict->quote.err != EE_OK && verdict->quote.finding_count > 0) {
         (void)ee_client_fail(problem, err, "%s",
                              ee_attest_finding_text(&verdict->quote.findings[0], text));
-    } else if (err == EE_TCB_REFUSED) {
+    } else if (err == EE_EVENT_LOG) {
         (void)ee_client_fail(problem, err, "%s", ee_attest_finding_text(&verdict->finding, text));
+    } else if (verdict->finding.reason != EE_REASON_NONE) {
+        (void)ee_client_fail(
+            problem, err, "%s",
+            ee_attest_policy_refusal_text(verdict->rule, &verdict->finding, sentence));
     } else if (err == EE_MEASUREMENT) {
         memcpy(measurement.mrtd, verdict->quote.td.mrtd, sizeof(measurement.mrtd));
         for (size_t i = 0; i < 3; i++)
@@ -66,18 +72,38 @@ static void explain(struct ee_client_problem *problem, enum ee_err err,
     }
 }
 
-static enum ee_err judge(struct ee_bytes text, struct ee_evidence_policy *policy, uint8_t *memory,
+static enum ee_err judge(const struct ee_evidence *evidence, struct ee_evidence_policy *policy,
                          uint8_t *scratch, struct ee_client_judged *out)
 {
-    struct ee_evidence evidence;
     policy->allow_own_collateral = true;
-    EE_TRY(ee_evidence_decode(&ee_crypto_openssl, text, memory, text.size, &evidence));
-    EE_TRY(ee_evidence_verify(&ee_crypto_openssl, &evidence, policy, scratch, text.size,
-                              &out->verdict));
+    EE_TRY(ee_evidence_verify(&ee_crypto_openssl, evidence, policy, scratch,
+                              evidence->collateral.size, &out->verdict));
     (void)snprintf(out->label, sizeof(out->label), "%s", out->verdict.allowed->label);
     out->verdict.allowed = NULL;
     ee_measurement_digest(&ee_crypto_openssl, &out->verdict.measurement, out->measurement);
     return EE_OK;
+}
+
+static void refuse(struct ee_client_problem *problem, enum ee_err err,
+                   const struct ee_evidence_verdict *verdict)
+{
+    explain(problem, err, verdict);
+    if (ee_err_class(err) != EE_CLASS_SYSTEM)
+        problem->exit_code = ee_err_exit_code(EE_QUOTE);
+}
+
+enum ee_err ee_client_evidence_judge_parsed(struct ee_client_problem *problem,
+                                            const struct ee_evidence *evidence,
+                                            struct ee_evidence_policy *policy,
+                                            struct ee_client_judged *out)
+{
+    uint8_t *scratch = malloc(evidence->collateral.size + 1);
+    out->time_s = policy->time_s;
+    enum ee_err err = scratch ? judge(evidence, policy, scratch, out) : EE_NO_MEMORY;
+    free(scratch);
+    if (err != EE_OK)
+        refuse(problem, err, &out->verdict);
+    return err;
 }
 
 enum ee_err ee_client_evidence_judge(struct ee_client_problem *problem, struct ee_bytes text,
@@ -92,17 +118,16 @@ enum ee_err ee_client_evidence_judge(struct ee_client_problem *problem, struct e
         problem->exit_code = ee_err_exit_code(EE_QUOTE);
         return problem->err;
     }
-    uint8_t *memory = malloc(text.size), *scratch = malloc(text.size);
-    enum ee_err err = EE_NO_MEMORY;
-    if (memory && scratch)
-        err = judge(text, policy, memory, scratch, out);
-    free(scratch);
-    free(memory);
+    uint8_t *memory = malloc(text.size);
+    struct ee_evidence evidence;
+    enum ee_err err =
+        memory ? ee_evidence_decode(&ee_crypto_openssl, text, memory, text.size, &evidence)
+               : EE_NO_MEMORY;
     if (err == EE_OK)
-        return EE_OK;
-    explain(problem, err, &out->verdict);
-    if (ee_err_class(err) != EE_CLASS_SYSTEM)
-        problem->exit_code = ee_err_exit_code(EE_QUOTE);
+        err = ee_client_evidence_judge_parsed(problem, &evidence, policy, out);
+    else
+        refuse(problem, err, &out->verdict);
+    free(memory);
     return err;
 }
 
@@ -272,11 +297,9 @@ static void set_ledger(json_t *out, const struct ee_claims *claims)
     set_u64(out, "epoch", claims->epoch);
 }
 
-json_t *ee_client_claims_json(const struct ee_client_judged *judged)
+json_t *ee_client_network_claims_json(const struct ee_claims *claims)
 {
-    const struct ee_claims *claims = &judged->verdict.claims;
-    const struct ee_verdict *quote = &judged->verdict.quote;
-    json_t *out = ee_client_attested_json(judged);
+    json_t *out = json_object();
     (void)json_object_set_new(out, "role", json_string(ee_role_name(claims->role)));
     (void)json_object_set_new(out, "network", ee_client_json_hex_new(claims->network_id, 32));
     (void)json_object_set_new(out, "identity", ee_client_json_hex_new(claims->identity, 32));
@@ -289,7 +312,26 @@ json_t *ee_client_claims_json(const struct ee_client_judged *judged)
     }
     if (claims->role == EE_ROLE_CONTROL)
         set_ledger(out, claims);
+    (void)json_object_set_new(out, "software_version", json_string(claims->software_version));
     (void)json_object_set_new(out, "vcpus", json_integer(claims->vcpus));
+    return out;
+}
+
+static json_t *log_json(const struct ee_evidence_log *log)
+{
+    return log->present
+               ? json_pack("{s:b, s:i}", "complete", log->complete, "events", (int)log->event_count)
+               : json_null();
+}
+
+json_t *ee_client_claims_json(const struct ee_client_judged *judged)
+{
+    const struct ee_verdict *quote = &judged->verdict.quote;
+    json_t *out = ee_client_attested_json(judged);
+    json_t *claims = ee_client_network_claims_json(&judged->verdict.claims);
+    (void)json_object_update(out, claims);
+    json_decref(claims);
+    (void)json_object_set_new(out, "event_log", log_json(&judged->verdict.log));
     set_time(out, "verified_at", judged->time_s);
     (void)json_object_set_new(out, "verified_at_source",
                               json_string(ee_client_time_source_text(judged->time_source)));

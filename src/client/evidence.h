@@ -13,6 +13,7 @@
 enum ee_client_time_source {
     EE_CLIENT_TIME_NOW,
     EE_CLIENT_TIME_GIVEN,
+    EE_CLIENT_TIME_RECORDED,   /* a bundle's own */
     EE_CLIENT_TIME_COLLATERAL, /* now is past the collateral: judged at its issue date */
 };
 
@@ -43,6 +44,12 @@ EE_MUST_USE enum ee_err ee_client_evidence_judge_by(struct ee_client_problem *pr
                                                     struct ee_evidence_policy *policy,
                                                     struct ee_client_judged *out);
 
+/* The same for a document that is read already. */
+EE_MUST_USE enum ee_err ee_client_evidence_judge_parsed(struct ee_client_problem *problem,
+                                                        const struct ee_evidence *evidence,
+                                                        struct ee_evidence_policy *policy,
+                                                        struct ee_client_judged *out);
+
 /* A document without collateral gets that of `donor`, a document that has some: collateral is
  * public and signed under the roots, not part of what the quote binds. One that has its own is
  * copied as it is. `out` is the caller's to close. Errors of the codec; EE_NO_MEMORY. */
@@ -61,6 +68,8 @@ const char *ee_client_proof_name(enum ee_evidence_proof proof); /* "channel-boun
 const char *ee_client_time_source_text(enum ee_client_time_source source);
 /* {"proof","simulated","measurement":LABEL,"tcb_status"} and more; new. */
 json_t *ee_client_attested_json(const struct ee_client_judged *judged);
+/* What claims themselves say, judged or not; new. */
+json_t *ee_client_network_claims_json(const struct ee_claims *claims);
 /* Everything the claims say; new. */
 json_t *ee_client_claims_json(const struct ee_client_judged *judged);
 

@@ -72,6 +72,8 @@ static void lease_evidence_done(void *context, enum ee_err err, const json_t *me
     const char *text = json_string_value(json_object_get(message, "evidence"));
     if (err == EE_OK && text != NULL)
         ee_api_answer_text(call, "application/json", ee_bytes_str(text));
+    else if (err == EE_OK && json_is_string(json_object_get(message, "error")))
+        ee_api_fail(call, EE_TDX_QUOTE, "the agent could not get a quote now; try again");
     else
         ee_api_fail(call, err == EE_OK ? EE_PROTOCOL : err, "the agent gave no evidence");
 }

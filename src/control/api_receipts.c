@@ -94,7 +94,8 @@ static bool is_party(const struct ee_core *core, const struct ee_history *histor
                      const char *account)
 {
     const struct ee_command *command = &history->command;
-    if (command->kind == EE_COMMAND_ALLOW || command->kind == EE_COMMAND_COLLATERAL)
+    if (command->kind == EE_COMMAND_ALLOW || command->kind == EE_COMMAND_POLICY ||
+        command->kind == EE_COMMAND_COLLATERAL)
         return true; /* what everybody's decisions rest on */
     if (command->actor_kind == EE_ACTOR_ACCOUNT && strcmp(command->actor, account) == 0)
         return true;

@@ -32,6 +32,7 @@ struct health_ask {
 struct attestation_ask {
     struct ee_scheduler *scheduler;
     struct target target;
+    uint8_t deployment_hash[32];
     struct ee_nonce nonce;
     uint8_t tls_key_hash[32];
     uint8_t identity[32];
@@ -145,7 +146,9 @@ static enum ee_err judge(struct attestation_ask *ask, const char *text,
     struct ee_verify_request request = {.text = ee_bytes_str(text),
                                         .nonce = &ask->nonce,
                                         .tls_key_hash = ask->tls_key_hash,
-                                        .identity = ask->identity};
+                                        .identity = ask->identity,
+                                        .lease = ask->target.lease,
+                                        .deployment_hash = ask->deployment_hash};
     struct ee_evidence_verdict *verdict = calloc(1, sizeof *verdict);
     *ours_out = true;
     if (verdict == NULL)
@@ -208,6 +211,9 @@ void ee_checks_ask_attestation(struct ee_scheduler *s, struct ee_session *sessio
     ask->scheduler = s;
     ask->target = (struct target){.period = track->period, .slot = slot};
     memcpy(ask->target.lease, track->lease, EE_ID_SIZE);
+    const struct ee_lease *lease = ee_core_lease(ee_control_core(s->control), track->lease);
+    if (lease != NULL)
+        memcpy(ask->deployment_hash, lease->deployment_hash, sizeof ask->deployment_hash);
     ee_random_bytes(challenge, sizeof challenge);
     enum ee_err err = prepare(session, challenge, ask);
     if (err == EE_OK)

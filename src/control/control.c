@@ -18,6 +18,7 @@
 #include "control/session.h"
 #include "control/state.h"
 #include "control/verify.h"
+#include "control/verify_cache.h"
 #include "io/crypto_openssl.h"
 #include "io/journal_sqlite.h"
 #include "io/log.h"
@@ -25,7 +26,7 @@
 
 #include "base/banned.h"
 
-enum { PATH_SIZE = 1024, TLS_CHAIN_MAX = 64 * 1024, FIRST_EVIDENCE_MS = 10000, GOODBYE_MS = 1000 };
+enum { PATH_SIZE = 1024, TLS_CHAIN_MAX = 64 * 1024, FIRST_EVIDENCE_MS = 60000, GOODBYE_MS = 1000 };
 
 /* ---- helpers of all parts ---- */
 
@@ -144,13 +145,22 @@ static enum ee_err load_admin(struct ee_control *control, const char *path)
     return err;
 }
 
-static enum ee_err open_device(struct ee_control *control, const char *path)
+static enum ee_err open_device(struct ee_control *control, const struct ee_control_options *options)
 {
-    if (path == NULL)
-        return EE_UNSUPPORTED;
-    if (control->trust.genesis.kind == EE_NETWORK_PRODUCTION)
-        return EE_SIMULATED_REFUSED;
-    return ee_tdx_device_open(path, "ee-control", control->crypto, &control->device);
+    struct ee_tdx_attempt attempt;
+    const struct ee_tdx_device_options device = {
+        .spec = options->tdx_device != NULL ? options->tdx_device : "auto",
+        .program = "ee-control",
+        .crypto = control->crypto};
+    enum ee_err err = ee_tdx_device_open(&device, &attempt, &control->device);
+    if (err != EE_OK)
+        EE_LOG(EE_LOG_ERROR, "control", "no TDX device", ee_log_text("device", device.spec),
+               ee_log_text("what", attempt.what), ee_log_text("next", attempt.next),
+               ee_log_err(err));
+    else if (ee_tdx_device_simulated(control->device) &&
+             control->trust.genesis.kind == EE_NETWORK_PRODUCTION)
+        err = EE_SIMULATED_REFUSED;
+    return err;
 }
 
 static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes genesis,
@@ -219,7 +229,7 @@ static void on_first_evidence(void *context, enum ee_err err, struct ee_bytes te
 }
 
 /* The evidence that receipts carry: it names the checkpoint key. */
-static enum ee_err make_first_evidence(struct ee_control *control)
+static enum ee_err make_first_evidence(struct ee_control *control, size_t queue_max)
 {
     struct first_evidence first = {.control = control};
     struct ee_nonce nonce;
@@ -228,7 +238,8 @@ static enum ee_err make_first_evidence(struct ee_control *control)
                                         .device = control->device,
                                         .context = control,
                                         .claims = quoter_claims,
-                                        .collateral = quoter_collateral};
+                                        .collateral = quoter_collateral,
+                                        .queue_max = queue_max};
     EE_TRY(ee_quoter_new(&options, &control->quoter));
     ee_random_bytes(nonce.bytes, sizeof nonce.bytes);
     EE_TRY(ee_quoter_ask(control->quoter, &nonce, on_first_evidence, &first));
@@ -328,8 +339,11 @@ static enum ee_err load(struct ee_control *control, const struct ee_control_opti
     EE_TRY(ee_control_keys_load(control->state_folder, control->crypto, &control->keys));
     *step = "the admin key hash";
     EE_TRY(load_admin(control, options->admin_key_hash_path));
+    *step = "memory for what was verified";
+    /* Twice the sessions: places are chosen by hash, and some lines fill before others. */
+    EE_TRY(ee_control_cache_new((size_t)2 * EE_CONTROL_SESSIONS_MAX, &control->verify_cache));
     *step = "the TDX device";
-    return open_device(control, options->sim_platform_path);
+    return open_device(control, options);
 }
 
 static enum ee_err start(struct ee_control *control, const struct ee_control_options *options,
@@ -339,6 +353,7 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     size_t size;
     char path[PATH_SIZE];
     EE_TRY(load(control, options, canonical, &size, step));
+    control->allow_unmeasured = options->allow_unmeasured;
     *step = "the state folder";
     EE_TRY(join(control->state_folder, "lock", path));
     EE_TRY(ee_file_lock(path, &control->lock));
@@ -351,7 +366,7 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     *step = "the collateral file";
     EE_TRY(ee_control_collateral_open(control));
     *step = "evidence of the control plane";
-    EE_TRY(make_first_evidence(control));
+    EE_TRY(make_first_evidence(control, options->evidence_queue));
     EE_TRY(ee_retention_start(control));
     *step = "the check scheduler";
     EE_TRY(ee_scheduler_new(control, &control->scheduler));
@@ -433,6 +448,7 @@ void ee_control_free(struct ee_control *control)
     ee_blobs_free(control->outputs);
     ee_tdx_device_free(control->device);
     ee_timer_free(control->drain);
+    ee_control_cache_free(control->verify_cache);
     ee_file_data_free(&control->genesis_file);
     ee_control_keys_wipe(&control->keys);
     ee_loop_free(control->loop);

@@ -25,8 +25,12 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
     /* May be NULL: then only what was pushed is there. */
     const char *collateral_path;
     unsigned collateral_warn_days; /* 0: a week */
-    const char *sim_platform_path; /* development only */
+    const char *tdx_device;        /* link/tdx_device.h; NULL: "auto" */
+    size_t evidence_queue;         /* challenges that may wait for a quote; 0: 1024 */
     const char *ready_path;        /* may be NULL */
+    /* Attestations of leases count although the agent's event log does not show the deployment:
+     * for machines whose kernel cannot extend RTMR3. */
+    bool allow_unmeasured;
 };
 
 /* Replays the journal, makes the first evidence of the control plane, listens, writes the ready

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attest/policy.h"
 #include "base/text.h"
 #include "control/json.h"
 #include "io/log.h"
@@ -14,9 +13,6 @@
 #include "base/banned.h"
 
 enum { TEXT_SIZE = 1024 };
-
-/* What admission accepts: core/trust.h. */
-#define ACCEPTED_STATUSES (ee_attest_policy_network.statuses)
 
 struct row {
     char node[EE_NAME_MAX + 1];
@@ -105,11 +101,14 @@ static bool is_coming(const struct ee_control *control, const struct ee_collater
            set->documents.tcb_info.evaluation >= standard->documents.tcb_info.evaluation;
 }
 
-static bool refused_by(const struct ee_control *control, const struct row *row,
+static bool refused_by(struct ee_control *control, const struct row *row,
                        const struct ee_collateral_set *set, struct ee_tcb_outlook *out)
 {
+    struct ee_evidence_policy policy;
+    ee_trust_policy(&control->trust, EE_ROLE_AGENT, ee_control_now_s(control), &policy);
     return set != NULL && is_coming(control, set) &&
-           ee_tcb_outlook_judge(&set->documents, &row->facts, ACCEPTED_STATUSES, out) == EE_OK &&
+           ee_tcb_outlook_judge(&set->documents, &row->facts, policy.tcb, policy.time_s, out) ==
+               EE_OK &&
            out->err != EE_OK;
 }
 

@@ -15,7 +15,7 @@ enum {
     EE_SESSION_CLIENT_ASKS_MAX = 32, /* of these for API clients; the others are for checks */
     EE_SESSION_LEASES_MAX = 1024,    /* leases an agent may report */
     EE_SESSION_SERVICES_MAX = 16,
-    EE_SESSION_ADMISSION_MS = 10000, /* from the connection to admitted */
+    EE_SESSION_ADMISSION_MS = 30000, /* from the connection to admitted; quotes take seconds */
     EE_SESSION_CHECKPOINT_MS = 1000, /* a newer checkpoint is told at most this often */
     EE_SESSION_ASK_MS = 10000,       /* for questions of API clients */
 };

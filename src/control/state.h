@@ -12,7 +12,7 @@
 #include "control/blobs.h"
 #include "control/keys.h"
 #include "control/live.h"
-#include "control/quoter.h"
+#include "link/quoter.h"
 #include "control/receipt_store.h"
 #include "control/sequencer.h"
 #include "core/core.h"
@@ -56,6 +56,8 @@ struct ee_control {
     uint64_t collateral_back_us; /* when newer collateral ended a time without; 0: never */
     char *collateral_said;       /* warnings as last logged; NULL: none yet */
     uint64_t collateral_said_day;
+    bool allow_unmeasured;                /* deployments need not be in the agent's event log */
+    struct ee_verify_cache *verify_cache; /* what verifying agents showed before */
     bool has_admin;
     uint8_t admin_hash[32];
 

@@ -16,14 +16,24 @@ struct ee_verify_request {
     const struct ee_nonce *nonce;
     const uint8_t *tls_key_hash; /* 32 bytes the claims must name */
     const uint8_t *identity;     /* the same; NULL: not checked */
+    /* A lease the agent runs, and what it was told to run: its measured event log must show both.
+     * NULL: not checked. */
+    const uint8_t *lease, *deployment_hash;
 };
 
 /* Evidence of an agent that answers on a connection. `collateral_hash_out`: the set by which it was
  * judged, zero when there was none. Errors of ee_evidence_decode() and ee_evidence_verify();
- * EE_NO_MEMORY. */
+ * EE_NOT_MEASURED: the log does not show that deployment; EE_NO_MEMORY. */
 EE_MUST_USE enum ee_err ee_control_verify(struct ee_control *control,
                                           const struct ee_verify_request *request,
                                           struct ee_evidence_verdict *out,
                                           uint8_t collateral_hash_out[32]);
+
+/* Why evidence was refused with `err`: the check that failed with its values, then what is short
+ * and how to cure it; the error's own sentence where the quote is not the reason. `verdict` is
+ * zeroed or as ee_control_verify left it. Returns out. */
+enum { EE_REFUSAL_TEXT_SIZE = 480 };
+char *ee_control_refusal_text(const struct ee_evidence_verdict *verdict, enum ee_err err,
+                              char out[EE_REFUSAL_TEXT_SIZE]);
 
 #endif

@@ -1,62 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io/crypto_openssl.h"
 
+#define OPENSSL_SUPPRESS_DEPRECATED /* the low-level hashes and ECDSA, see there */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/obj_mac.h>
-#include <openssl/param_build.h>
+#include <openssl/sha.h>
 
 #include "base/banned.h"
 
-/* Hashing fails only when libcrypto is broken; a wrong digest must never be used. */
-static void digest(const EVP_MD *md, const struct ee_bytes *parts, size_t count, uint8_t *out)
+/* The low-level hashes: EVP looks its provider up for every digest, which costs as much as hashing
+ * half a kilobyte, and allocates. These do neither and fail only for a NULL context. */
+static void sha256_parts(SHA256_CTX *ctx, const struct ee_bytes *parts, size_t count)
 {
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = ctx && EVP_DigestInit_ex(ctx, md, NULL) == 1;
-    for (size_t i = 0; ok && i < count; i++)
-        ok = parts[i].size == 0 || EVP_DigestUpdate(ctx, parts[i].data, parts[i].size) == 1;
-    ok = ok && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
-    EVP_MD_CTX_free(ctx);
-    if (!ok)
-        abort();
+    for (size_t i = 0; i < count; i++)
+        if (parts[i].size)
+            (void)SHA256_Update(ctx, parts[i].data, parts[i].size);
 }
 
 static void sha256(const struct ee_bytes *parts, size_t count, uint8_t out[EE_SHA256_SIZE])
 {
-    digest(EVP_sha256(), parts, count, out);
+    SHA256_CTX ctx;
+    (void)SHA256_Init(&ctx);
+    sha256_parts(&ctx, parts, count);
+    (void)SHA256_Final(out, &ctx); /* wipes the context */
 }
 
 static void sha384(const struct ee_bytes *parts, size_t count, uint8_t out[EE_SHA384_SIZE])
 {
-    digest(EVP_sha384(), parts, count, out);
+    SHA512_CTX ctx;
+    (void)SHA384_Init(&ctx);
+    for (size_t i = 0; i < count; i++)
+        if (parts[i].size)
+            (void)SHA384_Update(&ctx, parts[i].data, parts[i].size);
+    (void)SHA384_Final(out, &ctx);
 }
 
 /* RFC 2104 over the table's own SHA-256. */
 static void hmac_sha256(struct ee_bytes key, const struct ee_bytes *parts, size_t count,
                         uint8_t out[EE_SHA256_SIZE])
 {
-    uint8_t block[64] = {0}, pad[64], inner[EE_SHA256_SIZE];
+    uint8_t block[SHA256_CBLOCK] = {0}, pad[SHA256_CBLOCK], inner[EE_SHA256_SIZE];
+    SHA256_CTX ctx;
     if (key.size > sizeof(block))
         sha256(&key, 1, block);
     else if (key.size)
         memcpy(block, key.data, key.size);
     for (size_t i = 0; i < sizeof(pad); i++)
         pad[i] = block[i] ^ 0x36;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
-              EVP_DigestUpdate(ctx, pad, sizeof(pad)) == 1;
-    for (size_t i = 0; ok && i < count; i++)
-        ok = parts[i].size == 0 || EVP_DigestUpdate(ctx, parts[i].data, parts[i].size) == 1;
-    ok = ok && EVP_DigestFinal_ex(ctx, inner, NULL) == 1;
-    EVP_MD_CTX_free(ctx);
-    if (!ok)
-        abort();
+    (void)SHA256_Init(&ctx);
+    (void)SHA256_Update(&ctx, pad, sizeof(pad));
+    sha256_parts(&ctx, parts, count);
+    (void)SHA256_Final(inner, &ctx);
     for (size_t i = 0; i < sizeof(pad); i++)
         pad[i] = block[i] ^ 0x5c;
     const struct ee_bytes outer[] = {ee_bytes_of(pad, sizeof(pad)),
@@ -64,113 +67,121 @@ static void hmac_sha256(struct ee_bytes key, const struct ee_bytes *parts, size_
     sha256(outer, 2, out);
     ee_wipe(block, sizeof(block));
     ee_wipe(pad, sizeof(pad));
+    ee_wipe(inner, sizeof(inner));
 }
 
-static EVP_PKEY *p256_key(const uint8_t public_key[EE_P256_POINT_SIZE], const BIGNUM *private_key)
+/* The curve, made once and never changed, so that threads may share it. */
+static pthread_once_t p256_once = PTHREAD_ONCE_INIT;
+static const EC_GROUP *p256_group;
+
+static void p256_group_make(void)
 {
-    uint8_t point[1 + EE_P256_POINT_SIZE] = {POINT_CONVERSION_UNCOMPRESSED};
-    memcpy(point + 1, public_key, EE_P256_POINT_SIZE);
-    EVP_PKEY *key = NULL;
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-    OSSL_PARAM *params = NULL;
-    bool ok =
-        ctx && build &&
-        OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, SN_X9_62_prime256v1,
-                                        0) == 1 &&
-        OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point)) == 1;
-    if (ok && private_key)
-        ok = OSSL_PARAM_BLD_push_BN_pad(build, OSSL_PKEY_PARAM_PRIV_KEY, private_key, 32) == 1;
-    ok = ok && (params = OSSL_PARAM_BLD_to_param(build)) != NULL;
-    ok = ok && EVP_PKEY_fromdata_init(ctx) == 1 &&
-         EVP_PKEY_fromdata(ctx, &key, private_key ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY,
-                           params) == 1;
-    OSSL_PARAM_free(params);
-    OSSL_PARAM_BLD_free(build);
-    EVP_PKEY_CTX_free(ctx);
-    return ok ? key : NULL;
+    p256_group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
 }
 
-/* r||s to the DER that EVP wants; at most 72 bytes. 0 on failure. */
-static int signature_der(const uint8_t signature[EE_P256_SIGNATURE_SIZE], uint8_t out[80])
+static const EC_GROUP *p256(void)
+{
+    if (pthread_once(&p256_once, p256_group_make) != 0 || !p256_group)
+        abort(); /* a libcrypto without P-256 can verify nothing */
+    return p256_group;
+}
+
+/* A key object for public keys, kept between two verifications because making one copies the curve
+ * (3 % of a verification). Holds nothing that matters; never more than one is kept. */
+static _Atomic(EC_KEY *) p256_spare;
+
+static EC_KEY *p256_key_take(void)
+{
+    EC_KEY *key = atomic_exchange(&p256_spare, NULL);
+    if (key)
+        return key;
+    key = EC_KEY_new();
+    if (key && EC_KEY_set_group(key, p256()) == 1)
+        return key;
+    EC_KEY_free(key);
+    return NULL;
+}
+
+static void p256_key_give(EC_KEY *key)
+{
+    if (key)
+        EC_KEY_free(atomic_exchange(&p256_spare, key)); /* another thread may have been first */
+}
+
+/* Coordinates below the prime and on the curve, else the point is not decoded; infinity has no
+ * uncompressed form. The curve's cofactor is 1, so that any such point is a public key. */
+static bool p256_key_set(EC_KEY *key, const uint8_t public_key[EE_P256_POINT_SIZE])
+{
+    uint8_t octets[1 + EE_P256_POINT_SIZE] = {POINT_CONVERSION_UNCOMPRESSED};
+    memcpy(octets + 1, public_key, EE_P256_POINT_SIZE);
+    return EC_KEY_oct2key(key, octets, sizeof(octets), NULL) == 1;
+}
+
+static ECDSA_SIG *signature_parse(const uint8_t signature[EE_P256_SIGNATURE_SIZE])
 {
     ECDSA_SIG *parsed = ECDSA_SIG_new();
     BIGNUM *r = BN_bin2bn(signature, 32, NULL);
     BIGNUM *s = BN_bin2bn(signature + 32, 32, NULL);
-    int size = 0;
-    if (parsed && r && s && ECDSA_SIG_set0(parsed, r, s) == 1) {
-        r = s = NULL; /* now the signature's */
-        uint8_t *end = out;
-        size = i2d_ECDSA_SIG(parsed, &end);
-    }
+    if (parsed && r && s && ECDSA_SIG_set0(parsed, r, s) == 1)
+        return parsed;
     BN_free(r);
     BN_free(s);
     ECDSA_SIG_free(parsed);
-    return size > 0 ? size : 0;
+    return NULL;
 }
 
+/* Past EVP, which would build a key through its providers and parse DER made for it alone. */
 static bool p256_verify(const uint8_t public_key[EE_P256_POINT_SIZE],
                         const uint8_t message_digest[EE_SHA256_SIZE],
                         const uint8_t signature[EE_P256_SIGNATURE_SIZE])
 {
-    uint8_t der[80];
-    int der_size = signature_der(signature, der);
-    EVP_PKEY *key = der_size ? p256_key(public_key, NULL) : NULL;
-    EVP_PKEY_CTX *ctx = key ? EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL) : NULL;
-    bool ok = ctx && EVP_PKEY_verify_init(ctx) == 1 &&
-              EVP_PKEY_verify(ctx, der, (size_t)der_size, message_digest, EE_SHA256_SIZE) == 1;
-    EVP_PKEY_CTX_free(ctx);
-    EVP_PKEY_free(key);
+    (void)ERR_set_mark(); /* a refusal here must not look like an error of the caller's TLS */
+    EC_KEY *key = p256_key_take();
+    ECDSA_SIG *parsed = key && p256_key_set(key, public_key) ? signature_parse(signature) : NULL;
+    /* 1 valid, 0 not, -1 for r or s of 0 or not below the order. */
+    bool ok = parsed && ECDSA_do_verify(message_digest, EE_SHA256_SIZE, parsed, key) == 1;
+    ECDSA_SIG_free(parsed);
+    p256_key_give(key);
+    (void)ERR_pop_to_mark();
     return ok;
 }
 
 static bool p256_public(const uint8_t private_key[32], uint8_t public_out[EE_P256_POINT_SIZE])
 {
-    uint8_t point[1 + EE_P256_POINT_SIZE];
-    EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
-    EC_POINT *product = group ? EC_POINT_new(group) : NULL;
+    uint8_t octets[1 + EE_P256_POINT_SIZE];
+    const EC_GROUP *group = p256();
+    EC_POINT *product = EC_POINT_new(group);
     BIGNUM *scalar = BN_bin2bn(private_key, 32, NULL);
     bool ok = product && scalar && !BN_is_zero(scalar) &&
               BN_cmp(scalar, EC_GROUP_get0_order(group)) < 0 &&
               EC_POINT_mul(group, product, scalar, NULL, NULL, NULL) == 1 &&
-              EC_POINT_point2oct(group, product, POINT_CONVERSION_UNCOMPRESSED, point,
-                                 sizeof(point), NULL) == sizeof(point);
+              EC_POINT_point2oct(group, product, POINT_CONVERSION_UNCOMPRESSED, octets,
+                                 sizeof(octets), NULL) == sizeof(octets);
     if (ok)
-        memcpy(public_out, point + 1, EE_P256_POINT_SIZE);
+        memcpy(public_out, octets + 1, EE_P256_POINT_SIZE);
     BN_clear_free(scalar);
     EC_POINT_free(product);
-    EC_GROUP_free(group);
-    return ok;
-}
-
-static bool signature_raw(const uint8_t *der, size_t der_size,
-                          uint8_t signature_out[EE_P256_SIGNATURE_SIZE])
-{
-    ECDSA_SIG *parsed = d2i_ECDSA_SIG(NULL, &der, (long)der_size);
-    bool ok = parsed && BN_bn2binpad(ECDSA_SIG_get0_r(parsed), signature_out, 32) == 32 &&
-              BN_bn2binpad(ECDSA_SIG_get0_s(parsed), signature_out + 32, 32) == 32;
-    ECDSA_SIG_free(parsed);
     return ok;
 }
 
 static bool p256_sign(const uint8_t private_key[32], const uint8_t message_digest[EE_SHA256_SIZE],
                       uint8_t signature_out[EE_P256_SIGNATURE_SIZE])
 {
-    uint8_t public_key[EE_P256_POINT_SIZE], der[80], raw[EE_P256_SIGNATURE_SIZE];
-    size_t der_size = sizeof(der);
-    if (!p256_public(private_key, public_key))
-        return false;
-    BIGNUM *scalar = BN_bin2bn(private_key, 32, NULL);
-    EVP_PKEY *key = scalar ? p256_key(public_key, scalar) : NULL;
-    EVP_PKEY_CTX *ctx = key ? EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL) : NULL;
-    bool ok = ctx && EVP_PKEY_sign_init(ctx) == 1 &&
-              EVP_PKEY_sign(ctx, der, &der_size, message_digest, EE_SHA256_SIZE) == 1 &&
-              signature_raw(der, der_size, raw);
+    uint8_t raw[EE_P256_SIGNATURE_SIZE];
+    const EC_GROUP *group = p256();
+    EC_KEY *key = EC_KEY_new();
+    BIGNUM *scalar = BN_secure_new();
+    bool ok = key && scalar && BN_bin2bn(private_key, 32, scalar) && !BN_is_zero(scalar) &&
+              BN_cmp(scalar, EC_GROUP_get0_order(group)) < 0 && EC_KEY_set_group(key, group) == 1 &&
+              EC_KEY_set_private_key(key, scalar) == 1;
+    ECDSA_SIG *made = ok ? ECDSA_do_sign(message_digest, EE_SHA256_SIZE, key) : NULL;
+    ok = made && BN_bn2binpad(ECDSA_SIG_get0_r(made), raw, 32) == 32 &&
+         BN_bn2binpad(ECDSA_SIG_get0_s(made), raw + 32, 32) == 32;
     if (ok)
         memcpy(signature_out, raw, sizeof(raw));
-    EVP_PKEY_CTX_free(ctx);
-    EVP_PKEY_free(key);
+    ECDSA_SIG_free(made);
     BN_clear_free(scalar);
+    EC_KEY_free(key);
     return ok;
 }
 

@@ -77,8 +77,8 @@ EE_MUST_USE enum ee_err ee_collateral_store_keep(struct ee_collateral_store *sto
                                                  struct ee_collateral_set *set);
 void ee_collateral_set_free(struct ee_collateral_set *set); /* NULL is fine */
 
-/* Borrowed until the next keep. NULL: none of this family. A store of NULL is an empty one, here and
- * below. */
+/* Borrowed until the next keep. NULL: none of this family. A store of NULL is an empty one, here
+ * and below. */
 const struct ee_collateral_set *ee_collateral_store_find(const struct ee_collateral_store *store,
                                                          const uint8_t fmspc[EE_FMSPC_SIZE],
                                                          bool early);

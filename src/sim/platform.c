@@ -10,6 +10,7 @@
 
 enum { SGX_EXTENSION_MAX = 700, NOT_BEFORE_S = 1704067200 /* 2024-01-01 */ };
 #define NOT_AFTER_S INT64_C(2524521600) /* 2049-12-31, as its CA */
+#define EXPIRED_S INT64_C(1711929600)   /* 2024-04-01 */
 
 /* 1.2.840.113741.1.13.1 and up to two more arcs below 128. */
 static void put_sgx_oid(struct ee_der_writer *d, uint8_t arc, uint8_t below)
@@ -127,13 +128,14 @@ static enum ee_err make_leaf(const struct ee_crypto *crypto, const struct ee_sim
                              struct ee_sim_platform *platform)
 {
     uint8_t extension[SGX_EXTENSION_MAX];
-    struct ee_sim_cert_spec spec = {.subject = "Intel SGX PCK Certificate",
-                                    .issuer = "Intel SGX PCK Platform CA",
-                                    .key = &platform->pck_key,
-                                    .issuer_key = &issuer->platform_ca_key,
-                                    .not_before_s = NOT_BEFORE_S,
-                                    .not_after_s = NOT_AFTER_S,
-                                    .path_length = EE_SIM_NO_CA};
+    struct ee_sim_cert_spec spec = {
+        .subject = "Intel SGX PCK Certificate",
+        .issuer = "Intel SGX PCK Platform CA",
+        .key = &platform->pck_key,
+        .issuer_key = &issuer->platform_ca_key,
+        .not_before_s = NOT_BEFORE_S,
+        .not_after_s = platform->faults & EE_SIM_PCK_EXPIRED ? EXPIRED_S : NOT_AFTER_S,
+        .path_length = EE_SIM_NO_CA};
     memcpy(spec.serial, platform->serial, sizeof(spec.serial));
     spec.sgx_extension = sgx_extension(platform, extension, sizeof(extension));
     EE_TRY(ee_sim_cert_write(crypto, &spec, &platform->pck));

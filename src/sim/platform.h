@@ -19,6 +19,12 @@ enum ee_sim_fault {
     EE_SIM_QUOTE_FORGED = 1u << 7,         /* body changed after signing */
     EE_SIM_WRONG_ROOT = 1u << 8,           /* same names, chain of another root key */
     EE_SIM_COLLATERAL_EXPIRED = 1u << 9,   /* signed, but its window ended before `time` */
+    EE_SIM_MODULE_UNKNOWN = 1u << 10,      /* a TDX module version the TCB Info does not list */
+    EE_SIM_MODULE_NOT_INTELS = 1u << 11,   /* another signer than Intel (MRSIGNERSEAM) */
+    EE_SIM_PCK_EXPIRED = 1u << 12,         /* its certificate ended long ago */
+    EE_SIM_OTHER_QE = 1u << 13,            /* quoted by an enclave that is not Intel's */
+    EE_SIM_RELAUNCH_ADVISED = 1u << 14,    /* module updated since the TD started; shows in bodies
+                                              of TD 1.5, in others as module out of date */
 };
 
 struct ee_sim_platform {

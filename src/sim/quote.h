@@ -7,9 +7,10 @@
 #include "sim/td.h"
 
 enum ee_sim_quote_format {
-    EE_SIM_QUOTE_V4,      /* TD report 1.0 */
-    EE_SIM_QUOTE_V5,      /* body type 2: TD report 1.0 */
-    EE_SIM_QUOTE_V5_TD15, /* body type 3: TD report 1.5 */
+    EE_SIM_QUOTE_V4,               /* TD report 1.0 */
+    EE_SIM_QUOTE_V5,               /* body type 2: TD report 1.0 */
+    EE_SIM_QUOTE_V5_TD15,          /* body type 3: TD report 1.5 */
+    EE_SIM_QUOTE_V5_TD15_EXTENDED, /* body type 4 */
 };
 
 enum { EE_SIM_QUOTE_MAX = 8192 };

@@ -261,13 +261,15 @@ static bool state_of_node_1(const char *state)
 static void honest_agent_is_admitted(void)
 {
     char said[64], folder[RIG_PATH_SIZE + 32], platform[RIG_PATH_SIZE + 32];
+    const struct ee_tdx_device_options options = {
+        .spec = platform, .program = "ee-agent", .crypto = crypto};
     REQUIRE(rig_control_start(&rig) && rig_accounts(&rig, "20"));
     REQUIRE(rig_agent_enrol(&rig, 0, "0.010", "ee-agent"));
     REQUIRE(rig_agent_enrol(&rig, 1, "0.010", "ee-agent"));
     snprintf(folder, sizeof folder, "%s/node-1", rig.folder);
-    snprintf(platform, sizeof platform, "%s/node-1.platform", rig.folder);
+    snprintf(platform, sizeof platform, "sim:%s/node-1.platform", rig.folder);
     REQUIRE(ee_agent_identity_load(folder, crypto, &identity) == EE_OK);
-    REQUIRE(ee_tdx_device_open(platform, "ee-agent", crypto, &device) == EE_OK);
+    REQUIRE(ee_tdx_device_open(&options, NULL, &device) == EE_OK);
     attempt(HONEST, 10, said);
     CHECK(strcmp(said, "admitted") == 0);
     CHECK(state_of_node_1("unreachable")); /* it hung up */

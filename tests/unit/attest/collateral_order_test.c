@@ -195,8 +195,6 @@ static bool facts_make(uint32_t faults, enum ee_sim_quote_format format, struct 
     return verdict.platform_decoded;
 }
 
-#define UP_TO_DATE_ONLY (UINT32_C(1) << EE_TCB_UP_TO_DATE)
-
 static void coming_set_tells_what_is_short_and_the_cure(void)
 {
     const struct ee_sim_collateral_options coming = {
@@ -208,16 +206,19 @@ static void coming_set_tells_what_is_short_and_the_cure(void)
     for (size_t i = 0; i < 2; i++) {
         REQUIRE(facts_make(EE_SIM_HEALTHY, formats[i], &facts));
         REQUIRE(make(&offered, &coming));
-        CHECK(ee_tcb_outlook_judge(&held.documents, &facts, UP_TO_DATE_ONLY, &outlook) == EE_OK);
+        CHECK(ee_tcb_outlook_judge(&held.documents, &facts, &ee_attest_policy_network, SIM_ISSUED_S,
+                                   &outlook) == EE_OK);
         CHECK(outlook.err == EE_OK && outlook.status == EE_TCB_UP_TO_DATE);
         CHECK(outlook.finding_count == 0);
-        CHECK(ee_tcb_outlook_judge(&offered.documents, &facts, UP_TO_DATE_ONLY, &outlook) == EE_OK);
+        CHECK(ee_tcb_outlook_judge(&offered.documents, &facts, &ee_attest_policy_network,
+                                   SIM_ISSUED_S, &outlook) == EE_OK);
         CHECK(outlook.err == EE_TCB_REFUSED && outlook.status == EE_TCB_OUT_OF_DATE);
         CHECK(outlook.evaluation == 21 && outlook.module_status == EE_TCB_OUT_OF_DATE);
         REQUIRE(outlook.finding_count == 1);
         CHECK(strcmp(ee_attest_finding_text(&outlook.findings[0], text),
                      "TDX module SVN 6, needs 9: update the TDX module") == 0);
-        CHECK(ee_tcb_outlook_judge(&offered.documents, &facts, UINT32_MAX, &outlook) == EE_OK);
+        CHECK(ee_tcb_outlook_judge(&offered.documents, &facts, &ee_attest_policy_none, SIM_ISSUED_S,
+                                   &outlook) == EE_OK);
         CHECK(outlook.err == EE_OK);
     }
 }
@@ -227,7 +228,8 @@ static void revoked_platform_is_refused_whatever_is_accepted(void)
     struct ee_tcb_facts facts;
     struct ee_tcb_outlook outlook;
     REQUIRE(facts_make(EE_SIM_TCB_REVOKED, EE_SIM_QUOTE_V4, &facts));
-    CHECK(ee_tcb_outlook_judge(&held.documents, &facts, UINT32_MAX, &outlook) == EE_OK);
+    CHECK(ee_tcb_outlook_judge(&held.documents, &facts, &ee_attest_policy_none, SIM_ISSUED_S,
+                               &outlook) == EE_OK);
     CHECK(outlook.err == EE_REVOKED && outlook.refusal.reason == EE_REASON_TCB_REVOKED);
 }
 
@@ -237,7 +239,8 @@ static void module_that_the_coming_set_does_not_know(void)
     struct ee_tcb_outlook outlook;
     REQUIRE(facts_make(EE_SIM_HEALTHY, EE_SIM_QUOTE_V4, &facts));
     facts.tee_tcb_svn[1] = 7;
-    CHECK(ee_tcb_outlook_judge(&held.documents, &facts, UINT32_MAX, &outlook) == EE_OK);
+    CHECK(ee_tcb_outlook_judge(&held.documents, &facts, &ee_attest_policy_none, SIM_ISSUED_S,
+                               &outlook) == EE_OK);
     CHECK(outlook.err == EE_TCB_REFUSED && outlook.refusal.reason == EE_REASON_MODULE_UNKNOWN);
 }
 
@@ -249,8 +252,8 @@ static void set_of_another_family_judges_nothing(void)
     struct ee_tcb_outlook outlook = {.evaluation = 77};
     REQUIRE(facts_make(EE_SIM_HEALTHY, EE_SIM_QUOTE_V4, &facts));
     REQUIRE(make(&offered, &other));
-    CHECK(ee_tcb_outlook_judge(&offered.documents, &facts, UP_TO_DATE_ONLY, &outlook) ==
-          EE_COLLATERAL);
+    CHECK(ee_tcb_outlook_judge(&offered.documents, &facts, &ee_attest_policy_network, SIM_ISSUED_S,
+                               &outlook) == EE_COLLATERAL);
     CHECK(outlook.evaluation == 77);
 }
 

@@ -117,20 +117,73 @@ static void numbers_that_are_not_plain_or_too_large(void)
     }
 }
 
+/* What the string `text`, with its quotes, stands for; -1 when it is refused. */
+static int copied(const char *text, uint8_t *out, size_t capacity)
+{
+    struct ee_json j;
+    ee_attest_json_init(&j, ee_bytes_str(text), 1000);
+    size_t size = ee_attest_json_copy(&j, out, capacity);
+    return ee_attest_json_end(&j) == EE_REASON_NONE ? (int)size : -1;
+}
+
 static void escapes_resolve_within_their_size(void)
 {
-    uint8_t out[32];
-    size_t size = 0;
-    struct ee_bytes raw = ee_bytes_str("a\\n\\u00e9\\u20ac\\ud83d\\ude00\\/");
-    CHECK(ee_attest_json_unescape(raw, out, sizeof(out), &size));
-    CHECK(ee_bytes_equal(ee_bytes_of(out, size),
-                         ee_bytes_str("a\n\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80/")));
-    CHECK(!ee_attest_json_unescape(ee_bytes_str("\\ud83d"), out, sizeof(out), &size));
-    CHECK(!ee_attest_json_unescape(ee_bytes_str("\\ude00\\ud83d"), out, sizeof(out), &size));
-    CHECK(!ee_attest_json_unescape(ee_bytes_str("abc"), out, 2, &size));
+    uint8_t out[64];
+    static const char raw[] =
+        "\"a\\n\\u00e9\\u20ac\\ud83d\\ude00\\/ and a long plain rest \xc3\xa9\"";
+    static const char clean[] = "a\n\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80/ and a long plain rest "
+                                "\xc3\xa9";
+    CHECK(copied(raw, out, sizeof(out)) == (int)sizeof(clean) - 1);
+    CHECK(memcmp(out, clean, sizeof(clean) - 1) == 0);
+    CHECK(copied("\"\"", out, 0) == 0);
+    CHECK(copied("\"abc\"", out, 3) == 3 && copied("\"abc\"", out, 2) == -1);
+    CHECK(copied("\"abcdefgh\\n\"", out, 9) == 9 && copied("\"abcdefgh\\n\"", out, 8) == -1);
+}
+
+static void copied_strings_that_are_malformed(void)
+{
+    static const char *const rows[] = {"\"\\ud83d\"",
+                                       "\"\\ude00\\ud83d\"",
+                                       "\"\\ud83d\\n\"",
+                                       "\"\\x\"",
+                                       "\"\\",
+                                       "\"abc",
+                                       "\"a\nb\"",
+                                       "\"12345678\x1f\"",
+                                       "\"1234567\\u12\"",
+                                       "\"\xc3\"",
+                                       "\"\xed\xa0\x80\"",
+                                       "12",
+                                       ""};
+    uint8_t out[64];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        CHECK(copied(rows[i], out, sizeof(out)) == -1);
+}
+
+/* Every byte at every place of a word, since strings are read eight bytes at a time. */
+static void each_byte_at_each_place_of_a_string(void)
+{
+    for (unsigned byte = 0; byte < 256; byte++)
+        for (size_t at = 0; at < 17; at++) {
+            char text[20] = "\"0123456789abcdef\"";
+            uint8_t out[20];
+            struct ee_json j;
+            text[1 + at] = (char)byte;
+            if (at == 16 || byte == '"' || byte == '\\') /* ends it, or escapes what follows */
+                continue;
+            bool fits = byte >= 0x20 && byte < 0x80;
+            ee_attest_json_init(&j, ee_bytes_of(text, 18), 1000);
+            struct ee_bytes got = ee_attest_json_string(&j);
+            CHECK((ee_attest_json_end(&j) == EE_REASON_NONE) == fits && (!fits || got.size == 16));
+            ee_attest_json_init(&j, ee_bytes_of(text, 18), 1000);
+            size_t size = ee_attest_json_copy(&j, out, sizeof(out));
+            CHECK((ee_attest_json_end(&j) == EE_REASON_NONE) == fits);
+            CHECK(!fits || (size == 16 && memcmp(out, text + 1, 16) == 0));
+        }
 }
 
 TESTS(TEST(texts_that_are_json), TEST(texts_that_are_not), TEST(key_twice_in_one_object_only),
       TEST(nesting_at_and_beyond_the_bound), TEST(more_keys_than_the_bound),
       TEST(text_above_its_size_limit), TEST(numbers_that_are_not_plain_or_too_large),
-      TEST(escapes_resolve_within_their_size))
+      TEST(escapes_resolve_within_their_size), TEST(copied_strings_that_are_malformed),
+      TEST(each_byte_at_each_place_of_a_string))

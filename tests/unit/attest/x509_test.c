@@ -63,13 +63,16 @@ static void crl_of_the_root_and_its_window(void)
     const struct ee_crypto *crypto = &ee_crypto_openssl;
     REQUIRE(ee_attest_cert_decode(root_bytes(), &root) == EE_REASON_NONE);
     REQUIRE(ee_attest_crl_decode(crl_bytes(), &crl) == EE_REASON_NONE);
-    CHECK(ee_attest_crl_check(crypto, &crl, &root, crl.this_update_s) == EE_REASON_NONE);
-    CHECK(ee_attest_crl_check(crypto, &crl, &root, crl.next_update_s) == EE_REASON_NONE);
-    CHECK(ee_attest_crl_check(crypto, &crl, &root, crl.this_update_s - 1) == EE_REASON_CRL_FUTURE);
-    CHECK(ee_attest_crl_check(crypto, &crl, &root, crl.next_update_s + 1) == EE_REASON_CRL_EXPIRED);
+    CHECK(ee_attest_crl_check(crypto, &crl, &root, false, crl.this_update_s) == EE_REASON_NONE);
+    CHECK(ee_attest_crl_check(crypto, &crl, &root, false, crl.next_update_s) == EE_REASON_NONE);
+    CHECK(ee_attest_crl_check(crypto, &crl, &root, false, crl.this_update_s - 1) ==
+          EE_REASON_CRL_FUTURE);
+    CHECK(ee_attest_crl_check(crypto, &crl, &root, false, crl.next_update_s + 1) ==
+          EE_REASON_CRL_EXPIRED);
     CHECK(!ee_attest_crl_revokes(&crl, root.serial));
     root.subject_key_id = ee_bytes_str("another");
-    CHECK(ee_attest_crl_check(crypto, &crl, &root, crl.this_update_s) == EE_REASON_CRL_ISSUER);
+    CHECK(ee_attest_crl_check(crypto, &crl, &root, false, crl.this_update_s) ==
+          EE_REASON_CRL_ISSUER);
 }
 
 static void crl_with_any_byte_changed_or_cut(void)
@@ -85,7 +88,8 @@ static void crl_with_any_byte_changed_or_cut(void)
     for (size_t i = 0; i < der.size; i++) {
         crl_der[i] ^= 0x01;
         CHECK(ee_attest_crl_decode(der, &crl) != EE_REASON_NONE ||
-              ee_attest_crl_check(&ee_crypto_openssl, &crl, &root, time_s) != EE_REASON_NONE);
+              ee_attest_crl_check(&ee_crypto_openssl, &crl, &root, false, time_s) !=
+                  EE_REASON_NONE);
         crl_der[i] ^= 0x01;
     }
 }

@@ -40,6 +40,31 @@ static void base64_with_wrong_padding_length_alphabet_or_spare_bits(void)
     CHECK(decode64("Zg", &size) == EE_OK && size == 1);
 }
 
+/* Each byte as each digit: only those of the two alphabets are one. */
+static void base64_and_hex_digits_are_exactly_those(void)
+{
+    static const char base64[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
+    for (unsigned byte = 0; byte < 256; byte++) {
+        bool in_base64 = byte != 0 && strchr(base64, (int)byte);
+        bool in_hex = byte != 0 && strchr("0123456789abcdefABCDEF", (int)byte);
+        for (size_t at = 0; at < 4; at++) {
+            char text[] = "AAAA";
+            uint8_t out[3];
+            size_t size;
+            text[at] = (char)byte;
+            if (byte != '=')
+                CHECK((ee_base64_decode(ee_bytes_of(text, 4), out, 3, &size) == EE_OK) ==
+                      in_base64);
+            if (at < 2)
+                CHECK((ee_hex_decode(ee_bytes_of(text, 2), out, 1) == EE_OK) == in_hex);
+        }
+    }
+    size_t size;
+    CHECK(decode64("AAE=", &size) == EE_OK && size == 2 && decode64("AAF=", &size) == EE_SYNTAX);
+    CHECK(decode64("AA\xff=", &size) == EE_SYNTAX && decode64("A\xff==", &size) == EE_SYNTAX);
+}
+
 static void hex_with_odd_digits_or_letters(void)
 {
     uint8_t out[2];
@@ -67,6 +92,15 @@ static void time_that_is_no_calendar_date(void)
     CHECK(ee_time_parse(ee_bytes_str("2026-13-01T00:00:00Z"), &out) == EE_SYNTAX);
     CHECK(ee_time_parse(ee_bytes_str("2026-01-01T24:00:00Z"), &out) == EE_SYNTAX);
     CHECK(ee_time_parse(ee_bytes_str("2026-01-01T00:00:00+"), &out) == EE_SYNTAX);
+    static const char good[] = "2023-06-28T08:03:58Z";
+    for (size_t at = 0; at < sizeof(good) - 1; at++) {
+        char text[sizeof(good)];
+        memcpy(text, good, sizeof(good));
+        text[at] = '/'; /* the byte before '0' */
+        CHECK(ee_time_parse(ee_bytes_str(text), &out) == EE_SYNTAX);
+        text[at] = ':'; /* the byte after '9' */
+        CHECK(ee_time_parse(ee_bytes_str(text), &out) == (good[at] == ':' ? EE_OK : EE_SYNTAX));
+    }
     CHECK(ee_time_parse(ee_bytes_str("2023-06-28T08:03:58Z"), &out) == EE_OK && out == 1687939438);
 }
 
@@ -80,5 +114,6 @@ static void names_that_are_not_names(void)
 
 TESTS(TEST(base64_of_rfc4648_vectors),
       TEST(base64_with_wrong_padding_length_alphabet_or_spare_bits),
-      TEST(hex_with_odd_digits_or_letters), TEST(time_round_trips_on_every_day_of_four_centuries),
-      TEST(time_that_is_no_calendar_date), TEST(names_that_are_not_names))
+      TEST(base64_and_hex_digits_are_exactly_those), TEST(hex_with_odd_digits_or_letters),
+      TEST(time_round_trips_on_every_day_of_four_centuries), TEST(time_that_is_no_calendar_date),
+      TEST(names_that_are_not_names))

@@ -111,6 +111,8 @@ static const struct ee_collateral_taken collateral_taken = {.set = EE_TCB_SET_EA
                                                             .pck_crl_number = 3,
                                                             .root_crl_number = 1,
                                                             .simulated = 1};
+static uint8_t policy_bytes[EE_POLICY_BYTES_MAX];
+static struct ee_policy_change policy_change = {.number = 1, .signature = {6}};
 static const struct ee_reserve_result reserve_result = {
     .lease = {1},
     .node = "cheap",
@@ -155,6 +157,9 @@ static void make_samples(void)
     struct ee_writer w;
     format_count = 0;
     lease_reserve.deployment = network_deployment(EE_WORKLOAD_APP, true);
+    ee_writer_init(&w, policy_bytes, sizeof(policy_bytes));
+    CHECK(ee_attest_policy_encode(&ee_attest_policy_network, &w) == EE_OK);
+    policy_change.policy = ee_writer_done(&w);
 #define EE_ROW(type)                                                                               \
     ee_writer_init(&w, samples[format_count], SAMPLE_MAX);                                         \
     sample(#type, again_##type, ee_##type##_encode(&type, &w), &w);
@@ -288,6 +293,8 @@ static void fields_outside_their_rules(void)
     REFUSED(collateral_taken, EE_UNSUPPORTED, bad.set = (enum ee_tcb_set)3);
     REFUSED(collateral_taken, EE_RANGE, bad.expires_s = 4); /* before it was issued */
     REFUSED(collateral_taken, EE_RANGE, bad.simulated = 2);
+    REFUSED(policy_change, EE_TRUNCATED, bad.policy.size--);
+    REFUSED(policy_change, EE_TRUNCATED, bad.policy.size = 0);
     REFUSED(settle_result, EE_RANGE, bad.paid.micros++);
     REFUSED(boot, EE_RANGE, bad.anchored = 2);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control/quoter.h"
+#include "link/quoter.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -7,9 +7,12 @@
 
 #include "base/banned.h"
 
+enum { LOG_TRIES = 4 }; /* quotes for one batch, while the event log grows meanwhile */
+
 struct asker {
     ee_quoter_fn fn; /* NULL: forgotten */
     void *context;
+    bool bare; /* without collateral */
 };
 
 /* Nonces that share one quote. */
@@ -37,6 +40,8 @@ struct ee_quoter {
     /* The loop's. */
     bool busy;
     uint64_t quotes;
+    size_t log_size; /* when the quote was asked for */
+    unsigned tries;
     struct batch *waiting;
     char *text;
 };
@@ -63,7 +68,14 @@ static void *worker(void *context)
     return NULL;
 }
 
-static void answer_one(struct ee_quoter *q, size_t index, struct ee_bytes collateral)
+static struct ee_bytes event_log(const struct ee_quoter *q)
+{
+    return q->options.event_log != NULL ? q->options.event_log(q->options.context)
+                                        : ee_bytes_of(NULL, 0);
+}
+
+static void answer_one(struct ee_quoter *q, size_t index, struct ee_bytes log,
+                       struct ee_bytes collateral)
 {
     struct asker *asker = &q->working->askers[index];
     struct ee_evidence *evidence = &q->evidence[index];
@@ -72,7 +84,8 @@ static void answer_one(struct ee_quoter *q, size_t index, struct ee_bytes collat
     if (asker->fn == NULL)
         return;
     if (err == EE_OK) {
-        evidence->collateral = collateral;
+        evidence->event_log = log;
+        evidence->collateral = asker->bare ? ee_bytes_of(NULL, 0) : collateral;
         err = ee_evidence_encode(q->options.crypto, evidence, q->text, EE_EVIDENCE_TEXT_MAX, &size);
     }
     asker->fn(asker->context, err, ee_bytes_of(q->text, err == EE_OK ? size : 0));
@@ -80,12 +93,29 @@ static void answer_one(struct ee_quoter *q, size_t index, struct ee_bytes collat
 
 static void answer_all(struct ee_quoter *q)
 {
-    struct ee_bytes collateral = ee_bytes_of(NULL, 0);
+    struct ee_bytes collateral = ee_bytes_of(NULL, 0), log = event_log(q);
     if (q->err == EE_OK)
         collateral = q->options.collateral(q->options.context, q->evidence[0].quote);
     for (size_t i = 0; i < q->working->count; i++)
-        answer_one(q, i, collateral);
+        answer_one(q, i, log, collateral);
     q->working->count = 0;
+}
+
+/* The quote for `working`, with claims of now. */
+static void hand_over(struct ee_quoter *q)
+{
+    q->err = q->options.claims(q->options.context, q->claims, sizeof q->claims, &q->claims_size);
+    if (q->err != EE_OK) {
+        answer_all(q);
+        return;
+    }
+    q->busy = true;
+    q->quotes++;
+    q->log_size = event_log(q).size;
+    pthread_mutex_lock(&q->mutex);
+    q->has_work = true;
+    pthread_cond_signal(&q->changed);
+    pthread_mutex_unlock(&q->mutex);
 }
 
 /* Hands what waits to the idle worker. */
@@ -97,17 +127,8 @@ static void start_work(void *context)
     struct batch *batch = q->waiting;
     q->waiting = q->working;
     q->working = batch;
-    q->err = q->options.claims(q->options.context, q->claims, sizeof q->claims, &q->claims_size);
-    if (q->err != EE_OK) {
-        answer_all(q);
-        return;
-    }
-    q->busy = true;
-    q->quotes++;
-    pthread_mutex_lock(&q->mutex);
-    q->has_work = true;
-    pthread_cond_signal(&q->changed);
-    pthread_mutex_unlock(&q->mutex);
+    q->tries = 1;
+    hand_over(q);
 }
 
 static void on_wakeup(void *context)
@@ -119,8 +140,16 @@ static void on_wakeup(void *context)
     pthread_mutex_unlock(&q->mutex);
     if (!done)
         return;
-    answer_all(q);
     q->busy = false;
+    if (q->err == EE_OK && event_log(q).size != q->log_size) {
+        /* Register and log of different moments would look like a forged log. */
+        if (q->tries++ < LOG_TRIES) {
+            hand_over(q);
+            return;
+        }
+        q->err = EE_TDX_QUOTE;
+    }
+    answer_all(q);
     start_work(q);
 }
 
@@ -144,6 +173,8 @@ enum ee_err ee_quoter_new(const struct ee_quoter_options *options, struct ee_quo
     if (q == NULL)
         return EE_NO_MEMORY;
     q->options = *options;
+    if (q->options.queue_max == 0 || q->options.queue_max > EE_QUOTER_QUEUE_MAX)
+        q->options.queue_max = EE_QUOTER_QUEUE_MAX;
     q->start = (struct ee_deferred){.fn = start_work, .context = q};
     pthread_mutex_init(&q->mutex, NULL);
     pthread_cond_init(&q->changed, NULL);
@@ -170,6 +201,7 @@ void ee_quoter_free(struct ee_quoter *q)
 {
     if (q == NULL)
         return;
+    ee_tdx_device_stop(q->options.device);
     pthread_mutex_lock(&q->mutex);
     q->stop = true;
     pthread_cond_signal(&q->changed);
@@ -178,16 +210,27 @@ void ee_quoter_free(struct ee_quoter *q)
     release(q);
 }
 
-enum ee_err ee_quoter_ask(struct ee_quoter *q, const struct ee_nonce *nonce, ee_quoter_fn fn,
-                          void *context)
+static enum ee_err ask(struct ee_quoter *q, const struct ee_nonce *nonce, const struct asker *asker)
 {
-    if (q->waiting->count == EE_QUOTER_QUEUE_MAX)
+    if (q->waiting->count >= q->options.queue_max)
         return EE_FULL;
     size_t index = q->waiting->count++;
     q->waiting->nonces[index] = *nonce;
-    q->waiting->askers[index] = (struct asker){fn, context};
+    q->waiting->askers[index] = *asker;
     ee_loop_defer(q->options.loop, &q->start);
     return EE_OK;
+}
+
+enum ee_err ee_quoter_ask(struct ee_quoter *q, const struct ee_nonce *nonce, ee_quoter_fn fn,
+                          void *context)
+{
+    return ask(q, nonce, &(struct asker){.fn = fn, .context = context});
+}
+
+enum ee_err ee_quoter_ask_bare(struct ee_quoter *q, const struct ee_nonce *nonce, ee_quoter_fn fn,
+                               void *context)
+{
+    return ask(q, nonce, &(struct asker){.fn = fn, .context = context, .bare = true});
 }
 
 static void forget(struct batch *batch, const void *context)
