@@ -288,36 +288,36 @@ static void service_tds_read(struct reader *r)
 /* Every member of the file. Numbers are uint32_t. */
 static const struct member {
     const char *name;
+    void (*read)(struct reader *r); /* of a FUNCTION */
+    size_t offset;                  /* of the others */
     enum kind kind;
-    size_t offset;
-    void (*read)(struct reader *r);
-    uint32_t limit;
+    uint32_t limit; /* of a NUMBER */
 } members[] = {
-    {"format", KIND_FUNCTION, 0, format_read, 0},
-    {"name", KIND_FUNCTION, 0, name_read, 0},
-    {"allow_debug", KIND_BOOL, HERE(allow_debug), NULL, 0},
-    {"allow_sept_ve", KIND_BOOL, HERE(allow_sept_ve), NULL, 0},
-    {"allow_migratable", KIND_BOOL, HERE(allow_migratable), NULL, 0},
-    {"allow_service_tds", KIND_BOOL, HERE(allow_service_tds), NULL, 0},
-    {"attributes_required", KIND_MASK, HERE(attributes_required), NULL, 0},
-    {"attributes_forbidden", KIND_MASK, HERE(attributes_forbidden), NULL, 0},
-    {"xfam_required", KIND_MASK, HERE(xfam_required), NULL, 0},
-    {"xfam_forbidden", KIND_MASK, HERE(xfam_forbidden), NULL, 0},
-    {"statuses", KIND_FUNCTION, 0, statuses_read, 0},
-    {"grace_days", KIND_FUNCTION, 0, grace_read, 0},
-    {"min_tcb_date", KIND_FUNCTION, 0, date_read, 0},
-    {"min_tcb_evaluation", KIND_NUMBER, HERE(min_tcb_evaluation), NULL, UINT32_MAX},
-    {"min_qe_evaluation", KIND_NUMBER, HERE(min_qe_evaluation), NULL, UINT32_MAX},
-    {"max_collateral_age_days", KIND_NUMBER, HERE(max_collateral_age_days), NULL,
+    {"format", format_read, 0, KIND_FUNCTION, 0},
+    {"name", name_read, 0, KIND_FUNCTION, 0},
+    {"allow_debug", NULL, HERE(allow_debug), KIND_BOOL, 0},
+    {"allow_sept_ve", NULL, HERE(allow_sept_ve), KIND_BOOL, 0},
+    {"allow_migratable", NULL, HERE(allow_migratable), KIND_BOOL, 0},
+    {"allow_service_tds", NULL, HERE(allow_service_tds), KIND_BOOL, 0},
+    {"attributes_required", NULL, HERE(attributes_required), KIND_MASK, 0},
+    {"attributes_forbidden", NULL, HERE(attributes_forbidden), KIND_MASK, 0},
+    {"xfam_required", NULL, HERE(xfam_required), KIND_MASK, 0},
+    {"xfam_forbidden", NULL, HERE(xfam_forbidden), KIND_MASK, 0},
+    {"statuses", statuses_read, 0, KIND_FUNCTION, 0},
+    {"grace_days", grace_read, 0, KIND_FUNCTION, 0},
+    {"min_tcb_date", date_read, 0, KIND_FUNCTION, 0},
+    {"min_tcb_evaluation", NULL, HERE(min_tcb_evaluation), KIND_NUMBER, UINT32_MAX},
+    {"min_qe_evaluation", NULL, HERE(min_qe_evaluation), KIND_NUMBER, UINT32_MAX},
+    {"max_collateral_age_days", NULL, HERE(max_collateral_age_days), KIND_NUMBER,
      EE_POLICY_DAYS_MAX},
-    {"min_module_version", KIND_FUNCTION, 0, module_version_read, 0},
-    {"modules", KIND_FUNCTION, 0, modules_read, 0},
-    {"mrseams", KIND_FUNCTION, 0, mrseams_read, 0},
-    {"service_tds", KIND_FUNCTION, 0, service_tds_read, 0},
-    {"advisories_denied", KIND_FUNCTION, 0, advisories_read, 0},
-    {"fmspcs", KIND_FUNCTION, 0, fmspcs_read, 0},
-    {"platforms", KIND_FUNCTION, 0, platforms_read, 0},
-    {"measurements", KIND_FUNCTION, 0, sets_read, 0},
+    {"min_module_version", module_version_read, 0, KIND_FUNCTION, 0},
+    {"modules", modules_read, 0, KIND_FUNCTION, 0},
+    {"mrseams", mrseams_read, 0, KIND_FUNCTION, 0},
+    {"service_tds", service_tds_read, 0, KIND_FUNCTION, 0},
+    {"advisories_denied", advisories_read, 0, KIND_FUNCTION, 0},
+    {"fmspcs", fmspcs_read, 0, KIND_FUNCTION, 0},
+    {"platforms", platforms_read, 0, KIND_FUNCTION, 0},
+    {"measurements", sets_read, 0, KIND_FUNCTION, 0},
 };
 
 static void member_read(struct reader *r, const struct member *m)

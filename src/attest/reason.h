@@ -123,6 +123,9 @@
     ROW(FMSPC_MISMATCH, "fmspc_mismatch", COLLATERAL,                                              \
         "the TCB Info is of another platform family (FMSPC) than the PCK certificate: fetch the "  \
         "one for this FMSPC")                                                                      \
+    ROW(COLLATERAL_OLDER, "collateral_older", COLLATERAL,                                          \
+        "the %l is older than one seen before (%h after %n): somebody replays it, or holds old "   \
+        "collateral")                                                                              \
     ROW(PCEID_MISMATCH, "pceid_mismatch", COLLATERAL,                                              \
         "the TCB Info is of another PCE than the PCK certificate")                                 \
     /* the quoting enclave and the quote's signatures */                                           \

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "client/allow_changes.h"
+#include "client/collateral_memory.h"
 #include "client/json.h"
 #include "io/clock.h"
 #include "io/crypto_openssl.h"
@@ -166,7 +167,9 @@ static enum ee_err verify_once(struct ee_client_session *s)
     struct ee_client_answer answer = {.json = NULL};
     struct ee_evidence_policy policy;
     struct ee_client_judged judged;
+    struct ee_collateral_memory floor;
     uint8_t key_hash[32];
+    EE_TRY(ee_client_collateral_load(s->problem, s->trust.network_id, &floor));
     ee_trust_policy(&s->trust, EE_ROLE_CONTROL, (int64_t)(ee_clock_wall_us() / 1000000), &policy);
     policy.nonce_kind = EE_NONCE_CHANNEL;
     policy.tls_key_hash = key_hash;
@@ -176,6 +179,9 @@ static enum ee_err verify_once(struct ee_client_session *s)
     EE_TRY(challenge(s, &policy.nonce, &answer));
     err = ee_client_evidence_judge_by(s->problem, ee_buffer_bytes(&answer.body),
                                       s->profile->collateral, &policy, &judged);
+    if (err == EE_OK)
+        err = ee_client_collateral_observe(s->problem, s->trust.network_id, &floor,
+                                           &judged.verdict.quote);
     if (err == EE_OK) {
         s->attested = judged;
         ee_buffer_close(&s->evidence);

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "control/json.h"
+#include "io/clock.h"
 #include "io/log.h"
 #include "link/collateral_store.h"
 
@@ -101,11 +102,13 @@ static bool is_coming(const struct ee_control *control, const struct ee_collater
            set->documents.tcb_info.evaluation >= standard->documents.tcb_info.evaluation;
 }
 
-static bool refused_by(struct ee_control *control, const struct row *row,
+static bool refused_by(const struct ee_control *control, const struct row *row,
                        const struct ee_collateral_set *set, struct ee_tcb_outlook *out)
 {
     struct ee_evidence_policy policy;
-    ee_trust_policy(&control->trust, EE_ROLE_AGENT, ee_control_now_s(control), &policy);
+    /* Nothing is decided here, so the wall clock will do. */
+    ee_trust_policy(&control->trust, EE_ROLE_AGENT, (int64_t)(ee_clock_wall_us() / 1000000),
+                    &policy);
     return set != NULL && is_coming(control, set) &&
            ee_tcb_outlook_judge(&set->documents, &row->facts, policy.tcb, policy.time_s, out) ==
                EE_OK &&

@@ -93,7 +93,12 @@ static void bodies_of_version_5_quotes(void)
         REQUIRE(ee_attest_quote_decode(bytes, &q, NULL) == EE_REASON_NONE);
         CHECK(q.signed_part.size == 54 + bodies[i].size && q.body_type == bodies[i].type);
         CHECK(q.td.mrservicetd[0] == (bodies[i].type == EE_BODY_TD_10 ? 0 : 600 / 8));
-        CHECK(q.td.current_servicetd[3] == (bodies[i].type == EE_BODY_TD_15_EXTENDED ? 104 : 0));
+        bool extended = bodies[i].type == EE_BODY_TD_15_EXTENDED;
+        CHECK(q.td.current_servicetd[3] == (extended ? 832 / 8 : 0));
+        CHECK(q.td.td_id[0] == (extended ? 649 / 8 : 0));
+        CHECK(q.td.device_info[0] == (extended ? 681 / 8 : 0));
+        CHECK(q.td.initial_servicetd[0] == (extended ? 729 / 8 : 0));
+        CHECK(q.td.initial_tee_tcb_svn[0] == (extended ? 801 / 8 : 0));
     }
 }
 

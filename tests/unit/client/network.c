@@ -111,8 +111,9 @@ static size_t evidence_make(struct network *n, const struct ee_nonce *nonce)
          "quote");
     evidence.quote = ee_bytes_of(quote, size);
     must(ee_sim_collateral_write(CRYPTO, &n->authority, &n->platform,
-                                 (int64_t)(ee_clock_wall_us() / 1000000) - 60, collateral,
-                                 sizeof(collateral), &size) == EE_OK,
+                                 (int64_t)(ee_clock_wall_us() / 1000000) -
+                                     (n->lie == OLDER_COLLATERAL ? 8 * 86400 : 60),
+                                 collateral, sizeof(collateral), &size) == EE_OK,
          "collateral");
     evidence.collateral = ee_bytes_of(collateral, size);
     must(ee_evidence_encode(CRYPTO, &evidence, n->evidence, sizeof(n->evidence), &size) == EE_OK,

@@ -19,6 +19,7 @@ enum lie {
     OLD_PLATFORM,             /* out of date, which the network's default policy refuses */
     OLD_PLATFORM_GRACED,      /* the same, with a logged policy that gives it a grace */
     OLD_PLATFORM_FORGED,      /* the same policy, signed by another key */
+    OLDER_COLLATERAL,         /* the same, eight days old */
     REFUSED_LATER,            /* accepted by default, refused by a logged policy */
     RELAYED,                  /* evidence for another connection */
     OTHER_TLS_KEY,            /* evidence that binds another key */

@@ -152,6 +152,26 @@ static void a_platform_refused_by_a_logged_policy(void)
     network_stop(network);
 }
 
+/* Signed, within its window, and older than what this network showed before. */
+static void collateral_older_than_the_last_time(void)
+{
+    struct network *network = network_start(OLDER_COLLATERAL, &profile);
+    REQUIRE(open_session() == EE_OK); /* the first time there is nothing to compare with */
+    close_session();
+    network_lie(network, HONEST);
+    REQUIRE(open_session() == EE_OK);
+    close_session();
+    network_lie(network, OLDER_COLLATERAL);
+    unsigned before = network_tokens_seen(network);
+    CHECK(open_session() == EE_COLLATERAL && session == NULL);
+    CHECK(network_tokens_seen(network) == before);
+    CHECK(ee_client_problem_exit_code(&problem) == 7 && strstr(problem.detail, "older than"));
+    network_lie(network, HONEST);
+    REQUIRE(open_session() == EE_OK);
+    close_session();
+    network_stop(network);
+}
+
 static void a_genesis_of_another_network_than_the_profile_names(void)
 {
     struct network *network = network_start(HONEST, &profile);
@@ -236,7 +256,7 @@ TESTS(TEST(an_honest_control_plane_is_believed), TEST(a_genuine_td_with_other_me
       TEST(a_measurement_retired_by_a_logged_change), TEST(an_old_platform),
       TEST(an_old_platform_with_a_grace_by_another_key),
       TEST(an_old_platform_in_the_grace_of_a_logged_policy),
-      TEST(a_platform_refused_by_a_logged_policy),
+      TEST(a_platform_refused_by_a_logged_policy), TEST(collateral_older_than_the_last_time),
       TEST(a_genesis_of_another_network_than_the_profile_names),
       TEST(a_network_that_was_rolled_back), TEST(a_network_with_two_histories),
       TEST(a_head_signed_by_another_key), TEST(a_checkpoint_in_an_answer_counts_too),

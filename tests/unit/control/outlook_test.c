@@ -41,6 +41,7 @@ static bool start(size_t nodes_max)
     ee_collateral_store_free(control.collateral);
     ee_outlook_free(control.outlook);
     memset(&control, 0, sizeof(control));
+    control.trust.policy = ee_attest_policy_network;
     if (!sim_issue_start())
         return false;
     memcpy(roots[0], ee_sim_authority_root_key(&sim_authority), sizeof(roots[0]));
