@@ -164,7 +164,7 @@ def a_platform_whose_certificate_is_revoked(network):
         expect_refusal(network, "pck-revoked", "revoked",
                        sim_platform=platform_file(network, NODE, "pck-revoked", faults=["pck-revoked"]))
         replace("fresh", "age=2000", "valid=2002")
-        time.sleep(2.5)
+        time.sleep(3.5)  # both ends of the window are inside it
         state = network.folder / "state-expired"  # as its agent was before it learnt of newer collateral
         shutil.copytree(network.state / "agents" / NODE, state, ignore=shutil.ignore_patterns("collateral", "workloads"))
         expect_refusal(network, "collateral-expired", "expired", collateral=own, state=state)
