@@ -182,11 +182,13 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
     out->allow_unmeasured = strcmp(deployments, "any") == 0;
     if (!out->allow_unmeasured && strcmp(deployments, "measured") != 0)
         return ee_control_usage("run: --deployments is measured or any");
+    if (read_days(warn_days, &out->collateral_warn_days) != EE_OK)
+        return ee_control_usage("run: --collateral-warn-days is 1 to 365");
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
         out->listen == NULL || out->gateway == NULL || out->tls_chain_path == NULL)
         return ee_control_usage(
             "run needs --state, --genesis, --listen, --gateway-listen, --tls-chain");
-    return read_days(warn_days, &out->collateral_warn_days);
+    return 0;
 }
 
 static int cmd_run(int argc, char **argv)
