@@ -30,7 +30,9 @@ static const char usage[] =
     "                [--tdx-device DEVICE] [--tdx-rtmr DIR] [--workload-uid UID]\n"
     "                [--expose PORT|NAME=127.0.0.1:PORT "
     "...]\n"
-    "                                                              serve until SIGTERM\n"
+    "                                                              serve until SIGTERM; SIGHUP "
+    "reads\n"
+    "                                                              the collateral again\n"
     "  ee-agent version\n"
     "\n"
     "--tdx-device: auto (default), configfs[:DIR], tdx_guest[:QGS], or sim:FILE, the software TDX "
@@ -204,6 +206,11 @@ static void on_signal(void *context)
     ee_loop_stop(context);
 }
 
+static void on_hangup(void *context)
+{
+    ee_agent_collateral_reload(context);
+}
+
 static enum ee_err genesis_read(const char *path, uint8_t *canonical, size_t *size_out)
 {
     struct ee_file_data file;
@@ -222,6 +229,8 @@ static enum ee_err serve(struct ee_loop *loop, const struct ee_agent_options *op
     enum ee_err err = ee_loop_on_signal(loop, SIGTERM, on_signal, loop);
     if (err == EE_OK)
         err = ee_loop_on_signal(loop, SIGINT, on_signal, loop);
+    if (err == EE_OK)
+        err = ee_loop_on_signal(loop, SIGHUP, on_hangup, agent);
     if (err == EE_OK) {
         ee_agent_start(agent);
         ee_loop_run(loop);

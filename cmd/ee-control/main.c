@@ -26,7 +26,8 @@ static const char usage[] =
     "  ee-control run --state DIR --genesis FILE --listen ADDR:PORT --gateway-listen ADDR:PORT\n"
     "      --tls-chain FILE [--http 127.0.0.1:PORT] [--domain apps.localhost]\n"
     "      [--admin-key-hash-file FILE] [--collateral FILE] [--tdx-device DEVICE]\n"
-    "      [--evidence-queue N] [--deployments measured|any] [--ready-file FILE]\n"
+    "      [--evidence-queue N] [--deployments measured|any] [--collateral-warn-days N]\n"
+    "      [--ready-file FILE]\n"
     "      serve until SIGTERM; SIGHUP reads the collateral again\n"
     "  ee-control journal verify --state DIR [--genesis FILE] [--json]\n"
     "  ee-control journal export --state DIR [--from SEQ]\n"
@@ -100,6 +101,17 @@ static int cmd_init(int argc, char **argv)
 
 /* ---- run ---- */
 
+static enum ee_err read_days(const char *text, unsigned *out)
+{
+    uint64_t days;
+    if (text == NULL)
+        return EE_OK;
+    if (ee_u64_parse(text, &days) != EE_OK || days < 1 || days > EE_CONTROL_WARN_DAYS_MAX)
+        return EE_USAGE;
+    *out = (unsigned)days;
+    return EE_OK;
+}
+
 /* The older --sim-platform FILE is --tdx-device sim:FILE. */
 static enum ee_err read_device(const char *platform, struct ee_control_options *out)
 {
@@ -140,8 +152,9 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                                             {"evidence-queue", required_argument, NULL, 0},
                                             {"ready-file", required_argument, NULL, 0},
                                             {"deployments", required_argument, NULL, 0},
+                                            {"collateral-warn-days", required_argument, NULL, 0},
                                             {NULL, 0, NULL, 0}};
-    const char *platform = NULL, *queue = NULL, *deployments = "measured";
+    const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL;
     const char **fields[] = {&out->state_folder,
                              &out->genesis_path,
                              &out->listen,
@@ -155,7 +168,8 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &platform,
                              &queue,
                              &out->ready_path,
-                             &deployments};
+                             &deployments,
+                             &warn_days};
     int index = 0, option;
     while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (option != 0)
@@ -168,6 +182,8 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
     out->allow_unmeasured = strcmp(deployments, "any") == 0;
     if (!out->allow_unmeasured && strcmp(deployments, "measured") != 0)
         return ee_control_usage("run: --deployments is measured or any");
+    if (read_days(warn_days, &out->collateral_warn_days) != EE_OK)
+        return ee_control_usage("run: --collateral-warn-days is 1 to 365");
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
         out->listen == NULL || out->gateway == NULL || out->tls_chain_path == NULL)
         return ee_control_usage(

@@ -99,6 +99,7 @@ enum ee_err ee_cmd_keys_create(struct ee_cli *cli, int argc, char **argv);    /*
 enum ee_err ee_cmd_keys_ls(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_keys_revoke(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_nodes(struct ee_cli *cli, int argc, char **argv); /* nodes.c */
+enum ee_err ee_cmd_node_show(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_node_enrol(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_network(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_measure(struct ee_cli *cli, int argc, char **argv); /* allow.c */
@@ -118,6 +119,10 @@ enum ee_err ee_cmd_receipt(struct ee_cli *cli, int argc, char **argv); /* receip
 enum ee_err ee_cmd_verify_receipt(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_evidence_fetch(struct ee_cli *cli, int argc, char **argv); /* evidence.c */
 enum ee_err ee_cmd_verify_evidence(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_collateral_import(struct ee_cli *cli, int argc, char **argv); /* collateral.c */
+enum ee_err ee_cmd_collateral_push(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_collateral_status(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_collateral_show(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_evidence_verify(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_evidence_pack(struct ee_cli *cli, int argc, char **argv); /* evidence_pack.c */
 enum ee_err ee_cmd_evidence_show(struct ee_cli *cli, int argc, char **argv); /* bundle_show.c */

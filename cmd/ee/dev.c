@@ -20,6 +20,8 @@ const struct ee_dev_node ee_dev_nodes[EE_DEV_NODES] = {
     {"node-3", "operator-b", "0.020"},
 };
 
+enum { COLLATERAL_VALID_MAX = 30 * 86400 };
+
 static const char *const users[] = {"dev", "guest"};
 
 static int failed(struct ee_cli *cli, enum ee_err err, const char *what)
@@ -211,6 +213,7 @@ static enum ee_err options_parse(struct ee_dev *dev, int argc, char **argv, cons
                                             {"json", no_argument, NULL, 'j'},
                                             {"expose", required_argument, NULL, 'e'},
                                             {"http", required_argument, NULL, 'h'},
+                                            {"collateral-valid", required_argument, NULL, 'c'},
                                             {NULL, 0, NULL, 0}};
     int option;
     optind = 1;
@@ -221,6 +224,9 @@ static enum ee_err options_parse(struct ee_dev *dev, int argc, char **argv, cons
             dev->json = true;
         else if (option == 'h')
             dev->http_address = optarg;
+        else if (option == 'c' && ee_u64_parse(optarg, &dev->collateral_valid_s) == EE_OK &&
+                 dev->collateral_valid_s <= COLLATERAL_VALID_MAX)
+            continue;
         else if (option != 'e' || exposed_parse(dev, optarg) != EE_OK)
             return EE_USAGE;
     }

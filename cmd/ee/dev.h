@@ -52,8 +52,12 @@ struct ee_dev {
     char api[64], gateway[64], http[64]; /* "127.0.0.1:PORT" once the control plane runs */
     struct ee_dev_child control;
     struct ee_dev_child agents[EE_DEV_NODES];
-    struct ee_timer *restart_timer, *deadline;
-    uint32_t restarts; /* in a row, for the back-off */
+    struct ee_timer *restart_timer, *deadline, *collateral_timer;
+    uint64_t collateral_valid_s;        /* 0: a month, as Intel's */
+    int64_t collateral_until_s;         /* of what the control plane has taken */
+    int64_t collateral_next_s;          /* of what is being pushed */
+    struct ee_process *collateral_push; /* NULL: none is running */
+    uint32_t restarts;                  /* in a row, for the back-off */
     uint64_t control_started_us;
     bool stopping;
     size_t exposed_count;
@@ -64,6 +68,8 @@ struct ee_dev {
 const char *ee_dev_path(const struct ee_dev *dev, const char *name, char out[PATH_MAX]);
 /* The first start: keys, simulated platforms, genesis; every start: collateral of today. */
 EE_MUST_USE enum ee_err ee_dev_files_make(struct ee_dev *dev);
+/* Simulated collateral of this moment into STATE/collateral.json. */
+EE_MUST_USE enum ee_err ee_dev_collateral_make(struct ee_dev *dev, int64_t *until_s_out);
 /* Signs the control plane's request with the authority of this network, once. */
 EE_MUST_USE enum ee_err ee_dev_certificate_make(struct ee_dev *dev, const char *request_pem);
 /* Profiles the programs cannot write: admin and founding; adds the issuer's key to dev. */
@@ -72,7 +78,14 @@ EE_MUST_USE enum ee_err ee_dev_profile_write(struct ee_dev *dev, const char *nam
                                              const char *key_file);
 EE_MUST_USE enum ee_err ee_dev_json_write(const char *path, json_t *value, mode_t mode);
 
+/* dev_collateral.c: from now on renews the collateral before it runs out. */
+EE_MUST_USE enum ee_err ee_dev_collateral_watch(struct ee_dev *dev);
+void ee_dev_collateral_end(struct ee_dev *dev);
+
 /* dev_process.c */
+/* Ours, and for a command the profile: no EE_ variable of the caller changes what happens here. */
+void ee_dev_environment(const struct ee_dev *dev, const char *profile,
+                        char memory[3][PATH_MAX + 32], const char *out[4]);
 /* Runs a program of ours to its end; what it printed as JSON, NULL when it failed (said on standard
  * error). */
 json_t *ee_dev_command(struct ee_dev *dev, const char *profile, const char *const *argv);

@@ -19,7 +19,7 @@
 
 #include "base/banned.h"
 
-enum { MINT_CAP_DOLLARS = 1000000, TEN_YEARS_S = 10 * 365 * 86400 };
+enum { MINT_CAP_DOLLARS = 1000000, TEN_YEARS_S = 10 * 365 * 86400, BEHIND_S = 3600 };
 
 const char *ee_dev_path(const struct ee_dev *dev, const char *name, char out[PATH_MAX])
 {
@@ -153,7 +153,8 @@ static enum ee_err genesis_load(struct ee_dev *dev)
     return EE_OK;
 }
 
-static enum ee_err collateral_make(struct ee_dev *dev, const struct ee_sim_authority *authority)
+static enum ee_err collateral_make(struct ee_dev *dev, const struct ee_sim_authority *authority,
+                                   int64_t *until_s_out)
 {
     char path[PATH_MAX];
     size_t size;
@@ -161,13 +162,37 @@ static enum ee_err collateral_make(struct ee_dev *dev, const struct ee_sim_autho
     if (!text)
         return EE_NO_MEMORY;
     /* Issued an hour ago, so that a clock a little behind ours accepts it. */
-    int64_t issued_s = (int64_t)(ee_clock_wall_us() / 1000000) - 3600;
-    enum ee_err err = ee_sim_collateral_write(&ee_crypto_openssl, authority, NULL, issued_s, text,
-                                              EE_SIM_COLLATERAL_MAX, &size);
+    const int64_t now_s = (int64_t)(ee_clock_wall_us() / 1000000);
+    const struct ee_sim_collateral_options options = {
+        .issued_s = now_s - BEHIND_S,
+        .valid_s =
+            dev->collateral_valid_s > 0 ? (uint32_t)(BEHIND_S + dev->collateral_valid_s) : 0};
+    enum ee_err err = ee_sim_collateral_write_with(&ee_crypto_openssl, authority, &options, text,
+                                                   EE_SIM_COLLATERAL_MAX, &size);
     if (err == EE_OK)
         err =
             ee_file_write(ee_dev_path(dev, "collateral.json", path), ee_bytes_of(text, size), 0644);
     free(text);
+    *until_s_out =
+        options.issued_s +
+        (options.valid_s > 0 ? (int64_t)options.valid_s : (int64_t)EE_SIM_COLLATERAL_DAYS * 86400);
+    return err;
+}
+
+enum ee_err ee_dev_collateral_make(struct ee_dev *dev, int64_t *until_s_out)
+{
+    uint8_t seed[32];
+    struct ee_sim_authority *authority = malloc(sizeof(*authority));
+    if (!authority)
+        return EE_NO_MEMORY;
+    enum ee_err err = seed_file(dev, "authority.seed", seed);
+    if (err == EE_OK)
+        err = ee_sim_authority_init(authority, &ee_crypto_openssl, seed);
+    if (err == EE_OK)
+        err = collateral_make(dev, authority, until_s_out);
+    ee_wipe(seed, sizeof(seed));
+    ee_wipe(authority, sizeof(*authority));
+    free(authority);
     return err;
 }
 
@@ -232,7 +257,7 @@ enum ee_err ee_dev_files_make(struct ee_dev *dev)
     if (err == EE_OK)
         err = genesis_load(dev);
     if (err == EE_OK)
-        err = collateral_make(dev, authority);
+        err = collateral_make(dev, authority, &dev->collateral_until_s);
     if (err == EE_OK)
         err = authority_make(dev);
     if (err == EE_OK)

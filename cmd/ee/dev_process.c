@@ -46,9 +46,8 @@ static void on_capture_exit(void *context, int code, int signal_number)
     capture->code = signal_number ? 128 + signal_number : code;
 }
 
-/* Ours, and for a command the profile: no EE_ variable of the caller changes what happens here. */
-static void environment_of(const struct ee_dev *dev, const char *profile,
-                           char memory[3][PATH_MAX + 32], const char *out[4])
+void ee_dev_environment(const struct ee_dev *dev, const char *profile,
+                        char memory[3][PATH_MAX + 32], const char *out[4])
 {
     size_t count = 0;
     (void)snprintf(memory[0], PATH_MAX + 32, "PATH=/usr/local/bin:/usr/bin:/bin");
@@ -77,7 +76,7 @@ json_t *ee_dev_command(struct ee_dev *dev, const char *profile, const char *cons
     words[count] = NULL;
     (void)snprintf(program, sizeof(program), "%s/%s", dev->programs, argv[0]);
     words[0] = program;
-    environment_of(dev, profile, memory, environment);
+    ee_dev_environment(dev, profile, memory, environment);
     const struct ee_process_options options = {.argv = words,
                                                .environment = environment,
                                                .folder = dev->state,
@@ -156,7 +155,7 @@ static enum ee_err child_start(struct ee_dev *dev, struct ee_dev_child *child,
     const char *environment[4];
     (void)snprintf(file, sizeof(file), "logs/%s.log", child->name);
     ee_dev_path(dev, file, log);
-    environment_of(dev, NULL, memory, environment);
+    ee_dev_environment(dev, NULL, memory, environment);
     const struct ee_process_options options = {.argv = argv,
                                                .environment = environment,
                                                .folder = dev->state,
@@ -329,7 +328,8 @@ void ee_dev_supervise(struct ee_dev *dev)
 {
     if (ee_timer_new(dev->loop, on_restart, dev, &dev->restart_timer) != EE_OK ||
         ee_loop_on_signal(dev->loop, SIGINT, on_stop_signal, dev) != EE_OK ||
-        ee_loop_on_signal(dev->loop, SIGTERM, on_stop_signal, dev) != EE_OK)
+        ee_loop_on_signal(dev->loop, SIGTERM, on_stop_signal, dev) != EE_OK ||
+        ee_dev_collateral_watch(dev) != EE_OK)
         return;
     ee_loop_run(dev->loop);
 }
@@ -365,4 +365,5 @@ void ee_dev_stop(struct ee_dev *dev)
         (void)!ee_loop_run_until(dev->loop, &never, 20);
     }
     ee_timer_free(dev->restart_timer);
+    ee_dev_collateral_end(dev);
 }

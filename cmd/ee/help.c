@@ -46,6 +46,23 @@ static const struct {
     {"connect",
      "Listens on 127.0.0.1:PORT (any free port without -p) until Ctrl-C. The gateway's key is\n"
      "the attested one; TLS ends in the attested control plane.\n"},
+    {"collateral import",
+     "FILE is what curl saved: bodies, header files of curl -D, both in one of curl -i, PEM, DER,\n"
+     "hex, or a PCCS platform document; what each is follows from its content. Says what is "
+     "missing\n"
+     "and the path to fetch it from. Refuses what does not prove now.\n"
+     "  --fmspc HEX      of several platform families this one\n"
+     "  --set SET        of two TCB sets this one\n"
+     "  --allow-expired  genuine parts outside their time as well\n"
+     "  --no-verify      write without proving anything\n"
+     "Roots: --root, --genesis, else the profile's genesis, else Intel's production root.\n"},
+    {"collateral status",
+     "Exit 0: valid. 6: valid, but it ends within --warn days (7). 7: expired or not genuine.\n"},
+    {"collateral push",
+     "Only newer and only valid: no date, evaluation number or CRL number may go back. It is used\n"
+     "from the answer on, without a restart.\n"
+     "  --early          the coming TCB set: decides nothing, warns operators whose nodes will "
+     "fail\n"},
     {"evidence fetch",
      "Verified before it is written, with the collateral it was verified with, the agent's event\n"
      "log and the logged changes of the allow-list. Without -o the file is named after what was\n"

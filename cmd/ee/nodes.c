@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ee nodes, node enrol, network. */
+/* ee nodes, node show, node enrol, network. */
 #include <string.h>
 
 #include "command.h"
@@ -12,6 +12,16 @@
 #include "base/banned.h"
 
 enum { AGENT_FILE_MAX = 64 * 1024, VCPUS_MAX = 100000 };
+
+/* What only its operator is told. */
+static void warnings_print(const json_t *node)
+{
+    size_t index;
+    const json_t *warning;
+    json_array_foreach(json_object_get(node, "warnings"), index, warning)(void)
+        printf("WARNING %s: %s\n", ee_client_json_text(node, "node"),
+               ee_client_json_text(warning, "text"));
+}
 
 enum ee_err ee_cmd_nodes(struct ee_cli *cli, int argc, char **argv)
 {
@@ -30,7 +40,40 @@ enum ee_err ee_cmd_nodes(struct ee_cli *cli, int argc, char **argv)
         return EE_OK;
     }
     ee_cli_table(items, columns, EE_CLI_COUNT(columns), "no nodes are enrolled");
+    size_t index;
+    const json_t *item;
+    json_array_foreach(items, index, item) warnings_print(item);
     json_decref(items);
+    return EE_OK;
+}
+
+enum ee_err ee_cmd_node_show(struct ee_cli *cli, int argc, char **argv)
+{
+    static const struct ee_column columns[] = {{"node", "node", EE_COLUMN_TEXT},
+                                               {"operator", "operator", EE_COLUMN_TEXT},
+                                               {"region", "region", EE_COLUMN_TEXT},
+                                               {"price per vCPU-hour", "price", EE_COLUMN_MONEY},
+                                               {"vCPUs", "vcpus", EE_COLUMN_TEXT},
+                                               {"free vCPUs", "vcpus_free", EE_COLUMN_TEXT},
+                                               {"state", "state", EE_COLUMN_TEXT},
+                                               {"simulated", "simulated", EE_COLUMN_TEXT},
+                                               {"admitted at", "admitted_at", EE_COLUMN_TEXT}};
+    char path[64];
+    struct ee_arguments arguments;
+    json_t *node = NULL;
+    EE_TRY(ee_cli_parse(cli, NULL, 0, argc, argv, 1, 1, false, &arguments));
+    if (!ee_name_valid(arguments.items[0]))
+        return ee_client_fail(&cli->problem, EE_USAGE, "%s", ee_err_text(EE_NAME));
+    (void)snprintf(path, sizeof(path), "/v1/nodes/%s", arguments.items[0]);
+    EE_TRY(ee_cli_connect(cli));
+    EE_TRY(ee_client_get(cli->session, path, &node));
+    if (cli->json) {
+        ee_cli_json(node);
+        return EE_OK;
+    }
+    ee_cli_fields(node, columns, EE_CLI_COUNT(columns));
+    warnings_print(node);
+    json_decref(node);
     return EE_OK;
 }
 

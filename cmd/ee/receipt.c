@@ -56,6 +56,14 @@ static enum ee_err check(struct ee_cli *cli, const struct ee_trust *trust, struc
     return err;
 }
 
+static void collateral_print(const json_t *hashes)
+{
+    size_t index;
+    const json_t *hash;
+    json_array_foreach(hashes, index, hash)(void)
+        printf("judged by collateral %s\n", json_string_value(hash));
+}
+
 static void facts_print(const struct checked_receipt *r)
 {
     static const struct ee_column columns[] = {
@@ -74,6 +82,7 @@ static void facts_print(const struct checked_receipt *r)
         ee_cli_fields(json_object_get(checks, "health"), slots, EE_CLI_COUNT(slots));
         (void)printf("attestations of the period\n");
         ee_cli_fields(json_object_get(checks, "attestation"), slots, EE_CLI_COUNT(slots));
+        collateral_print(json_object_get(checks, "collateral"));
     }
     (void)printf("\nholds: the signer's evidence, the signed checkpoint, the proof of inclusion%s\n"
                  "evidence verified as of %s (%s)\n",

@@ -133,6 +133,35 @@ static bool stop_summary(const struct ee_command *command, char out[EE_CLI_SUMMA
     return true;
 }
 
+static bool admit_summary(const struct ee_command *command, char out[EE_CLI_SUMMARY_SIZE])
+{
+    char evidence[65], collateral[65];
+    struct ee_node_admit admit;
+    if (command->kind != EE_COMMAND_NODE_ADMIT ||
+        ee_node_admit_decode(command->payload, &admit) != EE_OK)
+        return false;
+    (void)snprintf(out, EE_CLI_SUMMARY_SIZE, "%s admitted on evidence %s, judged by collateral %s",
+                   admit.node, ee_hex_encode(admit.evidence_hash, 32, evidence),
+                   ee_hex_encode(admit.collateral_hash, 32, collateral));
+    return true;
+}
+
+static bool collateral_summary(const struct ee_command *command, char out[EE_CLI_SUMMARY_SIZE])
+{
+    char hash[65], fmspc[13], until[EE_TIME_TEXT_SIZE];
+    struct ee_collateral_taken taken;
+    if (command->kind != EE_COMMAND_COLLATERAL ||
+        ee_collateral_taken_decode(command->payload, &taken) != EE_OK)
+        return false;
+    (void)snprintf(out, EE_CLI_SUMMARY_SIZE,
+                   "collateral %s, %s set number %u of FMSPC %s, in use from here; valid until %s",
+                   ee_hex_encode(taken.hash, 32, hash),
+                   taken.set == EE_TCB_SET_EARLY ? "early" : "standard", taken.evaluation,
+                   ee_hex_encode(taken.fmspc, sizeof(taken.fmspc), fmspc),
+                   ee_time_format((int64_t)taken.expires_s, until));
+    return true;
+}
+
 char *ee_cli_receipt_summary(const struct ee_receipt_checked *checked,
                              char out[EE_CLI_SUMMARY_SIZE])
 {
@@ -143,7 +172,8 @@ char *ee_cli_receipt_summary(const struct ee_receipt_checked *checked,
         settlement_summary(&checked->settlement, out);
         return out;
     }
-    if (!mint_summary(command, text) && !transfer_summary(command, text) &&
+    if (!collateral_summary(command, text) && !admit_summary(command, text) &&
+        !mint_summary(command, text) && !transfer_summary(command, text) &&
         !reserve_summary(fact, text) && !stop_summary(command, text) &&
         !allow_summary(command, text) && !policy_summary(command, text))
         (void)snprintf(text, sizeof(text), "%s", ee_command_kind_name(command->kind));
@@ -165,6 +195,15 @@ static json_t *slots_json(const uint8_t *slots, uint32_t count)
                      (int)kinds[EE_CHECK_MISSED], "void", (int)kinds[EE_CHECK_VOID]);
 }
 
+/* By which collateral the attestations were judged. */
+static json_t *collateral_json(const struct ee_checks *checks)
+{
+    json_t *out = json_array();
+    for (uint32_t i = 0; i < ee_checks_collateral_listed(checks); i++)
+        (void)json_array_append_new(out, ee_client_json_hex_new(checks->collateral[i], 32));
+    return out;
+}
+
 static json_t *checks_json(const struct ee_receipt_checked *checked)
 {
     const struct ee_checks *checks = &checked->settlement.checks;
@@ -176,6 +215,7 @@ static json_t *checks_json(const struct ee_receipt_checked *checked)
     (void)json_object_set_new(out, "health", slots_json(checks->health, checks->health_count));
     (void)json_object_set_new(out, "attestation",
                               slots_json(checks->attestation, checks->attestation_count));
+    (void)json_object_set_new(out, "collateral", collateral_json(checks));
     (void)json_object_set_new(out, "earlier_miss", json_boolean(checked->settlement.earlier_miss));
     return out;
 }

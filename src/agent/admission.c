@@ -8,7 +8,6 @@
 #include "agent/state.h"
 #include "base/text.h"
 #include "io/clock.h"
-#include "io/file.h"
 #include "io/log.h"
 #include "io/random.h"
 #include "link/attest_channel.h"
@@ -58,21 +57,29 @@ static enum ee_err logged_changes_apply(struct ee_agent *agent, const json_t *li
     return EE_OK;
 }
 
-/* Our collateral file, decoded; `file` and `scratch` hold what it borrows. */
-static enum ee_err collateral_load(const char *path, struct ee_file_data *file, uint8_t **scratch,
-                                   struct ee_collateral *out)
+/* By our own collateral, or by what the evidence brings when that is newer: it is signed by the
+ * roots of the genesis, and so nothing stops when our first set has run out. Kept only when the
+ * rest holds too: a stranger may not fill our table with genuine sets of other platforms. */
+static enum ee_err evidence_judge(struct ee_agent *agent, const struct ee_evidence *evidence,
+                                  struct ee_evidence_policy *policy,
+                                  struct ee_evidence_verdict *verdict)
 {
-    EE_TRY(ee_file_read(path, EE_COLLATERAL_MAX, file));
-    *scratch = malloc(file->size + 1);
-    if (!*scratch)
-        return EE_NO_MEMORY;
-    enum ee_reason reason =
-        ee_attest_collateral_decode(ee_file_bytes(file), *scratch, file->size, out);
-    return reason == EE_REASON_NONE ? EE_OK : EE_SYNTAX;
+    struct ee_collateral_set *brought =
+        ee_agent_collateral_offer(agent, evidence->collateral, "the control plane's evidence");
+    const struct ee_collateral_set *set = brought;
+    if (!brought || !ee_collateral_set_fits(brought, evidence->quote))
+        set = ee_collateral_store_for(agent->collateral, evidence->quote);
+    policy->collateral = set ? &set->collateral : NULL;
+    enum ee_err err = ee_evidence_verify(agent->crypto, evidence, policy, NULL, 0, verdict);
+    if (err == EE_OK && brought)
+        ee_agent_collateral_keep(agent, brought);
+    else
+        ee_collateral_set_free(brought);
+    return err;
 }
 
 static enum ee_err evidence_check(struct ee_agent *agent, const char *text,
-                                  const struct ee_evidence_policy *policy,
+                                  struct ee_evidence_policy *policy,
                                   struct ee_evidence_verdict *verdict)
 {
     struct ee_evidence evidence;
@@ -82,7 +89,7 @@ static enum ee_err evidence_check(struct ee_agent *agent, const char *text,
         memory ? ee_evidence_decode(agent->crypto, ee_bytes_of(text, size), memory, size, &evidence)
                : EE_NO_MEMORY;
     if (err == EE_OK)
-        err = ee_evidence_verify(agent->crypto, &evidence, policy, NULL, 0, verdict);
+        err = evidence_judge(agent, &evidence, policy, verdict);
     free(memory);
     return err;
 }
@@ -91,24 +98,15 @@ static enum ee_err control_verify(struct ee_agent *agent, const char *text,
                                   struct ee_evidence_verdict *verdict)
 {
     struct ee_evidence_policy policy;
-    struct ee_collateral collateral;
-    struct ee_file_data file = {NULL, 0};
-    uint8_t *scratch = NULL;
+    ee_agent_collateral_reload(agent);
     ee_trust_policy(&agent->trust, EE_ROLE_CONTROL, (int64_t)(ee_clock_wall_us() / 1000000),
                     &policy);
-    policy.collateral = &collateral;
     policy.tls_key_hash = agent->control_key_hash;
     policy.nonce_kind = EE_NONCE_CHANNEL;
-    enum ee_err err =
-        ee_attest_channel_nonce(agent->crypto, ee_tunnel_link_conn(agent->link), agent->challenge,
-                                agent->identity->tls_key_hash, EE_ROLE_CONTROL, &policy.nonce);
-    if (err == EE_OK)
-        err = collateral_load(agent->options.collateral_path, &file, &scratch, &collateral);
-    if (err == EE_OK)
-        err = evidence_check(agent, text, &policy, verdict);
-    free(scratch);
-    ee_file_data_free(&file);
-    return err;
+    EE_TRY(ee_attest_channel_nonce(agent->crypto, ee_tunnel_link_conn(agent->link),
+                                   agent->challenge, agent->identity->tls_key_hash, EE_ROLE_CONTROL,
+                                   &policy.nonce));
+    return evidence_check(agent, text, &policy, verdict);
 }
 
 void ee_agent_on_control_evidence(struct ee_agent *agent, json_t *message)
@@ -127,7 +125,8 @@ void ee_agent_on_control_evidence(struct ee_agent *agent, json_t *message)
     if (err == EE_OK)
         err = control_verify(agent, text, verdict);
     if (err != EE_OK) {
-        agent->refused = true;
+        /* Newer collateral may come any moment, and ends it. */
+        agent->refused = err != EE_EXPIRED;
         ee_agent_session_fail(agent, err, "the control plane's evidence is refused");
         return;
     }
@@ -173,6 +172,6 @@ void ee_agent_on_refused(struct ee_agent *agent, json_t *message)
     const char *detail = json_string_value(json_object_get(message, "detail"));
     EE_LOG(EE_LOG_ERROR, "admission", "refused by the control plane", ee_log_text("error", name),
            ee_log_text("detail", detail));
-    agent->refused = true;
+    agent->refused = !name || strcmp(name, ee_err_name(EE_EXPIRED)) != 0;
     ee_agent_session_fail(agent, EE_REFUSED, "refused by the control plane");
 }

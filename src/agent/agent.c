@@ -62,6 +62,8 @@ enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypto *crypto,
         ee_agent_checkpoint_load(agent);
         err = workloads_folder(agent);
     }
+    if (err == EE_OK)
+        err = ee_agent_collateral_open(agent);
     const struct ee_backend_host host = {.port_of = port_of, .flush = flush, .context = agent};
     if (err == EE_OK && !(agent->backend = ee_backend_new(loop, &host)))
         err = EE_NO_MEMORY;
@@ -88,6 +90,7 @@ void ee_agent_free(struct ee_agent *agent)
     ee_agent_checkpoint_save(agent);
     ee_backend_free(agent->backend);
     ee_agent_leases_free(agent);
+    ee_collateral_store_free(agent->collateral);
     ee_event_log_free(agent->log);
     free(agent);
 }

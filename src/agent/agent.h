@@ -26,7 +26,7 @@ struct ee_agent_options {
     const char *node;            /* name under which its operator enrolled it */
     const char *control_address; /* "127.0.0.1:8443" */
     struct ee_bytes genesis;     /* canonical */
-    const char *collateral_path; /* collateral file; read again at each admission */
+    const char *collateral_path; /* collateral file; read again at each admission and on SIGHUP */
     bool switch_user;            /* run workloads as `workload_uid` */
     uid_t workload_uid;
     /* Loopback ports of this machine that launchers may expose; none unless the operator names
@@ -49,6 +49,8 @@ EE_MUST_USE enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypt
                                      struct ee_tdx_device *device, struct ee_agent **out);
 /* Dials now and again whenever the session is lost, until ee_agent_free(). */
 void ee_agent_start(struct ee_agent *agent);
+/* Reads the collateral file again (SIGHUP). */
+void ee_agent_collateral_reload(struct ee_agent *agent);
 /* Stops accepting work and ends the session in order; workloads are ended. */
 void ee_agent_free(struct ee_agent *agent);
 

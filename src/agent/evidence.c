@@ -7,7 +7,6 @@
 
 #include "agent/state.h"
 #include "base/text.h"
-#include "io/file.h"
 #include "io/log.h"
 #include "link/attest_channel.h"
 
@@ -45,17 +44,14 @@ static enum ee_err quoter_claims(void *context, uint8_t *out, size_t capacity, s
     return ee_claims_encode(&claims, out, capacity, size_out);
 }
 
-/* Read for each quote: the operator renews the file while we run. */
-static struct ee_bytes quoter_collateral(void *context)
+/* Of our own platform family, the newest of all sources. */
+static struct ee_bytes quoter_collateral(void *context, struct ee_bytes quote)
 {
-    struct ee_agent *agent = context;
-    ee_file_data_free(&agent->collateral);
-    enum ee_err err = ee_file_read(agent->options.collateral_path, EE_EVIDENCE_COLLATERAL_MAX,
-                                   &agent->collateral);
-    if (err != EE_OK)
-        EE_LOG(EE_LOG_WARN, "attest", "evidence leaves without collateral", ee_log_err(err),
-               ee_log_text("path", agent->options.collateral_path));
-    return ee_file_bytes(&agent->collateral);
+    const struct ee_agent *agent = context;
+    const struct ee_collateral_set *set = ee_collateral_store_for(agent->collateral, quote);
+    if (!set)
+        EE_LOG(EE_LOG_WARN, "attest", "evidence leaves without collateral");
+    return set ? set->text : ee_bytes_of(NULL, 0);
 }
 
 static struct ee_bytes quoter_event_log(void *context)
@@ -106,7 +102,6 @@ void ee_agent_evidence_end(struct ee_agent *agent)
     ee_agent_evidence_forget(agent);
     ee_quoter_free(agent->quoter);
     agent->quoter = NULL;
-    ee_file_data_free(&agent->collateral);
 }
 
 /* `bare`: the control plane has collateral of its own; clients, and everybody years later, need it

@@ -48,6 +48,7 @@ static const struct {
     {"attest", ee_agent_on_attest, false},
     {"logs", ee_agent_lease_on_logs, false},
     {"checkpoint", ee_agent_on_checkpoint, false},
+    {"collateral", ee_agent_on_collateral, false},
 };
 
 static void message_take(struct ee_agent *agent, json_t *message)

@@ -13,6 +13,7 @@
 #include "agent/workload.h"
 #include "io/file.h"
 #include "io/tls.h"
+#include "link/collateral_store.h"
 #include "link/quoter.h"
 #include "link/tunnel_link.h"
 #include "tlog/checkpoint.h"
@@ -57,7 +58,6 @@ struct ee_agent {
     struct ee_tdx_device *device;
     struct ee_quoter *quoter;
     struct ee_agent_challenge *challenges; /* that wait for a quote */
-    struct ee_file_data collateral;        /* as it went into the last evidence */
     struct ee_event_log *log;              /* NULL: the device has no register to extend */
     char log_path[PATH_MAX];
     struct ee_trust trust;
@@ -74,6 +74,8 @@ struct ee_agent {
     uint32_t failures; /* in a row */
     bool refused;      /* the last failure was a refusal, by us or by them */
     uint64_t admitted_at_us;
+
+    struct ee_collateral_store *collateral; /* what may judge, newest of all sources */
 
     struct ee_evidence_verdict verdict; /* of the control plane; large, so not on the stack */
     uint8_t checkpoint_key[EE_ED25519_KEY_SIZE]; /* from the control plane's verified claims */
@@ -104,6 +106,17 @@ bool ee_agent_service_port(const struct ee_agent *agent, const uint8_t instance[
 json_t *ee_agent_leases_running(const struct ee_agent *agent); /* array of ids */
 json_t *ee_agent_leases_states(struct ee_agent *agent, const json_t *asked);
 void ee_agent_leases_free(struct ee_agent *agent);
+
+/* collateral.c */
+/* Opens STATE/collateral. Errors of ee_collateral_store_new(). */
+EE_MUST_USE enum ee_err ee_agent_collateral_open(struct ee_agent *agent);
+/* What is newer in it than what is held, and proves now; NULL, with a word in the log, for anything
+ * else. Then kept, or freed with ee_collateral_set_free(). */
+struct ee_collateral_set *ee_agent_collateral_offer(struct ee_agent *agent, struct ee_bytes text,
+                                                    const char *source);
+void ee_agent_collateral_keep(struct ee_agent *agent, struct ee_collateral_set *set);
+/* Newer collateral from the control plane, for our platform family. */
+void ee_agent_on_collateral(struct ee_agent *agent, json_t *message);
 
 /* admission.c */
 void ee_agent_hello(struct ee_agent *agent);

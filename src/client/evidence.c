@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 #include "client/json.h"
+#include "client/profile.h"
+#include "io/file.h"
 #include "io/clock.h"
 #include "io/crypto_openssl.h"
 
@@ -130,6 +132,36 @@ enum ee_err ee_client_evidence_judge(struct ee_client_problem *problem, struct e
 }
 
 /* ---- collateral ---- */
+
+enum ee_err ee_client_evidence_judge_by(struct ee_client_problem *problem, struct ee_bytes text,
+                                        const char *collateral_path,
+                                        struct ee_evidence_policy *policy,
+                                        struct ee_client_judged *out)
+{
+    struct ee_file_data file;
+    struct ee_collateral collateral;
+    enum ee_err err = ee_client_evidence_judge(problem, text, policy, out);
+    if (err != EE_EXPIRED || !collateral_path[0])
+        return err;
+    err = ee_file_read(collateral_path, EE_EVIDENCE_COLLATERAL_MAX, &file);
+    if (err != EE_OK)
+        return ee_client_file_fail(problem, err, "collateral", collateral_path);
+    uint8_t *scratch = malloc(file.size + 1);
+    if (!scratch)
+        err = ee_client_fail(problem, EE_NO_MEMORY, "%s", "");
+    else if (ee_attest_collateral_decode(ee_file_bytes(&file), scratch, file.size, &collateral) !=
+             EE_REASON_NONE)
+        err = ee_client_fail(problem, EE_SYNTAX, "%s is no collateral file", collateral_path);
+    else {
+        ee_client_problem_clear(problem);
+        policy->collateral = &collateral;
+        err = ee_client_evidence_judge(problem, text, policy, out);
+        policy->collateral = NULL;
+    }
+    free(scratch);
+    ee_file_data_free(&file);
+    return err;
+}
 
 static enum ee_err complete(struct ee_bytes text, struct ee_bytes donor, uint8_t *memory,
                             uint8_t *donor_memory, struct ee_buffer *out)

@@ -35,6 +35,15 @@ EE_MUST_USE enum ee_err ee_client_evidence_judge(struct ee_client_problem *probl
                                                  struct ee_evidence_policy *policy,
                                                  struct ee_client_judged *out);
 
+/* The same, and when the collateral that came along has run out once more by the file at
+ * `collateral_path` (empty: none), which the caller has from elsewhere: a network whose own has run
+ * out can still be given newer collateral. */
+EE_MUST_USE enum ee_err ee_client_evidence_judge_by(struct ee_client_problem *problem,
+                                                    struct ee_bytes text,
+                                                    const char *collateral_path,
+                                                    struct ee_evidence_policy *policy,
+                                                    struct ee_client_judged *out);
+
 /* The same for a document that is read already. */
 EE_MUST_USE enum ee_err ee_client_evidence_judge_parsed(struct ee_client_problem *problem,
                                                         const struct ee_evidence *evidence,

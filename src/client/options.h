@@ -10,7 +10,7 @@
 #include "base/money.h"
 #include "client/problem.h"
 
-enum { EE_CLIENT_LIST_MAX = 64, EE_CLIENT_ARGUMENTS_MAX = 8 };
+enum { EE_CLIENT_LIST_MAX = 64, EE_CLIENT_ARGUMENTS_MAX = 32 };
 
 enum ee_option_kind {
     EE_OPTION_FLAG,   /* bool */

@@ -35,7 +35,7 @@ static const struct member {
     TEXT(account),           PATH(genesis),
     PATH(ca_file),           PATH(token_file),
     PATH(issuer_key_file),   PATH(founding_key_file),
-    PATH(operator_key_file),
+    PATH(operator_key_file), PATH(collateral),
 #undef TEXT
 #undef PATH
 };

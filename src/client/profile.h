@@ -30,6 +30,7 @@ struct ee_client_profile {
     char issuer_key_file[EE_CLIENT_PATH_SIZE];
     char founding_key_file[EE_CLIENT_PATH_SIZE];
     char operator_key_file[EE_CLIENT_PATH_SIZE];
+    char collateral[EE_CLIENT_PATH_SIZE]; /* to judge by when the network's own has run out */
 };
 
 /* `name`: a file when it has a '/', else NAME of the profiles folder; NULL: EE_PROFILE, else

@@ -177,7 +177,8 @@ static enum ee_err verify_once(struct ee_client_session *s)
     if (err != EE_OK)
         return ee_client_fail(s->problem, err, "the server showed no key");
     EE_TRY(challenge(s, &policy.nonce, &answer));
-    err = ee_client_evidence_judge(s->problem, ee_buffer_bytes(&answer.body), &policy, &judged);
+    err = ee_client_evidence_judge_by(s->problem, ee_buffer_bytes(&answer.body),
+                                      s->profile->collateral, &policy, &judged);
     if (err == EE_OK)
         err = ee_client_collateral_observe(s->problem, s->trust.network_id, &floor,
                                            &judged.verdict.quote);

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "control/collateral.h"
 #include "control/history.h"
 #include "control/leases.h"
+#include "control/outlook.h"
 #include "control/scheduler.h"
 #include "control/session.h"
 #include "control/verify.h"
@@ -218,7 +220,8 @@ static enum ee_err judge(struct ee_session *session, const char *text, const uin
     struct ee_verify_request request = {.text = ee_bytes_str(text),
                                         .nonce = &session->nonce,
                                         .tls_key_hash = session->peer_key_hash};
-    EE_TRY(ee_control_verify(session->control, &request, verdict));
+    EE_TRY(ee_control_verify(session->control, &request, verdict, session->collateral_hash));
+    memcpy(session->fmspc, verdict->quote.platform.fmspc, sizeof session->fmspc);
     EE_TRY(check_identity(session, &verdict->claims));
     EE_TRY(check_signature(session, signature));
     return ee_receipt_store_put(session->control->evidence, request.text, session->evidence_hash);
@@ -263,6 +266,7 @@ static void on_admit_answer(void *context, const struct ee_answer *answer)
     session->state = EE_SESSION_ADMITTED;
     session->control->admissions++;
     ee_session_send(session, admitted_message(session, answer));
+    ee_control_collateral_tell(session);
     EE_LOG(EE_LOG_INFO, "admission", "agent admitted", ee_log_text("node", session->node),
            ee_log_unsigned("epoch", session->epoch), ee_log_unsigned("seq", answer->seq));
     ee_leases_reconcile(session);
@@ -283,7 +287,7 @@ static enum ee_err submit_admit(struct ee_session *session,
     ee_measurement_digest(control->crypto, &verdict->measurement, admit.measurement);
     memcpy(admit.sealing_key, verdict->claims.sealing_key, sizeof admit.sealing_key);
     memcpy(admit.evidence_hash, session->evidence_hash, sizeof admit.evidence_hash);
-    ee_control_collateral_hash(control, admit.collateral_hash);
+    memcpy(admit.collateral_hash, session->collateral_hash, sizeof admit.collateral_hash);
     ee_writer_init(&writer, memory, sizeof memory);
     EE_TRY(ee_node_admit_encode(&admit, &writer));
     struct ee_command_request request = {.actor_kind = EE_ACTOR_SYSTEM,
@@ -319,6 +323,8 @@ void ee_session_on_evidence(struct ee_session *session, const json_t *message)
         err = ee_session_enrol(session);
     if (err == EE_OK)
         err = submit_admit(session, verdict);
+    if (err == EE_OK)
+        ee_outlook_note(session->control, session->node, &verdict->quote);
     if (err == EE_OK)
         session->state = EE_SESSION_ADMITTING;
     else

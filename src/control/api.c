@@ -306,16 +306,21 @@ static enum ee_err authenticate(struct ee_api_call *call, struct ee_bytes author
     struct ee_control *control = call->control;
     uint32_t scope = call->route->scope;
     struct ee_auth auth;
-    if (scope == EE_API_PUBLIC || scope == EE_API_PROBE)
+    if (scope == EE_API_PUBLIC || scope == EE_API_PROBE ||
+        (scope == EE_API_PUBLIC_MORE && authorization.data == NULL))
         return EE_OK;
     if (scope == EE_API_ADMIN && !control->has_admin)
         return EE_DISABLED;
-    EE_TRY(ee_auth_check(ee_control_core(control), control->crypto,
-                         control->has_admin ? control->admin_hash : NULL, authorization,
-                         (uint64_t)ee_control_now_s(control), &auth));
+    enum ee_err err = ee_auth_check(ee_control_core(control), control->crypto,
+                                    control->has_admin ? control->admin_hash : NULL, authorization,
+                                    (uint64_t)ee_control_now_s(control), &auth);
+    if (err != EE_OK)
+        return scope == EE_API_PUBLIC_MORE ? EE_OK : err;
     call->admin = auth.admin;
     call->scopes = auth.scopes;
     memcpy(call->account, auth.account, sizeof call->account);
+    if (scope == EE_API_PUBLIC_MORE)
+        return EE_OK;
     if (scope == EE_API_ADMIN)
         return auth.admin ? EE_OK : EE_FORBIDDEN;
     if (auth.admin)

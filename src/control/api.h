@@ -62,6 +62,7 @@ enum ee_api_scope_special {
     EE_API_PUBLIC = 0,
     EE_API_ANY_KEY = 1 << 30,
     EE_API_ADMIN = 1 << 29,
+    EE_API_PUBLIC_MORE = 1 << 27, /* public; a valid key shows more */
     EE_API_PROBE =
         1 << 28, /* public, says nothing of the book: waits for no place and no journal */
 };
@@ -167,6 +168,7 @@ void ee_api_transfer(struct ee_api_call *call);
 void ee_api_node_enrol(struct ee_api_call *call); /* api_nodes.c */
 void ee_api_node_price(struct ee_api_call *call);
 void ee_api_nodes(struct ee_api_call *call);
+void ee_api_node(struct ee_api_call *call);
 void ee_api_lease_reserve(struct ee_api_call *call); /* api_leases.c */
 void ee_api_lease_start(struct ee_api_call *call);
 void ee_api_lease(struct ee_api_call *call);
@@ -175,7 +177,10 @@ void ee_api_lease_output(struct ee_api_call *call); /* api_output.c */
 void ee_api_apps(struct ee_api_call *call);         /* api_apps.c */
 void ee_api_app(struct ee_api_call *call);
 void ee_api_app_stop(struct ee_api_call *call);
-void ee_api_periods(struct ee_api_call *call); /* api_periods.c */
+void ee_api_periods(struct ee_api_call *call);    /* api_periods.c */
+void ee_api_collateral(struct ee_api_call *call); /* api_collateral.c */
+void ee_api_collateral_file(struct ee_api_call *call);
+void ee_api_collateral_push(struct ee_api_call *call);
 void ee_api_receipt(struct ee_api_call *call); /* api_receipts.c */
 void ee_api_explain(struct ee_api_call *call); /* api_explain.c */
 

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "control/api.h"
+#include "control/collateral.h"
 #include "control/readiness.h"
 
 #include "base/banned.h"
@@ -22,7 +23,8 @@ void ee_api_readyz(struct ee_api_call *call)
     for (size_t i = 0; i < count; i++)
         json_array_append_new(list, json_string(reasons[i]));
     ee_api_answer_json(call, count == 0 ? 200 : 503,
-                       json_pack("{s:b, s:o}", "ready", count == 0, "reasons", list));
+                       json_pack("{s:b, s:o, s:o}", "ready", count == 0, "reasons", list,
+                                 "warnings", ee_control_collateral_warnings(call->control)));
 }
 
 static json_t *params_json(const struct ee_params *p)
@@ -39,17 +41,19 @@ static json_t *params_json(const struct ee_params *p)
 
 void ee_api_network(struct ee_api_call *call)
 {
-    const struct ee_control *control = call->control;
+    struct ee_control *control = call->control;
     const struct ee_genesis *genesis = &control->trust.genesis;
     bool production = genesis->kind == EE_NETWORK_PRODUCTION;
     ee_api_answer_json(call, 200,
-                       json_pack("{s:o, s:s, s:s, s:b, s:s, s:o, s:s, s:s}", "network",
+                       json_pack("{s:o, s:s, s:s, s:b, s:s, s:o, s:s, s:s, s:o, s:o}", "network",
                                  ee_json_hex(control->trust.network_id, 32), "name", genesis->name,
                                  "kind", production ? "production" : "development", "simulated",
                                  ee_tdx_device_simulated(control->device), "profile",
                                  control->params->name, "params", params_json(control->params),
                                  "genesis", (const char *)control->genesis_file.data,
-                                 "software_version", EE_SOFTWARE_VERSION));
+                                 "software_version", EE_SOFTWARE_VERSION, "collateral",
+                                 ee_control_collateral_json(control), "warnings",
+                                 ee_control_collateral_warnings(control)));
 }
 
 void ee_api_checkpoint(struct ee_api_call *call)

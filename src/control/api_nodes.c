@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "control/api.h"
 #include "control/api_view.h"
+#include "control/outlook.h"
 
 #include "base/banned.h"
 
@@ -60,6 +61,25 @@ void ee_api_node_price(struct ee_api_call *call)
     ee_api_submit(call, EE_COMMAND_NODE_PRICE, &writer, err, price_done);
 }
 
+/* What concerns the money of its operator is shown to nobody else. */
+static json_t *node_json(struct ee_api_call *call, const struct ee_node *node)
+{
+    json_t *value = ee_view_node(node);
+    if (call->admin || strcmp(call->account, node->operator_name) == 0)
+        json_object_set_new(value, "warnings", ee_outlook_warnings(call->control, node->name));
+    return value;
+}
+
+void ee_api_node(struct ee_api_call *call)
+{
+    const struct ee_node *node =
+        ee_core_node(ee_control_core(call->control), call->values.value[0]);
+    if (node != NULL)
+        ee_api_answer_json(call, 200, node_json(call, node));
+    else
+        ee_api_fail(call, EE_NODE_UNKNOWN, NULL);
+}
+
 void ee_api_nodes(struct ee_api_call *call)
 {
     const struct ee_core *core = ee_control_core(call->control);
@@ -72,7 +92,7 @@ void ee_api_nodes(struct ee_api_call *call)
     for (; (node = ee_core_node_at(core, index)) != NULL; index++) {
         if (json_array_size(items) == page.limit)
             break;
-        json_array_append_new(items, ee_view_node(node));
+        json_array_append_new(items, node_json(call, node));
     }
     ee_api_answer_page(call, items, node != NULL ? index : 0);
 }

@@ -94,8 +94,9 @@ static bool is_party(const struct ee_core *core, const struct ee_history *histor
                      const char *account)
 {
     const struct ee_command *command = &history->command;
-    if (command->kind == EE_COMMAND_ALLOW || command->kind == EE_COMMAND_POLICY)
-        return true;
+    if (command->kind == EE_COMMAND_ALLOW || command->kind == EE_COMMAND_POLICY ||
+        command->kind == EE_COMMAND_COLLATERAL)
+        return true; /* what everybody's decisions rest on */
     if (command->actor_kind == EE_ACTOR_ACCOUNT && strcmp(command->actor, account) == 0)
         return true;
     uint8_t lease[EE_ID_SIZE];

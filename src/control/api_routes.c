@@ -33,7 +33,8 @@ static const struct ee_api_route routes[] = {
     {"POST", "/v1/transfers", EE_SCOPE_SPEND, true, ee_api_transfer, NULL},
     {"POST", "/v1/nodes", EE_SCOPE_NODES, true, ee_api_node_enrol, NULL},
     {"PATCH", "/v1/nodes/{node}", EE_SCOPE_NODES, true, ee_api_node_price, NULL},
-    {"GET", "/v1/nodes", EE_API_PUBLIC, false, ee_api_nodes, query_page},
+    {"GET", "/v1/nodes", EE_API_PUBLIC_MORE, false, ee_api_nodes, query_page},
+    {"GET", "/v1/nodes/{node}", EE_API_PUBLIC_MORE, false, ee_api_node, NULL},
     {"POST", "/v1/leases", EE_SCOPE_RUN, true, ee_api_lease_reserve, NULL},
     {"GET", "/v1/leases", EE_SCOPE_READ, false, ee_api_leases, query_page},
     {"GET", "/v1/leases/{lease}", EE_SCOPE_READ, false, ee_api_lease, query_lease},
@@ -46,6 +47,9 @@ static const struct ee_api_route routes[] = {
     {"GET", "/v1/periods", EE_SCOPE_READ, false, ee_api_periods, query_periods},
     {"GET", "/v1/receipts/{seq}", EE_SCOPE_READ, false, ee_api_receipt, NULL},
     {"GET", "/v1/explain/{subject}", EE_SCOPE_READ, false, ee_api_explain, NULL},
+    {"GET", "/v1/collateral", EE_API_PUBLIC, false, ee_api_collateral, NULL},
+    {"POST", "/v1/collateral", EE_API_ADMIN, true, ee_api_collateral_push, NULL},
+    {"GET", "/v1/collateral/{hash}", EE_API_PUBLIC, false, ee_api_collateral_file, NULL},
     {"POST", "/v1/allow", EE_API_ANY_KEY, true, ee_api_allow, NULL},
 };
 

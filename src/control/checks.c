@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "control/leases.h"
+#include "control/outlook.h"
 #include "control/scheduler_state.h"
 #include "control/verify.h"
 #include "io/log.h"
@@ -35,6 +36,7 @@ struct attestation_ask {
     struct ee_nonce nonce;
     uint8_t tls_key_hash[32];
     uint8_t identity[32];
+    char node[EE_NAME_MAX + 1];
 };
 
 static uint64_t ask_timeout_ms(const struct ee_scheduler *s)
@@ -137,8 +139,8 @@ static bool collateral_is_stale(const struct ee_verdict *quote)
 }
 
 /* `ours_out`: why it does not count is our own fault; our own outage fails nobody. */
-static enum ee_err judge(struct attestation_ask *ask, const char *text, uint8_t hash_out[32],
-                         bool *ours_out)
+static enum ee_err judge(struct attestation_ask *ask, const char *text,
+                         struct ee_slots_proof *proof_out, bool *ours_out)
 {
     struct ee_control *control = ask->scheduler->control;
     struct ee_verify_request request = {.text = ee_bytes_str(text),
@@ -153,13 +155,15 @@ static enum ee_err judge(struct attestation_ask *ask, const char *text, uint8_t 
         return EE_NO_MEMORY;
     enum ee_err err = ee_control_trust_sync(control);
     if (err == EE_OK) {
-        err = ee_control_verify(control, &request, verdict);
+        err = ee_control_verify(control, &request, verdict, proof_out->collateral);
         *ours_out = err == EE_OK || err == EE_NO_MEMORY ||
                     (err == EE_EXPIRED && collateral_is_stale(&verdict->quote));
     }
+    if (err == EE_OK)
+        ee_outlook_note(control, ask->node, &verdict->quote);
     free(verdict);
     EE_TRY(err);
-    return ee_receipt_store_put(control->evidence, request.text, hash_out);
+    return ee_receipt_store_put(control->evidence, request.text, proof_out->evidence);
 }
 
 static void on_attestation(void *context, enum ee_err err, const json_t *message)
@@ -168,11 +172,11 @@ static void on_attestation(void *context, enum ee_err err, const json_t *message
     struct ee_scheduler *s = ask->scheduler;
     uint64_t now_us = ee_control_now_us(s->control); /* before judging, which is our own time */
     const char *text = json_string_value(json_object_get(message, "evidence"));
-    uint8_t hash[32] = {0};
+    struct ee_slots_proof proof = {{0}, {0}};
     bool ours = false;
     struct ee_track *track = ee_scheduler_track(s, ask->target.lease, ask->target.period);
     if (err == EE_OK)
-        err = text != NULL ? judge(ask, text, hash, &ours) : EE_PROTOCOL;
+        err = text != NULL ? judge(ask, text, &proof, &ours) : EE_PROTOCOL;
     if (err != EE_OK && err != EE_CLOSED)
         EE_LOG(ours ? EE_LOG_ERROR : EE_LOG_WARN, "checks",
                ours ? "attestation could not be judged" : "attestation not good",
@@ -180,7 +184,7 @@ static void on_attestation(void *context, enum ee_err err, const json_t *message
     if (track != NULL && err != EE_OK && ours)
         ee_slots_attestation_unjudged(&track->slots, ask->target.slot, now_us);
     else if (track != NULL)
-        ee_slots_attestation_answer(&track->slots, ask->target.slot, now_us, err, hash);
+        ee_slots_attestation_answer(&track->slots, ask->target.slot, now_us, err, &proof);
     ee_scheduler_kick(s->control);
     free(ask);
 }
@@ -192,6 +196,7 @@ static enum ee_err prepare(struct ee_session *session, const uint8_t challenge[3
     const struct ee_control *control = session->control;
     memcpy(ask->tls_key_hash, session->peer_key_hash, sizeof ask->tls_key_hash);
     memcpy(ask->identity, session->identity, sizeof ask->identity);
+    memcpy(ask->node, session->node, sizeof ask->node);
     return ee_attest_channel_nonce(control->crypto, ee_tunnel_link_conn(session->link), challenge,
                                    control->keys.tls_key_hash, EE_ROLE_AGENT, &ask->nonce);
 }

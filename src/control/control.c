@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "control/api.h"
 #include "control/api_server.h"
+#include "control/collateral.h"
 #include "control/gateway.h"
 #include "control/leases.h"
 #include "control/retention.h"
@@ -204,10 +205,9 @@ static enum ee_err quoter_claims(void *context, uint8_t *out, size_t capacity, s
     return ee_control_claims(context, out, capacity, size_out);
 }
 
-static struct ee_bytes quoter_collateral(void *context)
+static struct ee_bytes quoter_collateral(void *context, struct ee_bytes quote)
 {
-    const struct ee_control *control = context;
-    return ee_file_bytes(&control->collateral_file);
+    return ee_control_collateral_text(context, quote);
 }
 
 struct first_evidence {
@@ -317,10 +317,7 @@ static void on_terminate(void *context)
 
 static void on_hangup(void *context)
 {
-    struct ee_control *control = context;
-    enum ee_err err = ee_control_collateral_load(control);
-    EE_LOG(err == EE_OK ? EE_LOG_INFO : EE_LOG_ERROR, "control", "collateral read again",
-           ee_log_err(err));
+    (void)!ee_control_collateral_reload(context); /* it has said what came of it */
 }
 
 static enum ee_err watch_signals(struct ee_control *control)
@@ -345,8 +342,6 @@ static enum ee_err load(struct ee_control *control, const struct ee_control_opti
     *step = "memory for what was verified";
     /* Twice the sessions: places are chosen by hash, and some lines fill before others. */
     EE_TRY(ee_control_cache_new((size_t)2 * EE_CONTROL_SESSIONS_MAX, &control->verify_cache));
-    *step = "the collateral file";
-    EE_TRY(ee_control_collateral_load(control));
     *step = "the TDX device";
     return open_device(control, options);
 }
@@ -368,6 +363,8 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), fault));
     control->started_us = ee_control_now_us(control);
     EE_TRY(ee_control_trust_sync(control));
+    *step = "the collateral file";
+    EE_TRY(ee_control_collateral_open(control));
     *step = "evidence of the control plane";
     EE_TRY(make_first_evidence(control, options->evidence_queue));
     EE_TRY(ee_retention_start(control));
@@ -395,6 +392,9 @@ enum ee_err ee_control_start(const struct ee_control_options *options, struct ee
     snprintf(control->state_folder, sizeof control->state_folder, "%s", options->state_folder);
     snprintf(control->collateral_path, sizeof control->collateral_path, "%s",
              options->collateral_path != NULL ? options->collateral_path : "");
+    control->collateral_warn_days = options->collateral_warn_days > 0
+                                        ? options->collateral_warn_days
+                                        : EE_CONTROL_COLLATERAL_WARN_DAYS;
     enum ee_err err = ee_loop_new(&control->loop);
     if (err == EE_OK)
         err = start(control, options, &step, &fault);
@@ -442,14 +442,13 @@ void ee_control_free(struct ee_control *control)
     ee_journal_close(control->journal);
     ee_leases_free(control);
     ee_live_close(&control->live);
+    ee_control_collateral_close(control);
     ee_timer_free(control->retention);
     ee_receipt_store_free(control->evidence);
     ee_blobs_free(control->outputs);
     ee_tdx_device_free(control->device);
     ee_timer_free(control->drain);
     ee_control_cache_free(control->verify_cache);
-    ee_file_data_free(&control->collateral_file);
-    free(control->collateral_scratch);
     ee_file_data_free(&control->genesis_file);
     ee_control_keys_wipe(&control->keys);
     ee_loop_free(control->loop);

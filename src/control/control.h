@@ -11,7 +11,7 @@
 
 struct ee_control;
 
-enum { EE_CONTROL_DRAIN_MS = 5000, EE_CONTROL_DETAIL_SIZE = 256 };
+enum { EE_CONTROL_DRAIN_MS = 5000, EE_CONTROL_DETAIL_SIZE = 256, EE_CONTROL_WARN_DAYS_MAX = 365 };
 
 struct ee_control_options { /* all borrowed during start; NULL: not given */
     const char *state_folder;
@@ -22,10 +22,12 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
     const char *domain;  /* of apps */
     const char *tls_chain_path;
     const char *admin_key_hash_path; /* may be NULL: the admin route is disabled */
-    const char *collateral_path;     /* may be NULL: then no agent is admitted */
-    const char *tdx_device;          /* link/tdx_device.h; NULL: "auto" */
-    size_t evidence_queue;           /* challenges that may wait for a quote; 0: 1024 */
-    const char *ready_path;          /* may be NULL */
+    /* May be NULL: then only what was pushed is there. */
+    const char *collateral_path;
+    unsigned collateral_warn_days; /* 0: a week */
+    const char *tdx_device;        /* link/tdx_device.h; NULL: "auto" */
+    size_t evidence_queue;         /* challenges that may wait for a quote; 0: 1024 */
+    const char *ready_path;        /* may be NULL */
     /* Attestations of leases count although the agent's event log does not show the deployment:
      * for machines whose kernel cannot extend RTMR3. */
     bool allow_unmeasured;

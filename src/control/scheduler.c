@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/collateral.h"
 #include "control/scheduler_state.h"
 #include "io/log.h"
 
@@ -143,14 +144,20 @@ static void settle_misses(struct ee_scheduler *s, uint64_t now_us)
     }
 }
 
-/* Until an agent we lost through our own restart is back or had its time, nothing counts. */
+/* Until an agent we lost through our own restart, or could not admit because our collateral had run
+ * out, is back or had its time, nothing counts. */
 static bool excused(const struct ee_scheduler *s, const char *node, uint64_t now_us)
 {
-    const struct ee_control *control = s->control;
+    struct ee_control *control = s->control;
     uint64_t grace_us = (uint64_t)control->params->reconnect_grace_ms * 1000;
+    uint64_t since_us = control->started_us > control->collateral_back_us
+                            ? control->started_us
+                            : control->collateral_back_us;
     const struct ee_node *row = ee_core_node(ee_control_core(control), node);
-    bool back = row != NULL && row->admitted_us >= control->started_us;
-    return now_us < control->started_us + grace_us && !back;
+    bool connected = row != NULL && row->connected;
+    bool back = connected || (row != NULL && row->admitted_us >= since_us);
+    return (now_us < since_us + grace_us && !back) ||
+           (!connected && ee_control_collateral_ran_out(control, node));
 }
 
 static void step_track(struct ee_scheduler *s, struct ee_track *track, uint64_t now_us)

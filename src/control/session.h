@@ -60,11 +60,13 @@ struct ee_session {
     uint64_t epoch;
     uint8_t their_challenge[32], our_challenge[32];
     uint8_t peer_key_hash[32];
-    uint8_t identity[32];      /* agent's key, from verified claims */
-    struct ee_nonce nonce;     /* of our challenge on this connection */
-    bool lost_reported;        /* NODE_LOST was submitted or is not needed */
-    uint8_t evidence_hash[32]; /* of the admission */
-    size_t lease_count;        /* reported at admission */
+    uint8_t identity[32];        /* agent's key, from verified claims */
+    struct ee_nonce nonce;       /* of our challenge on this connection */
+    bool lost_reported;          /* NODE_LOST was submitted or is not needed */
+    uint8_t evidence_hash[32];   /* of the admission */
+    uint8_t collateral_hash[32]; /* by which that was judged */
+    uint8_t fmspc[6];            /* platform family, from the verified quote */
+    size_t lease_count;          /* reported at admission */
     uint8_t (*leases)[EE_ID_SIZE];
     size_t service_count;
     struct ee_session_service services[EE_SESSION_SERVICES_MAX];

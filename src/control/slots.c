@@ -41,6 +41,8 @@ void ee_slots_init(struct ee_slots *slots, const struct ee_params *params, uint6
     slots->starts_us = starts_us;
     slots->ends_us = ends_us;
     slots->evidence_count = 0;
+    slots->collateral_count = 0;
+    memset(slots->collateral, 0, sizeof slots->collateral);
     row_init(&slots->health, ends_us - starts_us, (uint64_t)params->slot_ms * 1000, params);
     row_init(&slots->attestation, ends_us - starts_us, (uint64_t)params->attestation_s * 1000000,
              params);
@@ -204,12 +206,27 @@ bool ee_slots_health_answer(struct ee_slots *slots, uint32_t slot, uint64_t now_
     return row_answer(slots, &slots->health, slot, now_us, err);
 }
 
+/* A set that follows another is a new one: sets do not come back. */
+static void collateral_note(struct ee_slots *slots, const uint8_t hash[32])
+{
+    const uint32_t max = EE_CHECKS_COLLATERAL_MAX;
+    uint32_t listed = slots->collateral_count < max ? slots->collateral_count : max;
+    for (uint32_t i = 0; i < listed; i++)
+        if (memcmp(slots->collateral[i], hash, 32) == 0)
+            return;
+    if (listed == max)
+        memmove(slots->collateral[0], slots->collateral[1], (size_t)(--listed) * 32);
+    memcpy(slots->collateral[listed], hash, 32);
+    slots->collateral_count++;
+}
+
 bool ee_slots_attestation_answer(struct ee_slots *slots, uint32_t slot, uint64_t now_us,
-                                 enum ee_err err, const uint8_t evidence_hash[32])
+                                 enum ee_err err, const struct ee_slots_proof *proof)
 {
     if (!row_answer(slots, &slots->attestation, slot, now_us, err))
         return false;
-    memcpy(slots->evidence[slots->evidence_count++], evidence_hash, 32);
+    memcpy(slots->evidence[slots->evidence_count++], proof->evidence, 32);
+    collateral_note(slots, proof->collateral);
     return true;
 }
 
@@ -303,4 +320,6 @@ void ee_slots_checks(const struct ee_slots *slots, const struct ee_crypto *crypt
         ee_tlog_leaf_hash(crypto, ee_bytes_of(slots->evidence[i], 32), &leaves[i]);
     ee_tlog_root_of(crypto, leaves, slots->evidence_count, &root);
     memcpy(out->evidence_root, root.bytes, 32);
+    out->collateral_count = slots->collateral_count;
+    memcpy(out->collateral, slots->collateral, sizeof out->collateral);
 }

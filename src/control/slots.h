@@ -37,6 +37,14 @@ struct ee_slots {
     struct ee_slots_row health, attestation;
     uint32_t evidence_count;
     uint8_t evidence[EE_CHECK_SLOTS_MAX][32]; /* hashes of the documents of OK attestations */
+    uint32_t collateral_count;                /* sets by which these were judged */
+    uint8_t collateral[EE_CHECKS_COLLATERAL_MAX][32]; /* the newest of them, oldest first */
+};
+
+/* What an attestation that was found good leaves. */
+struct ee_slots_proof {
+    uint8_t evidence[32];   /* hash of the document */
+    uint8_t collateral[32]; /* hash of the collateral it was judged by */
 };
 
 /* What the caller knows at this moment. */
@@ -70,11 +78,11 @@ uint64_t ee_slots_next_us(const struct ee_slots *slots);
 
 /* An answer to a try in `slot`. EE_OK makes it OK if it is still open; anything else only says why
  * it is missed should no better answer come. True when the slot became OK. For attestations
- * `evidence_hash` is kept then. */
+ * `proof` is kept then. */
 bool ee_slots_health_answer(struct ee_slots *slots, uint32_t slot, uint64_t now_us,
                             enum ee_err err);
 bool ee_slots_attestation_answer(struct ee_slots *slots, uint32_t slot, uint64_t now_us,
-                                 enum ee_err err, const uint8_t evidence_hash[32]);
+                                 enum ee_err err, const struct ee_slots_proof *proof);
 /* An answer came in time, but for a reason of our own we cannot say whether it is good: without a
  * better one the slot is VOID. */
 void ee_slots_attestation_unjudged(struct ee_slots *slots, uint32_t slot, uint64_t now_us);

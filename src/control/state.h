@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "attest/collateral.h"
 #include "base/alloc.h"
 #include "base/crypto.h"
 #include "control/blobs.h"
@@ -30,6 +29,8 @@ struct ee_scheduler;
 struct ee_leases;
 struct ee_gateway;
 struct ee_api_server;
+struct ee_collateral_store;
+struct ee_outlook;
 
 enum {
     EE_CONTROL_SESSIONS_MAX = 1024,   /* agents; those not yet admitted: control/places.h */
@@ -48,9 +49,13 @@ struct ee_control {
     const struct ee_params *params;
     char state_folder[1024];
     char collateral_path[1024]; /* empty: none */
-    struct ee_file_data collateral_file;
-    uint8_t *collateral_scratch; /* what `collateral` borrows; NULL: there is none */
-    struct ee_collateral collateral;
+    struct ee_collateral_store *collateral;
+    struct ee_outlook *outlook;
+    struct ee_timer *collateral_timer; /* looks for sets that run out */
+    unsigned collateral_warn_days;
+    uint64_t collateral_back_us; /* when newer collateral ended a time without; 0: never */
+    char *collateral_said;       /* warnings as last logged; NULL: none yet */
+    uint64_t collateral_said_day;
     bool allow_unmeasured;                /* deployments need not be in the agent's event log */
     struct ee_verify_cache *verify_cache; /* what verifying agents showed before */
     bool has_admin;

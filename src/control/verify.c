@@ -6,41 +6,9 @@
 #include <string.h>
 
 #include "control/history.h"
+#include "link/collateral_store.h"
 
 #include "base/banned.h"
-
-enum ee_err ee_control_collateral_load(struct ee_control *control)
-{
-    struct ee_file_data file;
-    struct ee_collateral collateral;
-    if (control->collateral_path[0] == '\0')
-        return EE_OK;
-    EE_TRY(ee_file_read(control->collateral_path, EE_EVIDENCE_COLLATERAL_MAX, &file));
-    uint8_t *scratch = malloc(file.size + 1);
-    enum ee_err err = scratch == NULL ? EE_NO_MEMORY : EE_OK;
-    if (err == EE_OK && ee_attest_collateral_decode(ee_file_bytes(&file), scratch, file.size,
-                                                    &collateral) != EE_REASON_NONE)
-        err = EE_SYNTAX;
-    if (err != EE_OK) {
-        free(scratch);
-        ee_file_data_free(&file);
-        return err;
-    }
-    ee_file_data_free(&control->collateral_file);
-    free(control->collateral_scratch);
-    control->collateral_file = file;
-    control->collateral_scratch = scratch;
-    control->collateral = collateral;
-    return EE_OK;
-}
-
-void ee_control_collateral_hash(const struct ee_control *control, uint8_t out[32])
-{
-    struct ee_bytes bytes = ee_file_bytes(&control->collateral_file);
-    memset(out, 0, 32);
-    if (bytes.size > 0)
-        control->crypto->sha256(&bytes, 1, out);
-}
 
 static enum ee_err apply_change(struct ee_control *control, uint64_t seq)
 {
@@ -87,12 +55,17 @@ static enum ee_err check_deployment(const struct ee_verify_request *request,
 }
 
 static enum ee_err verify(struct ee_control *control, const struct ee_verify_request *request,
-                          const struct ee_evidence *evidence, struct ee_evidence_verdict *out)
+                          const struct ee_evidence *evidence, struct ee_evidence_verdict *out,
+                          uint8_t collateral_hash_out[32])
 {
     struct ee_evidence_policy policy;
+    const struct ee_collateral_set *set =
+        ee_collateral_store_for(control->collateral, evidence->quote);
+    if (set != NULL)
+        memcpy(collateral_hash_out, set->hash, sizeof set->hash);
     EE_TRY(ee_control_trust_sync(control));
     ee_trust_policy(&control->trust, EE_ROLE_AGENT, ee_control_now_s(control), &policy);
-    policy.collateral = control->collateral_scratch != NULL ? &control->collateral : NULL;
+    policy.collateral = set != NULL ? &set->collateral : NULL;
     policy.cache = control->verify_cache;
     policy.tls_key_hash = request->tls_key_hash;
     policy.identity = request->identity;
@@ -104,16 +77,17 @@ static enum ee_err verify(struct ee_control *control, const struct ee_verify_req
 }
 
 enum ee_err ee_control_verify(struct ee_control *control, const struct ee_verify_request *request,
-                              struct ee_evidence_verdict *out)
+                              struct ee_evidence_verdict *out, uint8_t collateral_hash_out[32])
 {
     struct ee_evidence evidence;
+    memset(collateral_hash_out, 0, 32);
     uint8_t *memory = malloc(request->text.size + 1);
     if (memory == NULL)
         return EE_NO_MEMORY;
     enum ee_err err =
         ee_evidence_decode(control->crypto, request->text, memory, request->text.size, &evidence);
     if (err == EE_OK)
-        err = verify(control, request, &evidence, out);
+        err = verify(control, request, &evidence, out, collateral_hash_out);
     free(memory);
     return err;
 }

@@ -32,7 +32,8 @@
     ROW(CHECKS, "checks")                                                                          \
     ROW(REPORT, "report")                                                                          \
     ROW(ALLOW, "allow")                                                                            \
-    ROW(POLICY, "policy")
+    ROW(POLICY, "policy")                                                                          \
+    ROW(COLLATERAL, "collateral")
 
 const char *ee_command_kind_name(enum ee_command_kind kind)
 {

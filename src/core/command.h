@@ -17,6 +17,7 @@
 
 enum { EE_CORE_VERSION = 1, EE_COMMAND_PAYLOAD_MAX = 98304, EE_COMMAND_SIZE_MAX = 98304 + 256 };
 enum { EE_ID_SIZE = 16, EE_CHECK_SLOTS_MAX = 512, EE_REFERENCE_MAX = 64, EE_MEMO_MAX = 128 };
+enum { EE_CHECKS_COLLATERAL_MAX = 8 };
 
 enum ee_actor_kind {
     EE_ACTOR_SYSTEM = 1,  /* the control plane itself; name empty */
@@ -48,7 +49,8 @@ enum ee_command_kind {
     EE_COMMAND_CHECKS = 36,        /* system: all checks of a period; decides and settles */
     EE_COMMAND_REPORT = 37,        /* account: the launcher reports abuse of its lease */
     EE_COMMAND_ALLOW = 40, /* any: founding key's signature counts; adds or retires a measurement */
-    EE_COMMAND_POLICY = 41, /* any: the same signature; replaces the attestation policy */
+    EE_COMMAND_POLICY = 41,     /* any: the same signature; replaces the attestation policy */
+    EE_COMMAND_COLLATERAL = 42, /* system, admin: this set of collateral is in use from here on */
 };
 
 struct ee_command {
@@ -242,7 +244,13 @@ struct ee_checks {
     uint8_t attestation[EE_CHECK_SLOTS_MAX];
     uint8_t evidence_root[32]; /* Merkle root over the hashes of the evidence documents of the OK
                                   attestations */
+    /* By which collateral these attestations were judged good: how many sets, and the hashes of the
+     * newest EE_CHECKS_COLLATERAL_MAX of them, oldest first. */
+    uint32_t collateral_count;
+    uint8_t collateral[EE_CHECKS_COLLATERAL_MAX][32];
 };
+/* How many of the hashes are there. */
+uint32_t ee_checks_collateral_listed(const struct ee_checks *checks);
 
 enum ee_abuse_category {
     EE_ABUSE_OTHER = 1,
@@ -273,6 +281,21 @@ EE_MUST_USE enum ee_err ee_allow_change_message(const uint8_t network_id[32],
                                                 const struct ee_allow_change *change,
                                                 struct ee_writer *out);
 
+/* Intel publishes two TCB sets: the one in force, and the one that will be. */
+enum ee_tcb_set { EE_TCB_SET_STANDARD = 1, EE_TCB_SET_EARLY = 2 };
+
+/* A set of collateral that was proven under a root of the genesis. Decisions name it by its hash;
+ * an early set decides nothing, it warns. */
+struct ee_collateral_taken {
+    enum ee_tcb_set set;
+    uint8_t fmspc[6];    /* platform family */
+    uint32_t evaluation; /* tcbEvaluationDataNumber of its TCB Info */
+    uint8_t hash[32];    /* SHA-256 of the collateral file */
+    uint64_t issued_s;   /* newest issue date of its parts */
+    uint64_t expires_s;  /* first expiry of its parts; not before issued_s */
+    uint64_t pck_crl_number, root_crl_number;
+    uint8_t simulated; /* under a simulated root */
+};
 /* The whole policy, so that whoever missed some needs only the newest. There is no place in it to
  * allow debug TDs. */
 struct ee_policy_change {
@@ -309,7 +332,8 @@ enum { EE_POLICY_CHANGE_SIZE_MAX = EE_POLICY_BYTES_MAX + 256 };
     ROW(checks)                                                                                    \
     ROW(abuse_report)                                                                              \
     ROW(allow_change)                                                                              \
-    ROW(policy_change)
+    ROW(policy_change)                                                                             \
+    ROW(collateral_taken)
 #define EE_ROW(name)                                                                               \
     EE_MUST_USE enum ee_err ee_##name##_encode(const struct ee_##name *in, struct ee_writer *out); \
     EE_MUST_USE enum ee_err ee_##name##_decode(struct ee_bytes bytes, struct ee_##name *out);

@@ -181,6 +181,15 @@ static void checks(struct ee_codec *k, struct ee_checks *v)
     v->health_count = outcomes(k, v->health_count, v->health);
     v->attestation_count = outcomes(k, v->attestation_count, v->attestation);
     ee_codec_raw(k, v->evidence_root, sizeof(v->evidence_root));
+    v->collateral_count = ee_codec_u32_within(k, v->collateral_count, 0, EE_CHECK_SLOTS_MAX);
+    for (uint32_t i = 0; i < ee_checks_collateral_listed(v); i++)
+        ee_codec_raw(k, v->collateral[i], sizeof(v->collateral[i]));
+}
+
+uint32_t ee_checks_collateral_listed(const struct ee_checks *checks)
+{
+    uint32_t count = checks->collateral_count;
+    return count < EE_CHECKS_COLLATERAL_MAX ? count : EE_CHECKS_COLLATERAL_MAX;
 }
 
 static void abuse_report(struct ee_codec *k, struct ee_abuse_report *v)
@@ -200,6 +209,21 @@ static void allow_change(struct ee_codec *k, struct ee_allow_change *v)
     ee_codec_text(k, v->label, sizeof(v->label), 0);
     v->number = ee_codec_u64(k, v->number);
     ee_codec_raw(k, v->signature, sizeof(v->signature));
+}
+
+static void collateral_taken(struct ee_codec *k, struct ee_collateral_taken *v)
+{
+    v->set = (enum ee_tcb_set)ee_codec_enum(k, v->set, EE_TCB_SET_STANDARD, EE_TCB_SET_EARLY);
+    ee_codec_raw(k, v->fmspc, sizeof(v->fmspc));
+    v->evaluation = ee_codec_u32(k, v->evaluation);
+    ee_codec_raw(k, v->hash, sizeof(v->hash));
+    v->issued_s = ee_codec_u64(k, v->issued_s);
+    v->expires_s = ee_codec_u64(k, v->expires_s);
+    if (v->expires_s < v->issued_s)
+        ee_codec_fail(k, EE_RANGE);
+    v->pck_crl_number = ee_codec_u64(k, v->pck_crl_number);
+    v->root_crl_number = ee_codec_u64(k, v->root_crl_number);
+    v->simulated = ee_codec_bool(k, v->simulated);
 }
 
 static void policy_change(struct ee_codec *k, struct ee_policy_change *v)

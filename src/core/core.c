@@ -294,6 +294,8 @@ static struct rule rule_of(enum ee_command_kind kind)
         return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_allow};
     case EE_COMMAND_POLICY:
         return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_policy};
+    case EE_COMMAND_COLLATERAL:
+        return (struct rule){SYSTEM | ADMIN, ee_core_on_collateral};
     }
     return (struct rule){0, NULL};
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nodes: enrolment by their operator, admission of the agent, its loss. */
+/* Nodes: enrolment by their operator, admission of the agent, its loss; and the collateral by which
+ * they are judged. */
 #include <string.h>
 
 #include "core/state.h"
@@ -122,6 +123,17 @@ static bool simulated_allowed(const struct ee_core *core)
         if (core->genesis.roots[i].simulated)
             return true;
     return false;
+}
+
+/* The record that decisions refer to. The proof was the shell's: an early set decides nothing, and
+ * a false entry would show by its hash, which leads to no genuine file. */
+enum ee_err ee_core_on_collateral(struct ee_change *c)
+{
+    struct ee_collateral_taken taken;
+    EE_TRY(ee_collateral_taken_decode(c->command->payload, &taken));
+    return taken.simulated && !simulated_allowed(c->core)
+               ? ee_change_refuse(c, EE_SIMULATED_REFUSED)
+               : EE_OK;
 }
 
 static enum ee_err admit_check(const struct ee_core *core, const struct ee_node_admit *admit)

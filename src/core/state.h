@@ -150,8 +150,8 @@ ee_handler ee_core_on_genesis, ee_core_on_boot, ee_core_on_tick, ee_core_on_acco
     ee_core_on_node_enrol, ee_core_on_node_price, ee_core_on_node_admit, ee_core_on_node_lost,
     ee_core_on_lease_reserve, ee_core_on_lease_start, ee_core_on_lease_running,
     ee_core_on_lease_end, ee_core_on_lease_stop, ee_core_on_slot_missed, ee_core_on_checks,
-    ee_core_on_allow, ee_core_on_policy, ee_core_on_redeem, ee_core_on_redemption,
-    ee_core_on_report;
+    ee_core_on_allow, ee_core_on_policy, ee_core_on_collateral, ee_core_on_redeem,
+    ee_core_on_redemption, ee_core_on_report;
 
 /* ---- lookups (core_read.c); NULL: none ---- */
 struct ee_account_row *ee_core_account_row(const struct ee_core *core, const char *name);

@@ -93,7 +93,9 @@ static void answer_one(struct ee_quoter *q, size_t index, struct ee_bytes log,
 
 static void answer_all(struct ee_quoter *q)
 {
-    struct ee_bytes collateral = q->options.collateral(q->options.context), log = event_log(q);
+    struct ee_bytes collateral = ee_bytes_of(NULL, 0), log = event_log(q);
+    if (q->err == EE_OK)
+        collateral = q->options.collateral(q->options.context, q->evidence[0].quote);
     for (size_t i = 0; i < q->working->count; i++)
         answer_one(q, i, log, collateral);
     q->working->count = 0;

@@ -24,8 +24,9 @@ struct ee_quoter_options {
     void *context;
     /* Fresh claims, asked once per quote; at most EE_CLAIMS_SIZE_MAX bytes. */
     enum ee_err (*claims)(void *context, uint8_t *out, size_t capacity, size_t *size_out);
-    /* Bytes of the collateral file to hand on, borrowed during the call; may be empty. */
-    struct ee_bytes (*collateral)(void *context);
+    /* Bytes of the collateral file to hand on with this quote, borrowed during the call; may be
+     * empty. */
+    struct ee_bytes (*collateral)(void *context, struct ee_bytes quote);
     /* The event log as it is now, borrowed until it is asked again; NULL: none. Asked before and
      * after each quote: when its size changed meanwhile (somebody extended RTMR3 and added to the
      * log), the quote is made again, a few times, so that log and register agree. */

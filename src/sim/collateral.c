@@ -10,7 +10,7 @@
 
 #include "base/banned.h"
 
-enum { DOCUMENT_MAX = 6 * 1024, DAY_S = 24 * 3600, EXPIRED_DAYS = 60, EVALUATION = 20 };
+enum { DOCUMENT_MAX = 6 * 1024, DAY_S = 24 * 3600, EXPIRED_DAYS = 60 };
 
 #define ZERO_48                                                                                    \
     "0000000000000000000000000000000000000000000000000000000000000000"                             \
@@ -19,6 +19,15 @@ enum { DOCUMENT_MAX = 6 * 1024, DAY_S = 24 * 3600, EXPIRED_DAYS = 60, EVALUATION
 struct window {
     int64_t from_s;
     int64_t until_s;
+};
+
+/* One issue of everything. */
+struct issue {
+    const struct ee_sim_authority *authority;
+    struct window window;
+    const uint8_t *fmspc;
+    unsigned evaluation;
+    uint8_t module_svn_more;
 };
 
 static void put(struct ee_writer *w, const char *text)
@@ -87,8 +96,9 @@ static void put_components(struct ee_writer *w, const char *name, const uint8_t 
     put(w, "]");
 }
 
-static void put_platform_level(struct ee_writer *w, enum ee_sim_level level)
+static void put_platform_level(struct ee_writer *w, enum ee_sim_level level, uint8_t more)
 {
+    (void)more; /* the coming set asks for a newer module only */
     static const uint8_t tdx[16] = {0, 0, EE_SIM_TDX_COMPONENT_2};
     uint8_t sgx[16];
     ee_sim_level_components(level, sgx);
@@ -102,55 +112,56 @@ static void put_platform_level(struct ee_writer *w, enum ee_sim_level level)
     put_status(w, level);
 }
 
-static void put_module_level(struct ee_writer *w, enum ee_sim_level level)
+static void put_module_level(struct ee_writer *w, enum ee_sim_level level, uint8_t more)
 {
+    unsigned svn = ee_sim_level_module_svn(level);
     put(w, "{\"tcb\":{\"isvsvn\":");
-    put_number(w, ee_sim_level_module_svn(level));
+    put_number(w, level == EE_SIM_LEVEL_UP_TO_DATE ? svn + more : svn);
     put(w, "}");
     put_status(w, level);
 }
 
 static void put_levels(struct ee_writer *w,
-                       void (*put_level)(struct ee_writer *, enum ee_sim_level))
+                       void (*put_level)(struct ee_writer *, enum ee_sim_level, uint8_t),
+                       uint8_t more)
 {
     put(w, "\"tcbLevels\":[");
     for (unsigned level = 0; level < EE_SIM_LEVEL_COUNT; level++) {
         put(w, level ? "," : "");
-        put_level(w, (enum ee_sim_level)level);
+        put_level(w, (enum ee_sim_level)level, more);
     }
     put(w, "]");
 }
 
 /* Intel PCS API v4, "Get TDX TCB Info", version 3. */
-static void put_tcb_info(struct ee_writer *w, const struct ee_sim_authority *authority,
-                         const struct window *window)
+static void put_tcb_info(struct ee_writer *w, const struct issue *issue)
 {
     static const char module[] = "\"mrsigner\":\"" ZERO_48 "\",\"attributes\":\"0000000000000000\","
                                  "\"attributesMask\":\"FFFFFFFFFFFFFFFF\"";
     put(w, "{\"id\":\"TDX\",\"version\":3,");
-    put_window(w, window);
+    put_window(w, &issue->window);
     put(w, "\"fmspc\":\"");
-    put_hex(w, authority->fmspc, sizeof(authority->fmspc));
+    put_hex(w, issue->fmspc, sizeof(issue->authority->fmspc));
     put(w, "\",\"pceId\":\"0000\",\"tcbType\":0,\"tcbEvaluationDataNumber\":");
-    put_number(w, EVALUATION);
+    put_number(w, issue->evaluation);
     put(w, ",\"tdxModule\":{");
     put(w, module);
     put(w, "},\"tdxModuleIdentities\":[{\"id\":\"TDX_01\",");
     put(w, module);
     put(w, ",");
-    put_levels(w, put_module_level);
+    put_levels(w, put_module_level, issue->module_svn_more);
     put(w, "}],");
-    put_levels(w, put_platform_level);
+    put_levels(w, put_platform_level, 0);
     put(w, "}");
 }
 
 /* Intel PCS API v4, "Get TDX QE Identity", version 2. */
-static void put_qe_identity(struct ee_writer *w, const struct window *window)
+static void put_qe_identity(struct ee_writer *w, const struct issue *issue)
 {
     put(w, "{\"id\":\"TD_QE\",\"version\":2,");
-    put_window(w, window);
+    put_window(w, &issue->window);
     put(w, "\"tcbEvaluationDataNumber\":");
-    put_number(w, EVALUATION);
+    put_number(w, issue->evaluation);
     put(w, ",\"miscselect\":\"00000000\",\"miscselectMask\":\"FFFFFFFF\","
            "\"attributes\":\"11000000000000000000000000000000\","
            "\"attributesMask\":\"FBFFFFFFFFFFFFFF0000000000000000\",\"mrsigner\":\"");
@@ -239,33 +250,42 @@ static void put_crls(const struct ee_crypto *crypto, struct ee_writer *w,
 }
 
 static void put_documents(const struct ee_crypto *crypto, struct ee_writer *w,
-                          const struct ee_sim_authority *authority, const struct window *window)
+                          const struct issue *issue)
 {
     uint8_t buffer[DOCUMENT_MAX];
     struct ee_writer document;
     ee_writer_init(&document, buffer, sizeof(buffer));
-    put_tcb_info(&document, authority, window);
-    put_signed(crypto, w, "tcb_info", authority, &document);
+    put_tcb_info(&document, issue);
+    put_signed(crypto, w, "tcb_info", issue->authority, &document);
     ee_writer_init(&document, buffer, sizeof(buffer));
-    put_qe_identity(&document, window);
-    put_signed(crypto, w, "qe_identity", authority, &document);
+    put_qe_identity(&document, issue);
+    put_signed(crypto, w, "qe_identity", issue->authority, &document);
 }
 
-enum ee_err ee_sim_collateral_write(const struct ee_crypto *crypto,
-                                    const struct ee_sim_authority *authority,
-                                    const struct ee_sim_platform *platform, int64_t issued_s,
-                                    char *out, size_t capacity, size_t *size_out)
+enum ee_err ee_sim_collateral_write_with(const struct ee_crypto *crypto,
+                                         const struct ee_sim_authority *authority,
+                                         const struct ee_sim_collateral_options *options, char *out,
+                                         size_t capacity, size_t *size_out)
 {
     struct ee_writer w;
+    const struct ee_sim_platform *platform = options->platform;
+    int64_t issued_s = options->issued_s;
+    int64_t valid_s =
+        options->valid_s ? (int64_t)options->valid_s : (int64_t)EE_SIM_COLLATERAL_DAYS * DAY_S;
     if (issued_s < (int64_t)EXPIRED_DAYS * DAY_S || issued_s > INT64_C(253370764800))
         return EE_RANGE;
     if (platform && (platform->faults & EE_SIM_COLLATERAL_EXPIRED))
         issued_s -= (int64_t)EXPIRED_DAYS * DAY_S;
-    const struct window window = {issued_s, issued_s + (int64_t)EE_SIM_COLLATERAL_DAYS * DAY_S};
+    const struct issue issue = {.authority = authority,
+                                .window = {issued_s, issued_s + valid_s},
+                                .fmspc = options->fmspc ? options->fmspc : authority->fmspc,
+                                .evaluation =
+                                    options->evaluation ? options->evaluation : EE_SIM_EVALUATION,
+                                .module_svn_more = options->module_svn_more};
     ee_writer_init(&w, out, capacity);
     put(&w, "{");
-    put_documents(crypto, &w, authority, &window);
-    put_crls(crypto, &w, authority, platform, &window);
+    put_documents(crypto, &w, &issue);
+    put_crls(crypto, &w, authority, platform, &issue.window);
     put_chain(&w, "tcb_info_issuer_chain", &authority->tcb_signing, &authority->root);
     put(&w, ",");
     put_chain(&w, "qe_identity_issuer_chain", &authority->tcb_signing, &authority->root);
@@ -277,4 +297,13 @@ enum ee_err ee_sim_collateral_write(const struct ee_crypto *crypto,
         return w.err;
     *size_out = w.size - 1;
     return EE_OK;
+}
+
+enum ee_err ee_sim_collateral_write(const struct ee_crypto *crypto,
+                                    const struct ee_sim_authority *authority,
+                                    const struct ee_sim_platform *platform, int64_t issued_s,
+                                    char *out, size_t capacity, size_t *size_out)
+{
+    const struct ee_sim_collateral_options options = {.platform = platform, .issued_s = issued_s};
+    return ee_sim_collateral_write_with(crypto, authority, &options, out, capacity, size_out);
 }

@@ -9,6 +9,7 @@
 enum {
     EE_SIM_COLLATERAL_MAX = 48 * 1024,
     EE_SIM_COLLATERAL_DAYS = 30, /* validity of TCB Info, QE identity and PCK CRL */
+    EE_SIM_EVALUATION = 20,      /* tcbEvaluationDataNumber */
 };
 
 /* Collateral issued at `issued_s` (unix seconds). `platform` may be NULL; else its
@@ -20,5 +21,20 @@ EE_MUST_USE enum ee_err ee_sim_collateral_write(const struct ee_crypto *crypto,
                                                 const struct ee_sim_platform *platform,
                                                 int64_t issued_s, char *out, size_t capacity,
                                                 size_t *size_out);
+
+/* What may differ from the collateral above; zero: as there. */
+struct ee_sim_collateral_options {
+    const struct ee_sim_platform *platform; /* as above; may be NULL */
+    int64_t issued_s;
+    uint32_t valid_s;        /* of TCB Info, QE identity and CRLs; 0: EE_SIM_COLLATERAL_DAYS */
+    uint32_t evaluation;     /* of both documents; 0: EE_SIM_EVALUATION */
+    uint8_t module_svn_more; /* the newest TDX module level asks for so much more: what a coming
+                                TCB set does */
+    const uint8_t *fmspc;    /* 6 bytes; NULL: the authority's */
+};
+/* As ee_sim_collateral_write(). */
+EE_MUST_USE enum ee_err ee_sim_collateral_write_with(
+    const struct ee_crypto *crypto, const struct ee_sim_authority *authority,
+    const struct ee_sim_collateral_options *options, char *out, size_t capacity, size_t *size_out);
 
 #endif

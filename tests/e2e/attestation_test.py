@@ -139,33 +139,37 @@ def each_format_of_a_quote(network):
 
 
 def a_platform_whose_certificate_is_revoked(network):
-    """New collateral that revokes a machine's certificate is read on SIGHUP, and the machine is refused"""
+    """New collateral that revokes a machine's certificate is read on SIGHUP, and the machine is refused; so is every
+    machine when what is held has run out"""
     seeds = json.loads((network.state / "sim" / f"{NODE}.json").read_text())
     path = network.state / "collateral.json"
-    honest = path.read_bytes()
+    own = network.folder / "own-collateral.json"
+    own.write_bytes(path.read_bytes())
+    before = len(network.log("control"))
 
-    def replace(content):
+    def replace(kind, *options):
+        """Each is newer than the last: collateral never goes back."""
+        done = subprocess.run([str(BUILD / "tests" / "e2e" / "sim-collateral"), seeds["authority_seed"],
+                               seeds["platform_seed"], kind, *options], capture_output=True, check=True)
         new = path.with_suffix(".new")
-        new.write_bytes(content)
+        new.write_bytes(done.stdout)
         new.chmod(0o644)
         new.rename(path)
+        taken = network.log("control")[before:].count("taken from the file")
         os.kill(network.control_pid(), signal.SIGHUP)
-        time.sleep(0.3)
-
-    def collateral(kind):
-        done = subprocess.run([str(BUILD / "tests" / "e2e" / "sim-collateral"), seeds["authority_seed"],
-                               seeds["platform_seed"], kind], capture_output=True, check=True)
-        return done.stdout
+        wait_for(f"{kind} collateral is taken", 5,
+                 lambda: network.log("control")[before:].count("taken from the file") > taken)
     try:
-        replace(collateral("revoked"))
+        replace("revoked", "age=3000")
         expect_refusal(network, "pck-revoked", "revoked",
                        sim_platform=platform_file(network, NODE, "pck-revoked", faults=["pck-revoked"]))
-        replace(collateral("expired"))
-        own = network.folder / "own-collateral.json"
-        own.write_bytes(honest)
-        expect_refusal(network, "collateral-expired", "expired", collateral=own)
+        replace("fresh", "age=2000", "valid=2002")
+        time.sleep(3.5)  # both ends of the window are inside it
+        state = network.folder / "state-expired"  # as its agent was before it learnt of newer collateral
+        shutil.copytree(network.state / "agents" / NODE, state, ignore=shutil.ignore_patterns("collateral", "workloads"))
+        expect_refusal(network, "collateral-expired", "expired", collateral=own, state=state)
     finally:
-        replace(honest)
+        replace("fresh", "age=1000")
 
 
 def evidence_on_another_connection(network):

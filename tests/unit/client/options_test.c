@@ -86,7 +86,12 @@ static void too_many_are_refused(void)
     CHECK(ee_client_options_parse(&problem, &option, 1, count - 2, words, &arguments) == EE_OK);
     memset(&got, 0, sizeof(got));
     CHECK(ee_client_options_parse(&problem, &option, 1, count, words, &arguments) == EE_USAGE);
-    CHECK(PARSE("1", "2", "3", "4", "5", "6", "7", "8", "9") == EE_USAGE);
+    for (int i = 0; i <= EE_CLIENT_ARGUMENTS_MAX; i++)
+        words[i] = value;
+    CHECK(ee_client_options_parse(&problem, NULL, 0, EE_CLIENT_ARGUMENTS_MAX, words, &arguments) ==
+          EE_OK);
+    CHECK(ee_client_options_parse(&problem, NULL, 0, EE_CLIENT_ARGUMENTS_MAX + 1, words,
+                                  &arguments) == EE_USAGE);
 }
 
 TESTS(TEST(every_form_of_an_option_is_taken), TEST(what_follows_two_dashes_is_left_alone),

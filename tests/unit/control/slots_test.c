@@ -51,7 +51,7 @@ static void checks_of(const struct ee_slots *slots, uint64_t ended_us, struct ee
 /* Runs a whole period on time, answering every try that `answers` allows. */
 static void run(struct ee_slots *slots, bool answers)
 {
-    static const uint8_t hash[32] = {1};
+    static const struct ee_slots_proof proof = {{1}, {9}};
     for (;;) {
         uint64_t next = ee_slots_next_us(slots);
         if (next == UINT64_MAX)
@@ -66,7 +66,7 @@ static void run(struct ee_slots *slots, bool answers)
             if (action.kind == EE_CHECK_HEALTH)
                 ee_slots_health_answer(slots, action.slot, next + 5 * MS, EE_OK);
             else
-                ee_slots_attestation_answer(slots, action.slot, next + 5 * MS, EE_OK, hash);
+                ee_slots_attestation_answer(slots, action.slot, next + 5 * MS, EE_OK, &proof);
         }
     }
 }
@@ -82,6 +82,7 @@ static void period_with_good_answers_is_all_ok(void)
     CHECK(slots.health.ok == 10 && slots.health.missed == 0);
     CHECK(slots.attestation.ok == 3 && slots.evidence_count == 3);
     CHECK(!ee_bytes_all_zero(checks.evidence_root, 32));
+    CHECK(checks.collateral_count == 1 && checks.collateral[0][0] == 9);
 }
 
 static void period_without_answers_is_all_missed(void)
@@ -161,7 +162,7 @@ static void answer_of_an_older_slot_does_not_count_for_the_present(void)
 
 static void answer_we_could_not_judge_is_void_unless_a_better_one_comes(void)
 {
-    static const uint8_t hash[32] = {1};
+    static const struct ee_slots_proof proof = {{1}, {9}};
     struct ee_slots slots;
     make(&slots);
     step(&slots, 0, true, false);
@@ -174,7 +175,7 @@ static void answer_we_could_not_judge_is_void_unless_a_better_one_comes(void)
     for (uint64_t at_us = 2500 * MS; at_us <= 4 * S; at_us += 100 * MS)
         step(&slots, at_us, true, false);
     ee_slots_attestation_unjudged(&slots, 1, start_us + 4010 * MS);
-    CHECK(ee_slots_attestation_answer(&slots, 1, start_us + 4020 * MS, EE_OK, hash));
+    CHECK(ee_slots_attestation_answer(&slots, 1, start_us + 4020 * MS, EE_OK, &proof));
     for (uint64_t at_us = 4100 * MS; at_us <= 8 * S; at_us += 100 * MS)
         step(&slots, at_us, true, false);
     CHECK(slots.attestation.ok == 1 && slots.attestation.missed == 0);
@@ -297,15 +298,34 @@ static void forgiven_miss_is_void(void)
 
 static void short_job_is_conclusive_after_one_answer_of_each_kind(void)
 {
-    static const uint8_t hash[32] = {2};
+    static const struct ee_slots_proof proof = {{2}, {9}};
     struct ee_slots slots;
     make(&slots);
     step(&slots, 0, true, false);
     CHECK(!ee_slots_conclusive(&slots, start_us + 5 * MS));
     ee_slots_health_answer(&slots, 0, start_us + 10 * MS, EE_OK);
     CHECK(!ee_slots_conclusive(&slots, start_us + 10 * MS));
-    ee_slots_attestation_answer(&slots, 0, start_us + 20 * MS, EE_OK, hash);
+    ee_slots_attestation_answer(&slots, 0, start_us + 20 * MS, EE_OK, &proof);
     CHECK(ee_slots_conclusive(&slots, start_us + 20 * MS));
+}
+
+/* The record names the sets in the order of their use, each once; of many the newest. */
+static void attestations_judged_by_more_sets_than_the_record_lists(void)
+{
+    static struct ee_slots slots;
+    struct ee_slots_proof proof = {{1}, {100}};
+    struct ee_checks checks;
+    ee_slots_init(&slots, ee_params_of(EE_PROFILE_DEVELOPMENT), start_us, start_us + 60 * S);
+    for (uint32_t i = 0; i < EE_CHECKS_COLLATERAL_MAX + 2; i++) {
+        slots.attestation.open = i;
+        proof.collateral[0] = (uint8_t)(100 + (i == 1 ? 0 : i));
+        CHECK(ee_slots_attestation_answer(
+            &slots, i, start_us + (uint64_t)i * slots.attestation.slot_us + 1, EE_OK, &proof));
+    }
+    checks_of(&slots, 60 * S, &checks);
+    CHECK(checks.collateral_count == EE_CHECKS_COLLATERAL_MAX + 1);
+    CHECK(checks.collateral[0][0] == 102);
+    CHECK(checks.collateral[EE_CHECKS_COLLATERAL_MAX - 1][0] == 100 + EE_CHECKS_COLLATERAL_MAX + 1);
 }
 
 static void hurry_asks_at_once_only_for_what_lacks_a_result(void)
@@ -397,6 +417,7 @@ TESTS(TEST(period_with_good_answers_is_all_ok), TEST(period_without_answers_is_a
       TEST(window_end_seen_late_waits_for_what_is_in_the_socket),
       TEST(clock_jump_voids_what_is_open), TEST(forgiven_miss_is_void),
       TEST(short_job_is_conclusive_after_one_answer_of_each_kind),
+      TEST(attestations_judged_by_more_sets_than_the_record_lists),
       TEST(hurry_asks_at_once_only_for_what_lacks_a_result),
       TEST(conclusion_does_not_wait_for_a_slot_that_closed),
       TEST(record_of_an_early_end_has_the_slots_that_began),

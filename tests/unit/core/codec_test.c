@@ -92,7 +92,9 @@ static const struct ee_checks checks = {.lease = {1},
                                         .health = {1, 0, 2},
                                         .attestation_count = 1,
                                         .attestation = {1},
-                                        .evidence_root = {8}};
+                                        .evidence_root = {8},
+                                        .collateral_count = 2,
+                                        .collateral = {{1}, {2}}};
 static const struct ee_abuse_report abuse_report = {
     .lease = {1}, .period = 4, .category = EE_ABUSE_RESOURCES, .evidence_hash = {3}};
 static const struct ee_redeem redeem = {.amount = {7}, .destination = "account 5"};
@@ -100,6 +102,15 @@ static const struct ee_redemption_word redemption_word = {
     .redemption = {1}, .confirm = 1, .reference = "wire 9", .signature = {4}};
 static const struct ee_allow_change allow_change = {
     .add = 1, .role = EE_ROLE_AGENT, .measurement = {1}, .label = "agent 0.2", .number = 1};
+static const struct ee_collateral_taken collateral_taken = {.set = EE_TCB_SET_EARLY,
+                                                            .fmspc = {0, 0x80, 0x6f},
+                                                            .evaluation = 21,
+                                                            .hash = {7},
+                                                            .issued_s = 5,
+                                                            .expires_s = 9,
+                                                            .pck_crl_number = 3,
+                                                            .root_crl_number = 1,
+                                                            .simulated = 1};
 static uint8_t policy_bytes[EE_POLICY_BYTES_MAX];
 static struct ee_policy_change policy_change = {.number = 1, .signature = {6}};
 static const struct ee_reserve_result reserve_result = {
@@ -274,14 +285,35 @@ static void fields_outside_their_rules(void)
     REFUSED(slot_missed, EE_UNSUPPORTED, bad.why = (enum ee_err)9999);
     REFUSED(checks, EE_TOO_LARGE, bad.health_count = EE_CHECK_SLOTS_MAX + 1);
     REFUSED(checks, EE_UNSUPPORTED, bad.health[1] = 3);
+    REFUSED(checks, EE_RANGE, bad.collateral_count = EE_CHECK_SLOTS_MAX + 1);
     REFUSED(abuse_report, EE_UNSUPPORTED, bad.category = (enum ee_abuse_category)0);
     REFUSED(redeem, EE_RANGE, bad.amount.micros = 0);
     REFUSED(redemption_word, EE_RANGE, bad.confirm = 2);
     REFUSED(allow_change, EE_UNSUPPORTED, bad.role = 0);
+    REFUSED(collateral_taken, EE_UNSUPPORTED, bad.set = (enum ee_tcb_set)3);
+    REFUSED(collateral_taken, EE_RANGE, bad.expires_s = 4); /* before it was issued */
+    REFUSED(collateral_taken, EE_RANGE, bad.simulated = 2);
     REFUSED(policy_change, EE_TRUNCATED, bad.policy.size--);
     REFUSED(policy_change, EE_TRUNCATED, bad.policy.size = 0);
     REFUSED(settle_result, EE_RANGE, bad.paid.micros++);
     REFUSED(boot, EE_RANGE, bad.anchored = 2);
+}
+
+/* A period in which more sets were used than are listed still says how many. */
+static void checks_by_more_sets_than_are_listed(void)
+{
+    static struct ee_checks many, back;
+    uint8_t buffer[SAMPLE_MAX];
+    struct ee_writer w;
+    many = checks;
+    many.collateral_count = EE_CHECKS_COLLATERAL_MAX + 3;
+    memset(many.collateral, 0xee, sizeof(many.collateral));
+    ee_writer_init(&w, buffer, sizeof(buffer));
+    CHECK(ee_checks_encode(&many, &w) == EE_OK);
+    CHECK(ee_checks_decode(ee_writer_done(&w), &back) == EE_OK);
+    CHECK(back.collateral_count == EE_CHECKS_COLLATERAL_MAX + 3);
+    CHECK(ee_checks_collateral_listed(&back) == EE_CHECKS_COLLATERAL_MAX);
+    CHECK(memcmp(back.collateral, many.collateral, sizeof(back.collateral)) == 0);
 }
 
 static void command_with_another_kind_of_actor_or_unknown_kind(void)
@@ -338,6 +370,7 @@ static void every_kind_and_reason_has_a_name(void)
 TESTS(TEST(every_format_survives_both_directions),
       TEST(every_prefix_and_a_trailing_byte_is_refused),
       TEST(every_flipped_bit_is_refused_or_another_canonical_value),
-      TEST(fields_outside_their_rules), TEST(command_with_another_kind_of_actor_or_unknown_kind),
+      TEST(fields_outside_their_rules), TEST(checks_by_more_sets_than_are_listed),
+      TEST(command_with_another_kind_of_actor_or_unknown_kind),
       TEST(payload_of_one_kind_is_none_of_another), TEST(command_id_depends_on_account_and_key),
       TEST(every_kind_and_reason_has_a_name))

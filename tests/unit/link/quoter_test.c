@@ -41,8 +41,9 @@ static enum ee_err claims(void *context, uint8_t *out, size_t capacity, size_t *
     return ee_claims_encode(&value, out, capacity, size_out);
 }
 
-static struct ee_bytes collateral(void *context)
+static struct ee_bytes collateral(void *context, struct ee_bytes quote)
 {
+    CHECK(quote.size > 0);
     (void)context;
     return ee_bytes_str("collateral");
 }
