@@ -12,11 +12,13 @@ struct ee_money {
     int64_t micros;
 };
 
+#ifndef __FRAMAC__ /* tools/prove: it knows no 128-bit numbers, and nothing proved uses them */
 __extension__ typedef unsigned __int128 ee_u128;
 __extension__ typedef __int128 ee_i128;
+#endif
 
-/* "200", "$200", "1,000", "$1,234.5", at most 6 decimals, no sign, no exponent. EE_SYNTAX,
- * EE_OVERFLOW. */
+/* "200", "$200", "1,000", "$1,234.5", at most 6 decimals, no sign, no exponent, up to 256
+ * characters. EE_SYNTAX, EE_OVERFLOW. */
 EE_MUST_USE enum ee_err ee_money_parse(const char *text, struct ee_money *out);
 /* The same for a price per vCPU-hour, at most 9 decimals. */
 EE_MUST_USE enum ee_err ee_price_parse(const char *text, int64_t *nanos_out);
