@@ -189,6 +189,10 @@ static void facts_that_nothing_covers_are_not_given(void)
     event(1, 4, separator, separator);
     event(1, 0x80000001, secure_boot(1), secure_boot(1));
     CHECK(!fact_of("secure_boot", &e, &fact));
+    begin(); /* the same by a log that calls the separator something else: types are not measured */
+    event(1, 0x80000007, separator, separator);
+    event(1, 0x80000001, secure_boot(1), secure_boot(1));
+    CHECK(tcg2(log_done()) == EE_REASON_NONE && !fact_of("secure_boot", &e, &fact));
     begin(); /* in a register that an operating system extends */
     event(3, 0x80000001, secure_boot(1), secure_boot(1));
     CHECK(!fact_of("secure_boot", &e, &fact));
