@@ -27,7 +27,8 @@ static const char usage[] =
     "  ee-agent init --state DIR --node NAME [--tdx-device DEVICE]  make keys, print the enrolment "
     "as JSON\n"
     "  ee-agent run  --state DIR --node NAME --control ADDR:PORT --genesis FILE --collateral FILE\n"
-    "                [--tdx-device DEVICE] [--tdx-rtmr DIR] [--workload-uid UID] [--expose PORT "
+    "                [--tdx-device DEVICE] [--tdx-rtmr DIR] [--workload-uid UID]\n"
+    "                [--expose PORT|NAME=127.0.0.1:PORT "
     "...]\n"
     "                                                              serve until SIGTERM\n"
     "  ee-agent version\n"
@@ -39,7 +40,9 @@ static const char usage[] =
     "machine has. --tdx-rtmr: where the registers are, if not in sysfs. As root, workloads run as\n"
     "--workload-uid (default 61000), never as root. --expose: a loopback port of this machine "
     "that\n"
-    "launchers may expose; none without it.\n";
+    "launchers may expose; none without it. With NAME=: behind the gateway at once, without "
+    "account or\n"
+    "lease (development networks).\n";
 
 enum { WORKLOAD_UID_DEFAULT = 61000, WORKLOAD_UID_MIN = 1000 };
 
@@ -49,11 +52,35 @@ struct settings {
     uint64_t workload_uid;
     size_t exposed_count;
     uint16_t exposed[EE_AGENT_EXPOSED_MAX];
+    size_t service_count;
+    struct ee_agent_service services[EE_AGENT_SERVICES_MAX];
 };
+
+/* "NAME=127.0.0.1:PORT" */
+static enum ee_err service_parse(const char *text, const char *equals, struct settings *out)
+{
+    static const char host[] = "127.0.0.1:";
+    uint64_t port;
+    const size_t size = (size_t)(equals - text);
+    if (out->service_count == EE_AGENT_SERVICES_MAX || size > EE_NAME_MAX ||
+        strncmp(equals + 1, host, sizeof(host) - 1) != 0 ||
+        ee_u64_parse(equals + sizeof(host), &port) != EE_OK || port < 1 || port > UINT16_MAX)
+        return EE_USAGE;
+    struct ee_agent_service *service = &out->services[out->service_count];
+    memcpy(service->name, text, size);
+    service->port = (uint16_t)port;
+    if (!ee_name_valid(service->name))
+        return EE_USAGE;
+    out->service_count++;
+    return EE_OK;
+}
 
 static enum ee_err exposed_parse(const char *text, struct settings *out)
 {
     uint64_t port;
+    const char *equals = strchr(text, '=');
+    if (equals)
+        return service_parse(text, equals, out);
     if (out->exposed_count == EE_AGENT_EXPOSED_MAX || ee_u64_parse(text, &port) != EE_OK ||
         port < 1 || port > UINT16_MAX)
         return EE_USAGE;
@@ -225,7 +252,9 @@ static int run(const struct settings *settings, const struct ee_agent_identity *
                                        .collateral_path = settings->collateral,
                                        .switch_user = geteuid() == 0,
                                        .workload_uid = (uid_t)settings->workload_uid,
-                                       .exposed_count = settings->exposed_count};
+                                       .exposed_count = settings->exposed_count,
+                                       .service_count = settings->service_count};
+    memcpy(options.services, settings->services, sizeof(options.services));
     memcpy(options.exposed, settings->exposed, sizeof(options.exposed));
     err = serve(loop, &options, identity, device);
     ee_loop_free(loop);

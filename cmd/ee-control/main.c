@@ -19,11 +19,11 @@
 
 static const char usage[] =
     "Example: ee-control run --state DIR --genesis FILE --listen 127.0.0.1:8443 \\\n"
-    "           --gateway 127.0.0.1:9443 --tls-chain FILE --collateral FILE\n"
+    "           --gateway-listen 127.0.0.1:9443 --tls-chain FILE --collateral FILE\n"
     "\n"
     "  ee-control init --state DIR [--name HOST ...]\n"
     "      make the keys; print one JSON object with a certificate request\n"
-    "  ee-control run --state DIR --genesis FILE --listen ADDR:PORT --gateway ADDR:PORT\n"
+    "  ee-control run --state DIR --genesis FILE --listen ADDR:PORT --gateway-listen ADDR:PORT\n"
     "      --tls-chain FILE [--http 127.0.0.1:PORT] [--domain apps.localhost]\n"
     "      [--admin-key-hash-file FILE] [--collateral FILE] [--tdx-device DEVICE]\n"
     "      [--evidence-queue N] [--deployments measured|any] [--ready-file FILE]\n"
@@ -129,7 +129,7 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
     static const struct option options[] = {{"state", required_argument, NULL, 0},
                                             {"genesis", required_argument, NULL, 0},
                                             {"listen", required_argument, NULL, 0},
-                                            {"gateway", required_argument, NULL, 0},
+                                            {"gateway-listen", required_argument, NULL, 0},
                                             {"http", required_argument, NULL, 0},
                                             {"domain", required_argument, NULL, 0},
                                             {"tls-chain", required_argument, NULL, 0},
@@ -170,7 +170,8 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
         return ee_control_usage("run: --deployments is measured or any");
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
         out->listen == NULL || out->gateway == NULL || out->tls_chain_path == NULL)
-        return ee_control_usage("run needs --state, --genesis, --listen, --gateway, --tls-chain");
+        return ee_control_usage(
+            "run needs --state, --genesis, --listen, --gateway-listen, --tls-chain");
     return 0;
 }
 

@@ -118,8 +118,17 @@ enum ee_err ee_cmd_receipt(struct ee_cli *cli, int argc, char **argv); /* receip
 enum ee_err ee_cmd_verify_receipt(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_evidence_fetch(struct ee_cli *cli, int argc, char **argv); /* evidence.c */
 enum ee_err ee_cmd_verify_evidence(struct ee_cli *cli, int argc, char **argv);
-enum ee_err ee_cmd_simulate(struct ee_cli *cli, int argc, char **argv); /* simulate.c */
+enum ee_err ee_cmd_evidence_verify(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_evidence_pack(struct ee_cli *cli, int argc, char **argv); /* evidence_pack.c */
+enum ee_err ee_cmd_evidence_show(struct ee_cli *cli, int argc, char **argv); /* bundle_show.c */
+enum ee_err ee_cmd_simulate(struct ee_cli *cli, int argc, char **argv);      /* simulate.c */
+enum ee_err ee_cmd_ledger_apply(struct ee_cli *cli, int argc, char **argv);  /* ledger.c */
+enum ee_err ee_cmd_tdx_probe(struct ee_cli *cli, int argc, char **argv);     /* tdx.c */
 int ee_cmd_dev(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_policy_show(struct ee_cli *cli, int argc, char **argv); /* policy.c */
+enum ee_err ee_cmd_policy_set(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_policy_check(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_tcb_status(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_verify_quote(struct ee_cli *cli, int argc, char **argv);
 
 /* ---- shared by some of them ---- */
@@ -135,6 +144,9 @@ json_t *ee_cli_expiry(uint64_t days);
 EE_MUST_USE enum ee_err ee_cli_lease_of(struct ee_cli *cli, const char *what, json_t **out);
 /* Trust from --genesis, else from the profile. evidence.c */
 EE_MUST_USE enum ee_err ee_cli_trust(struct ee_cli *cli, const char *genesis, struct ee_trust *out);
+/* "2026-01-31T23:59:59Z" or seconds since 1970; EE_USAGE names the option. evidence.c */
+EE_MUST_USE enum ee_err ee_cli_time_parse(struct ee_cli *cli, const char *option, const char *text,
+                                          int64_t *out);
 /* Reads a file to verify (exit 2 when it cannot be read). evidence.c */
 struct ee_file_data;
 EE_MUST_USE enum ee_err ee_cli_document(struct ee_cli *cli, const char *path, size_t limit,

@@ -234,7 +234,7 @@ static enum ee_err control_spawn(struct ee_dev *dev, const char *ready)
                                 ee_dev_path(dev, "genesis.json", genesis),
                                 "--listen",
                                 dev->api,
-                                "--gateway",
+                                "--gateway-listen",
                                 dev->gateway,
                                 "--http",
                                 dev->http,

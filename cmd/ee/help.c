@@ -47,7 +47,20 @@ static const struct {
      "Listens on 127.0.0.1:PORT (any free port without -p) until Ctrl-C. The gateway's key is\n"
      "the attested one; TLS ends in the attested control plane.\n"},
     {"evidence fetch",
-     "Verified before it is written. Without -o the file is named after what was asked for.\n"},
+     "Verified before it is written, with the collateral it was verified with, the agent's event\n"
+     "log and the logged changes of the allow-list. Without -o the file is named after what was\n"
+     "asked for.\n"},
+    {"evidence pack",
+     "QUOTE in any form tools write it; CCEL is /sys/firmware/acpi/tables/data/CCEL, dstack the\n"
+     "JSON list of events. With an evidence document or bundle as argument, that is completed.\n"
+     "Nothing is judged. Without --time the bundle is to be verified as of now, or, when that is\n"
+     "outside what the collateral says, as of its issue.\n"},
+    {"evidence show", "Needs no network and judges nothing.\n"},
+    {"evidence verify",
+     "Needs no network. Without --network and --root the quote must lead to Intel's production\n"
+     "root. --network GENESIS also judges the claims, and the allow-list with the signed changes\n"
+     "in the bundle. Every event log in it must replay to the quote. --policy is none, strict\n"
+     "(default; with --network: network) or a file. Exit 7: refused.\n"},
     {"verify quote",
      "QUOTE is raw, hex, base64, a JSON array of bytes, or JSON with a member quote; - reads\n"
      "standard input.\n"
@@ -59,6 +72,24 @@ static const struct {
      "  --policy FILE      rules of your own: docs/spec/policy.md\n"
      "  --azure FILE       the paravisor's (HCL) report: its claims must be bound to the quote\n"
      "The last line is 'OK STATUS [FLAGS]' (exit 0) or 'REJECT REASON' (exit 7).\n"},
+    {"tdx probe",
+     "  --tdx-device     auto (default), configfs[:DIR], tdx_guest[:unix:PATH|:vsock:PORT], or\n"
+     "                   sim:FILE, the software TDX of a development network (SIMULATED)\n"
+     "  --tdx-rtmr DIR   where the measurement registers are, if not in sysfs\n"
+     "  --timeout S      for the quote; default 45\n"
+     "  -o FILE          keep the quote; ee verify quote judges it\n"
+     "\n"
+     "Run it in the TD as the user that will run ee-agent or ee-control. When there is no quote\n"
+     "it says what is missing and what to do.\n"},
+    {"tcb-status",
+     "Compares a quote with the TCB set in force and the coming one (ee collateral).\n"
+     "  --early FILE       collateral with the early TCB Info (update=early)\n"
+     "  --policy P         none, strict, network (default) or a file\n"
+     "Exit 0: accepted under every set given; 6: will fail under the early one; 7: fails now.\n"},
+    {"policy set",
+     "FILE is a policy file (docs/spec/policy.md); ee policy show prints one to start from. It\n"
+     "replaces the whole policy: for clients, agents and the control plane.\n"
+     "  --force          although it refuses the control plane itself\n"},
     {"verify evidence",
      "Needs no network. Without --genesis it is the profile's. Exit 7: refused.\n"},
     {"verify receipt",

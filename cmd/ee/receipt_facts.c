@@ -110,6 +110,19 @@ static bool allow_summary(const struct ee_command *command, char out[EE_CLI_SUMM
     return true;
 }
 
+static bool policy_summary(const struct ee_command *command, char out[EE_CLI_SUMMARY_SIZE])
+{
+    struct ee_policy_change change;
+    struct ee_attest_policy policy;
+    if (command->kind != EE_COMMAND_POLICY ||
+        ee_policy_change_decode(command->payload, &change) != EE_OK ||
+        ee_attest_policy_decode(change.policy, &policy) != EE_OK)
+        return false;
+    (void)snprintf(out, EE_CLI_SUMMARY_SIZE, "attestation policy %llu: %s",
+                   (unsigned long long)change.number, policy.name);
+    return true;
+}
+
 static bool stop_summary(const struct ee_command *command, char out[EE_CLI_SUMMARY_SIZE])
 {
     struct ee_lease_stop stop;
@@ -132,7 +145,7 @@ char *ee_cli_receipt_summary(const struct ee_receipt_checked *checked,
     }
     if (!mint_summary(command, text) && !transfer_summary(command, text) &&
         !reserve_summary(fact, text) && !stop_summary(command, text) &&
-        !allow_summary(command, text))
+        !allow_summary(command, text) && !policy_summary(command, text))
         (void)snprintf(text, sizeof(text), "%s", ee_command_kind_name(command->kind));
     bool refused = fact->result.err != EE_OK;
     (void)snprintf(out, EE_CLI_SUMMARY_SIZE, "%.*s%s%s", 440, text, refused ? "; refused: " : "",

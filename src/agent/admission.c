@@ -36,14 +36,14 @@ void ee_agent_hello(struct ee_agent *agent)
                                    agent->checkpoint_note[0] ? agent->checkpoint_note : NULL));
 }
 
-static enum ee_err allow_changes_apply(struct ee_agent *agent, const json_t *list)
+/* Of the allow-list, or of the policy. */
+static enum ee_err logged_changes_apply(struct ee_agent *agent, const json_t *list)
 {
     size_t index;
     const json_t *item;
     json_array_foreach(list, index, item)
     {
         struct ee_command command;
-        struct ee_allow_change change;
         uint8_t *bytes = NULL;
         size_t size;
         json_t *wrapped = json_pack("{s:O}", "command", item);
@@ -51,11 +51,7 @@ static enum ee_err allow_changes_apply(struct ee_agent *agent, const json_t *lis
         json_decref(wrapped);
         enum ee_err err = ok ? ee_command_decode(ee_bytes_of(bytes, size), &command) : EE_SYNTAX;
         if (err == EE_OK)
-            err = command.kind == EE_COMMAND_ALLOW
-                      ? ee_allow_change_decode(command.payload, &change)
-                      : EE_SYNTAX;
-        if (err == EE_OK)
-            err = ee_trust_change(agent->crypto, &agent->trust, &change);
+            err = ee_trust_command(agent->crypto, &agent->trust, &command);
         free(bytes);
         EE_TRY(err);
     }
@@ -125,7 +121,9 @@ void ee_agent_on_control_evidence(struct ee_agent *agent, json_t *message)
     if (agent->state != EE_AGENT_AWAITS_EVIDENCE)
         err = EE_PROTOCOL;
     if (err == EE_OK)
-        err = allow_changes_apply(agent, json_object_get(message, "allow_changes"));
+        err = logged_changes_apply(agent, json_object_get(message, "allow_changes"));
+    if (err == EE_OK)
+        err = logged_changes_apply(agent, json_object_get(message, "policy_changes"));
     if (err == EE_OK)
         err = control_verify(agent, text, verdict);
     if (err != EE_OK) {
@@ -166,6 +164,7 @@ void ee_agent_on_admitted(struct ee_agent *agent, json_t *message)
     EE_LOG(EE_LOG_INFO, "admission", "admitted", ee_log_text("node", agent->options.node),
            ee_log_unsigned("epoch", agent->epoch));
     ee_agent_leases_report(agent);
+    ee_agent_services_offer(agent);
 }
 
 void ee_agent_on_refused(struct ee_agent *agent, json_t *message)

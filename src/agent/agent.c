@@ -14,7 +14,9 @@ static bool port_of(void *context, const uint8_t instance[EE_TUNNEL_INSTANCE_SIZ
                     uint16_t *port_out)
 {
     const struct ee_agent_lease *lease = ee_agent_lease_find(context, instance);
-    if (!lease || !lease->workload || !ee_workload_running(lease->workload))
+    if (!lease)
+        return ee_agent_service_port(context, instance, port_out);
+    if (!lease->workload || !ee_workload_running(lease->workload))
         return false;
     *port_out = ee_workload_port(lease->workload);
     return true;
@@ -51,6 +53,7 @@ enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypto *crypto,
     agent->options = *options;
     agent->identity = identity;
     agent->device = device;
+    ee_agent_services_init(agent);
     enum ee_err err = ee_trust_init(crypto, options->genesis, &agent->trust);
     if (err == EE_OK && ee_tdx_device_simulated(device) &&
         agent->trust.genesis.kind != EE_NETWORK_DEVELOPMENT)

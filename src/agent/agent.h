@@ -14,7 +14,12 @@
 #include "io/loop.h"
 #include "link/tdx_device.h"
 
-enum { EE_AGENT_LEASES_MAX = 64, EE_AGENT_EXPOSED_MAX = 16 };
+enum { EE_AGENT_LEASES_MAX = 64, EE_AGENT_EXPOSED_MAX = 16, EE_AGENT_SERVICES_MAX = 16 };
+
+struct ee_agent_service {
+    char name[EE_NAME_MAX + 1];
+    uint16_t port;
+};
 
 struct ee_agent_options {
     const char *folder;          /* state */
@@ -28,6 +33,9 @@ struct ee_agent_options {
      * them. */
     size_t exposed_count;
     uint16_t exposed[EE_AGENT_EXPOSED_MAX];
+    /* Loopback services that a development network gets without a lease. */
+    size_t service_count;
+    struct ee_agent_service services[EE_AGENT_SERVICES_MAX];
 };
 
 struct ee_agent;

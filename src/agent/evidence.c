@@ -92,9 +92,12 @@ static void challenge_free(struct ee_agent_challenge *challenge)
 
 void ee_agent_evidence_forget(struct ee_agent *agent)
 {
-    while (agent->challenges) {
-        ee_quoter_forget(agent->quoter, agent->challenges);
-        challenge_free(agent->challenges);
+    struct ee_agent_challenge *challenge = agent->challenges;
+    while (challenge) {
+        struct ee_agent_challenge *next = challenge->next;
+        ee_quoter_forget(agent->quoter, challenge);
+        challenge_free(challenge);
+        challenge = next;
     }
 }
 

@@ -56,6 +56,17 @@ static enum ee_err append(struct ee_agent *agent, const struct ee_agent_event *e
     return agent->log ? ee_event_log_append(agent->log, event) : EE_OK;
 }
 
+/* As on a kernel before 6.16. */
+static enum ee_err without_register(struct ee_agent *agent)
+{
+    ee_event_log_free(agent->log);
+    agent->log = NULL;
+    EE_LOG(EE_LOG_WARN, "measure",
+           "this kernel does not let RTMR3 be extended (6.16 does): workloads are not measured, "
+           "and a network that wants them to be will not pay for them");
+    return EE_OK;
+}
+
 static void found_log(enum ee_event_log_found found)
 {
     if (found == EE_EVENT_LOG_LOST)
@@ -75,17 +86,15 @@ enum ee_err ee_agent_log_init(struct ee_agent *agent)
         return EE_TOO_LARGE;
     enum ee_err err =
         ee_event_log_open(agent->log_path, agent->crypto, &rtmr3, &agent->log, &found);
-    if (err == EE_TDX_MISSING) {
-        EE_LOG(
-            EE_LOG_WARN, "measure",
-            "this kernel does not let RTMR3 be extended (6.16 does): workloads are not measured, "
-            "and a network that wants them to be will not pay for them");
-        return EE_OK;
-    }
+    if (err == EE_TDX_MISSING)
+        return without_register(agent);
     EE_TRY(err);
     found_log(found);
+    if (ee_event_log_renewable(agent->log)) /* many restarts in one boot; nothing runs yet */
+        return renew(agent);
     const struct ee_agent_event event = start_event(agent);
-    return append(agent, &event);
+    err = append(agent, &event);
+    return err == EE_TDX_MISSING ? without_register(agent) : err;
 }
 
 struct ee_bytes ee_agent_log_bytes(const struct ee_agent *agent)

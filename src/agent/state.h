@@ -68,6 +68,8 @@ struct ee_agent {
     uint64_t epoch;
     uint8_t challenge[32];        /* ours */
     uint8_t control_key_hash[32]; /* of this connection */
+    /* Instance of service i: these random bytes, the last of them replaced by i. */
+    uint8_t service_base[EE_ID_SIZE];
     struct ee_timer *dial_timer, *admission_timer;
     uint32_t failures; /* in a row */
     bool refused;      /* the last failure was a refusal, by us or by them */
@@ -92,6 +94,13 @@ void ee_agent_lease_on_ended(struct ee_agent *agent, json_t *message);
 void ee_agent_lease_on_logs(struct ee_agent *agent, json_t *message);
 /* Reports every end that was not acknowledged; after an admission. */
 void ee_agent_leases_report(struct ee_agent *agent);
+
+/* services.c */
+void ee_agent_services_init(struct ee_agent *agent);
+void ee_agent_services_offer(struct ee_agent *agent);
+/* Port of the service with this instance; false: none. */
+bool ee_agent_service_port(const struct ee_agent *agent, const uint8_t instance[EE_ID_SIZE],
+                           uint16_t *port_out);
 json_t *ee_agent_leases_running(const struct ee_agent *agent); /* array of ids */
 json_t *ee_agent_leases_states(struct ee_agent *agent, const json_t *asked);
 void ee_agent_leases_free(struct ee_agent *agent);

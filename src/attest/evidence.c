@@ -31,11 +31,13 @@ static enum ee_err check_quote(const struct ee_crypto *crypto, const struct ee_e
                                     .roots = policy->roots,
                                     .root_count = policy->root_count,
                                     .time_s = policy->time_s};
+    struct ee_verify_cache *cache = policy->cache;
     if (!input.collateral) {
         EE_TRY(own_collateral(evidence, policy, scratch, scratch_size, &own));
         input.collateral = &own;
+        cache = NULL; /* a stranger's collateral displaces nothing */
     }
-    EE_TRY(ee_attest_verify_cached(crypto, policy->cache, &input, out));
+    EE_TRY(ee_attest_verify_cached(crypto, cache, &input, out));
     if (out->trailing_size != 0) /* unsigned bytes: the same quote would have many encodings */
         return EE_TRAILING;
     if (!out->root_production && !policy->allow_simulated)
@@ -110,6 +112,15 @@ static enum ee_err check_binding(const struct ee_evidence *evidence, const struc
     return EE_OK;
 }
 
+static enum ee_err check_tcb(const struct ee_attest_policy *policy, struct ee_evidence_verdict *out)
+{
+    struct ee_policy_decision decision;
+    enum ee_err err = ee_attest_policy_decide(policy, &out->quote, &decision);
+    out->rule = decision.rule;
+    out->finding = decision.finding;
+    return err;
+}
+
 static enum ee_evidence_proof proof_of(const struct ee_evidence_policy *policy)
 {
     if (policy->nonce_kind == EE_NONCE_CHANNEL)
@@ -145,7 +156,7 @@ enum ee_err ee_evidence_verify(const struct ee_crypto *crypto, const struct ee_e
     struct ee_evidence_log log = {.present = false};
     EE_TRY(check_log(crypto, evidence, policy, &out->quote.td, &log, &out->finding));
     const struct ee_attest_policy *tcb = policy->tcb ? policy->tcb : &ee_attest_policy_network;
-    EE_TRY(ee_attest_policy_check(tcb, &out->quote, &out->finding));
+    EE_TRY(check_tcb(tcb, out));
     EE_TRY(check_binding(evidence, &claims, policy));
     out->proof = proof_of(policy);
     out->simulated = !out->quote.root_production;

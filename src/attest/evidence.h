@@ -71,7 +71,7 @@ struct ee_evidence_policy {
     int64_t time_s; /* seconds since 1970 at which everything must be valid */
     const struct ee_collateral *collateral; /* ours, decoded; NULL: none */
     bool allow_own_collateral;              /* without ours, use what the evidence brings */
-    struct ee_verify_cache *cache;          /* what was proven before; NULL: nothing */
+    struct ee_verify_cache *cache; /* used with our collateral; NULL: nothing is remembered */
     uint8_t network_id[32];
     enum ee_role role;
     const struct ee_measurement_allowed *allowed; /* measurements of the network */
@@ -97,7 +97,8 @@ struct ee_evidence_log {
  * explanation; the rest is set on EE_OK only. */
 struct ee_evidence_verdict {
     struct ee_verdict quote;
-    struct ee_finding finding; /* when a TCB rule or the event log refused: which */
+    enum ee_policy_rule rule;  /* when the TCB policy refused: by which rule, ... */
+    struct ee_finding finding; /* ... and why: ee_attest_policy_refusal_text(); or the event log */
     enum ee_evidence_proof proof;
     bool simulated; /* not a TDX machine: say it loudly */
     struct ee_claims claims;

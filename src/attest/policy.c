@@ -493,6 +493,17 @@ enum ee_err ee_attest_policy_check(const struct ee_attest_policy *policy,
     return err;
 }
 
+char *ee_attest_policy_refusal_text(enum ee_policy_rule rule, const struct ee_finding *finding,
+                                    char out[EE_POLICY_SENTENCE_SIZE])
+{
+    char text[EE_FINDING_TEXT_SIZE];
+    const char *cure = ee_attest_rule_cure(rule);
+    bool said = strstr(ee_attest_finding_text(finding, text), cure) != NULL;
+    (void)snprintf(out, EE_POLICY_SENTENCE_SIZE, "rule %s: %s%s%s", ee_attest_rule_name(rule), text,
+                   said ? "" : "; ", said ? "" : cure);
+    return out;
+}
+
 char *ee_attest_policy_sentence(const struct ee_attest_policy *policy,
                                 const struct ee_policy_decision *decision,
                                 const struct ee_verdict *verdict, char out[EE_POLICY_SENTENCE_SIZE])
@@ -503,18 +514,15 @@ char *ee_attest_policy_sentence(const struct ee_attest_policy *policy,
     if (decision->rule == EE_RULE_NONE)
         (void)snprintf(out, EE_POLICY_SENTENCE_SIZE, "verification failed: %s", text);
     else if (decision->err != EE_OK)
-        (void)snprintf(out, EE_POLICY_SENTENCE_SIZE, "rule %s of policy %s: %s; %s",
-                       ee_attest_rule_name(decision->rule), policy->name, text,
-                       ee_attest_rule_cure(decision->rule));
+        (void)ee_attest_policy_refusal_text(decision->rule, &decision->finding, out);
     else if (decision->rule == EE_RULE_GRACE)
         (void)snprintf(out, EE_POLICY_SENTENCE_SIZE,
-                       "rule grace of policy %s: the TCB status %s is accepted until %s, %u days "
+                       "rule grace: the TCB status %s is accepted until %s, %u days "
                        "after its TCB date",
-                       policy->name, status, ee_time_format(decision->grace_ends_s, time),
+                       status, ee_time_format(decision->grace_ends_s, time),
                        (unsigned)policy->grace_days[verdict->status]);
     else
-        (void)snprintf(out, EE_POLICY_SENTENCE_SIZE,
-                       "rule status of policy %s: the TCB status %s is accepted", policy->name,
+        (void)snprintf(out, EE_POLICY_SENTENCE_SIZE, "rule status: the TCB status %s is accepted",
                        status);
     return out;
 }

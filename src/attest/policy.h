@@ -208,15 +208,17 @@ EE_MUST_USE enum ee_err ee_attest_policy_decide_tcb(const struct ee_attest_polic
 EE_MUST_USE enum ee_err ee_attest_policy_check(const struct ee_attest_policy *policy,
                                                const struct ee_verdict *verdict,
                                                struct ee_finding *finding_out);
-/* One sentence with the rule's id: "rule status: the policy does not accept the TCB status
- * OutOfDate; update ...". Always NUL-terminated. Returns out. */
+/* "rule status: the policy does not accept the TCB status OutOfDate; update ..." of a refusal. */
 enum { EE_POLICY_SENTENCE_SIZE = 640 };
+char *ee_attest_policy_refusal_text(enum ee_policy_rule rule, const struct ee_finding *finding,
+                                    char out[EE_POLICY_SENTENCE_SIZE]);
+/* One sentence about a decision of either kind, with the rule's id. Returns out, as above. */
 char *ee_attest_policy_sentence(const struct ee_attest_policy *policy,
                                 const struct ee_policy_decision *decision,
                                 const struct ee_verdict *verdict,
                                 char out[EE_POLICY_SENTENCE_SIZE]);
 
-/* ---- as a file (policy_file.c) ---- */
+/* ---- as a file (policy_file.c, policy_print.c) ---- */
 
 /* Reads {"format":"ee-policy-1", ...}. What the file leaves out is as in ee_attest_policy_network.
  * Unknown members, a member twice, a list beyond its limit and what the structure above forbids are

@@ -117,6 +117,29 @@ static bool root_establish(const struct ee_crypto *crypto, const struct ee_verif
     return true;
 }
 
+/* What the verdict says of each genuine part. */
+static void root_crl_tell(const struct ee_crl *crl, struct ee_verdict *verdict)
+{
+    verdict->root_crl_number = crl->number;
+    verdict->root_crl_issued_s = crl->this_update_s;
+    verdict->root_crl_expires_s = crl->next_update_s;
+}
+
+static void tcb_info_tell(const struct ee_tcb_info *info, struct ee_verdict *verdict)
+{
+    verdict->tcb_evaluation = info->evaluation;
+    verdict->tcb_issued_s = info->issued_s;
+    verdict->tcb_expires_s = info->next_update_s;
+    memcpy(verdict->tcb_fmspc, info->fmspc, sizeof(verdict->tcb_fmspc));
+}
+
+static void qe_identity_tell(const struct ee_qe_identity *identity, struct ee_verdict *verdict)
+{
+    verdict->qe_evaluation = identity->evaluation;
+    verdict->qe_issued_s = identity->issued_s;
+    verdict->qe_expires_s = identity->next_update_s;
+}
+
 static void root_crl_establish(const struct ee_crypto *crypto, const struct ee_verify_input *input,
                                struct ee_trust *trust, struct ee_verdict *verdict)
 {
@@ -133,9 +156,7 @@ static void root_crl_establish(const struct ee_crypto *crypto, const struct ee_v
     (void)held(verdict, reason, label);
     trust->root_crl_ok = reason != EE_REASON_CRL_ISSUER && reason != EE_REASON_CRL_SIGNATURE;
     if (trust->root_crl_ok) {
-        verdict->root_crl_number = trust->root_crl.number;
-        verdict->root_crl_issued_s = trust->root_crl.this_update_s;
-        verdict->root_crl_expires_s = trust->root_crl.next_update_s;
+        root_crl_tell(&trust->root_crl, verdict);
         ee_attest_verdict_expiry(verdict, trust->root_crl.next_update_s);
         begins(trust, trust->root_crl.this_update_s);
     }
@@ -207,10 +228,7 @@ static void tcb_info_establish(const struct ee_crypto *crypto, const struct ee_v
         held(verdict, ee_attest_tcb_info_decode(c->tcb_info, &trust->tcb_info), label);
     if (!trust->tcb_info_ok)
         return;
-    verdict->tcb_evaluation = trust->tcb_info.evaluation;
-    verdict->tcb_issued_s = trust->tcb_info.issued_s;
-    verdict->tcb_expires_s = trust->tcb_info.next_update_s;
-    memcpy(verdict->tcb_fmspc, trust->tcb_info.fmspc, sizeof(verdict->tcb_fmspc));
+    tcb_info_tell(&trust->tcb_info, verdict);
     begins(trust, trust->tcb_info.issued_s);
     document_window(trust->tcb_info.issued_s, trust->tcb_info.next_update_s, input->time_s, label,
                     verdict);
@@ -228,9 +246,7 @@ static void qe_identity_establish(const struct ee_crypto *crypto,
         held(verdict, ee_attest_qe_identity_decode(c->qe_identity, &trust->qe_identity), label);
     if (!trust->qe_identity_ok)
         return;
-    verdict->qe_evaluation = trust->qe_identity.evaluation;
-    verdict->qe_issued_s = trust->qe_identity.issued_s;
-    verdict->qe_expires_s = trust->qe_identity.next_update_s;
+    qe_identity_tell(&trust->qe_identity, verdict);
     begins(trust, trust->qe_identity.issued_s);
     document_window(trust->qe_identity.issued_s, trust->qe_identity.next_update_s, input->time_s,
                     label, verdict);
@@ -303,19 +319,11 @@ bool ee_attest_trust_recall(const struct ee_verify_input *input, const struct ee
 {
     if (!root_accepted(input, &trust->root, verdict))
         return false;
-    const struct ee_tcb_info *info = &trust->tcb_info;
-    const struct ee_qe_identity *qe = &trust->qe_identity;
-    verdict->tcb_evaluation = info->evaluation;
-    verdict->qe_evaluation = qe->evaluation;
-    verdict->root_crl_number = trust->root_crl.number;
-    verdict->tcb_issued_s = info->issued_s;
-    verdict->tcb_expires_s = info->next_update_s;
-    memcpy(verdict->tcb_fmspc, info->fmspc, sizeof(verdict->tcb_fmspc));
-    verdict->qe_issued_s = qe->issued_s;
-    verdict->qe_expires_s = qe->next_update_s;
-    verdict->root_crl_issued_s = trust->root_crl.this_update_s;
-    verdict->root_crl_expires_s = trust->root_crl.next_update_s;
-    verdict->collateral_issued_s = info->issued_s > qe->issued_s ? info->issued_s : qe->issued_s;
+    int64_t tcb_s = trust->tcb_info.issued_s, qe_s = trust->qe_identity.issued_s;
+    root_crl_tell(&trust->root_crl, verdict);
+    tcb_info_tell(&trust->tcb_info, verdict);
+    qe_identity_tell(&trust->qe_identity, verdict);
+    verdict->collateral_issued_s = tcb_s > qe_s ? tcb_s : qe_s;
     verdict->collateral_expires_s = to_s;
     return true;
 }

@@ -15,16 +15,29 @@ static enum ee_err change_apply(struct ee_trust *trust, struct ee_bytes file, ui
     size_t size;
     struct ee_receipt receipt;
     struct ee_command command;
-    struct ee_allow_change change;
     EE_TRY(ee_receipt_file_read(&ee_crypto_openssl, file, memory, EE_RECEIPT_SIZE_MAX, &size));
     EE_TRY(ee_receipt_decode(ee_bytes_of(memory, size), &receipt));
     if (memcmp(receipt.network_id, trust->network_id, sizeof(receipt.network_id)) != 0)
         return EE_WRONG_NETWORK;
     EE_TRY(ee_command_decode(receipt.command, &command));
-    if (command.kind != EE_COMMAND_ALLOW)
-        return EE_RECEIPT;
-    EE_TRY(ee_allow_change_decode(command.payload, &change));
-    return ee_trust_change(&ee_crypto_openssl, trust, &change);
+    enum ee_err err = ee_trust_command(&ee_crypto_openssl, trust, &command);
+    return err == EE_UNSUPPORTED ? EE_RECEIPT : err;
+}
+
+enum ee_err ee_client_policy_apply(struct ee_client_problem *problem, struct ee_trust *trust,
+                                   const char *receipt)
+{
+    uint8_t *memory = malloc(EE_RECEIPT_SIZE_MAX);
+    if (!memory)
+        return ee_client_fail(problem, EE_NO_MEMORY, "%s", "");
+    enum ee_err err = change_apply(trust, ee_bytes_str(receipt), memory);
+    free(memory);
+    if (err == EE_OK)
+        return EE_OK;
+    (void)ee_client_fail(problem, err, "logged change of the attestation policy: %s",
+                         ee_err_text(err));
+    problem->exit_code = ee_err_exit_code(EE_SIGNATURE);
+    return err;
 }
 
 enum ee_err ee_client_allow_changes_apply(struct ee_client_problem *problem, struct ee_trust *trust,

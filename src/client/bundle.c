@@ -192,12 +192,8 @@ static enum ee_err time_choose(struct ee_client_problem *problem,
 static enum ee_err change_apply(struct ee_trust *trust, struct ee_bytes bytes)
 {
     struct ee_command command;
-    struct ee_allow_change change;
     EE_TRY(ee_command_decode(bytes, &command));
-    if (command.kind != EE_COMMAND_ALLOW)
-        return EE_UNSUPPORTED;
-    EE_TRY(ee_allow_change_decode(command.payload, &change));
-    return ee_trust_change(CRYPTO, trust, &change);
+    return ee_trust_command(CRYPTO, trust, &command);
 }
 
 static enum ee_err changes_apply(struct ee_client_problem *problem, const struct ee_bundle *bundle,
@@ -225,6 +221,7 @@ static enum ee_err network_verify(struct ee_client_problem *problem, const struc
     struct ee_evidence_policy checks;
     EE_TRY(changes_apply(problem, bundle, trust));
     out->changes = trust->last_change;
+    out->policy_change = trust->last_policy;
     ee_bundle_evidence(bundle, &evidence);
     enum ee_err err = ee_claims_decode(evidence.claims, &claims);
     if (err != EE_OK)
@@ -239,6 +236,18 @@ static enum ee_err network_verify(struct ee_client_problem *problem, const struc
     out->claims = out->judged.verdict.claims;
     out->claims_bound = true;
     return EE_OK;
+}
+
+static enum ee_err policy_ask(struct ee_client_problem *problem,
+                              const struct ee_attest_policy *policy,
+                              const struct ee_verdict *verdict)
+{
+    struct ee_policy_decision decision;
+    char text[EE_POLICY_SENTENCE_SIZE];
+    enum ee_err err = ee_attest_policy_decide(policy, verdict, &decision);
+    return err == EE_OK
+               ? EE_OK
+               : refuse(problem, err, ee_attest_policy_sentence(policy, &decision, verdict, text));
 }
 
 static enum ee_err roots_verify(struct ee_client_problem *problem, const struct ee_bundle *bundle,
@@ -257,9 +266,7 @@ static enum ee_err roots_verify(struct ee_client_problem *problem, const struct 
     verdict->simulated = !verdict->quote.root_production;
     if (verdict->quote.trailing_size != 0)
         return refuse(problem, EE_TRAILING, "there are bytes after the quote");
-    err = ee_attest_policy_check(tcb, &verdict->quote, &verdict->finding);
-    if (err != EE_OK)
-        return refuse_finding(problem, err, &verdict->finding);
+    EE_TRY(policy_ask(problem, tcb, &verdict->quote));
     if (bundle->claims.size == 0)
         return EE_OK;
     ee_bundle_evidence(bundle, &evidence);
@@ -311,42 +318,46 @@ enum ee_err ee_client_bundle_verify(struct ee_client_problem *problem,
 
 /* ---- logged changes ---- */
 
-static enum ee_err change_take(struct ee_bytes file, uint8_t *receipt_memory, uint8_t *out,
-                               size_t room, size_t *size_out)
+/* The command of a receipt, appended to `room`. */
+static enum ee_err change_take(struct ee_bytes file, uint8_t *receipt_memory,
+                               struct ee_writer *room, struct ee_bundle *bundle)
 {
     struct ee_receipt receipt;
     size_t size;
     EE_TRY(ee_receipt_file_read(CRYPTO, file, receipt_memory, EE_RECEIPT_SIZE_MAX, &size));
     EE_TRY(ee_receipt_decode(ee_bytes_of(receipt_memory, size), &receipt));
-    if (receipt.command.size > room)
+    if (bundle->change_count == EE_BUNDLE_CHANGES_MAX)
         return EE_TOO_LARGE;
-    memcpy(out, receipt.command.data, receipt.command.size);
-    *size_out = receipt.command.size;
-    return EE_OK;
+    const uint8_t *start = room->data + room->size;
+    ee_writer_bytes(room, receipt.command.data, receipt.command.size);
+    bundle->changes[bundle->change_count++] = ee_bytes_of(start, receipt.command.size);
+    return room->err;
+}
+
+static enum ee_err changes_take(const json_t *items, const char *policy, uint8_t *receipt,
+                                struct ee_writer *room, struct ee_bundle *bundle)
+{
+    size_t index;
+    const json_t *item;
+    json_array_foreach(items, index, item) EE_TRY(
+        change_take(ee_bytes_str(ee_client_json_text(item, "receipt")), receipt, room, bundle));
+    return *policy ? change_take(ee_bytes_str(policy), receipt, room, bundle) : EE_OK;
 }
 
 enum ee_err ee_client_bundle_changes(struct ee_client_problem *problem, const json_t *items,
-                                     struct ee_bundle *bundle, uint8_t **memory_out)
+                                     const char *policy, struct ee_bundle *bundle,
+                                     uint8_t **memory_out)
 {
-    enum { EACH = 4096 };
-    size_t index, count = json_array_size(items), size = 0;
+    size_t index, size = strlen(policy) + 1;
     const json_t *item;
-    if (count > EE_BUNDLE_CHANGES_MAX)
-        return ee_client_fail(problem, EE_TOO_LARGE,
-                              "there are %zu logged changes, a bundle holds %d", count,
-                              EE_BUNDLE_CHANGES_MAX);
-    uint8_t *memory = malloc(count * EACH + 1), *receipt = malloc(EE_RECEIPT_SIZE_MAX);
+    struct ee_writer room;
+    json_array_foreach(items, index, item) size += strlen(ee_client_json_text(item, "receipt"));
+    uint8_t *memory = malloc(size), *receipt = malloc(EE_RECEIPT_SIZE_MAX);
     enum ee_err err = memory && receipt ? EE_OK : EE_NO_MEMORY;
+    ee_writer_init(&room, memory, size);
     bundle->change_count = 0;
     if (err == EE_OK)
-        json_array_foreach(items, index, item)
-        {
-            struct ee_bytes file = ee_bytes_str(ee_client_json_text(item, "receipt"));
-            err = change_take(file, receipt, memory + index * EACH, EACH, &size);
-            if (err != EE_OK)
-                break;
-            bundle->changes[bundle->change_count++] = ee_bytes_of(memory + index * EACH, size);
-        }
+        err = changes_take(items, policy, receipt, &room, bundle);
     free(receipt);
     if (err != EE_OK) {
         free(memory);

@@ -56,7 +56,9 @@ struct ee_client_bundle_verdict {   /* about 13 KiB */
     bool claims_bound; /* there are claims, and the report data is of them */
     struct ee_claims claims;
     struct ee_bundle_registers registers;
-    uint64_t changes; /* number of the last logged change that was applied; 0: none */
+    /* Numbers of the last logged changes that the bundle brought, of the allow-list and of the
+     * attestation policy; 0: none. A later one may have taken back what these allow. */
+    uint64_t changes, policy_change;
     enum ee_client_at at;
     int64_t now_s;
 };
@@ -70,10 +72,11 @@ EE_MUST_USE enum ee_err ee_client_bundle_verify(struct ee_client_problem *proble
                                                 const struct ee_client_bundle_policy *policy,
                                                 struct ee_client_bundle_verdict *out);
 
-/* The logged changes among `items` of /v1/allow-changes, as the bundle carries them; they borrow
- * `memory_out`, which the caller frees. EE_TOO_LARGE: more than a bundle holds. */
+/* The logged changes as a bundle carries them: `items` of /v1/allow-changes, and the receipt of
+ * /v1/policy ("" while there is none). They borrow `memory_out`, which the caller frees.
+ * EE_TOO_LARGE: more than a bundle holds. */
 EE_MUST_USE enum ee_err ee_client_bundle_changes(struct ee_client_problem *problem,
-                                                 const json_t *items, struct ee_bundle *bundle,
-                                                 uint8_t **memory_out);
+                                                 const json_t *items, const char *policy,
+                                                 struct ee_bundle *bundle, uint8_t **memory_out);
 
 #endif

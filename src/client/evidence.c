@@ -43,14 +43,18 @@ const char *ee_client_time_source_text(enum ee_client_time_source source)
 static void explain(struct ee_client_problem *problem, enum ee_err err,
                     const struct ee_evidence_verdict *verdict)
 {
-    char text[EE_FINDING_TEXT_SIZE], digest[65];
+    char text[EE_FINDING_TEXT_SIZE], sentence[EE_POLICY_SENTENCE_SIZE], digest[65];
     uint8_t bytes[32];
     struct ee_measurement measurement;
     if (verdict->quote.err != EE_OK && verdict->quote.finding_count > 0) {
         (void)ee_client_fail(problem, err, "%s",
                              ee_attest_finding_text(&verdict->quote.findings[0], text));
-    } else if (err == EE_TCB_REFUSED || err == EE_EVENT_LOG) {
+    } else if (err == EE_EVENT_LOG) {
         (void)ee_client_fail(problem, err, "%s", ee_attest_finding_text(&verdict->finding, text));
+    } else if (verdict->finding.reason != EE_REASON_NONE) {
+        (void)ee_client_fail(
+            problem, err, "%s",
+            ee_attest_policy_refusal_text(verdict->rule, &verdict->finding, sentence));
     } else if (err == EE_MEASUREMENT) {
         memcpy(measurement.mrtd, verdict->quote.td.mrtd, sizeof(measurement.mrtd));
         for (size_t i = 0; i < 3; i++)
@@ -261,11 +265,9 @@ static void set_ledger(json_t *out, const struct ee_claims *claims)
     set_u64(out, "epoch", claims->epoch);
 }
 
-json_t *ee_client_claims_json(const struct ee_client_judged *judged)
+json_t *ee_client_network_claims_json(const struct ee_claims *claims)
 {
-    const struct ee_claims *claims = &judged->verdict.claims;
-    const struct ee_verdict *quote = &judged->verdict.quote;
-    json_t *out = ee_client_attested_json(judged);
+    json_t *out = json_object();
     (void)json_object_set_new(out, "role", json_string(ee_role_name(claims->role)));
     (void)json_object_set_new(out, "network", ee_client_json_hex_new(claims->network_id, 32));
     (void)json_object_set_new(out, "identity", ee_client_json_hex_new(claims->identity, 32));
@@ -278,7 +280,26 @@ json_t *ee_client_claims_json(const struct ee_client_judged *judged)
     }
     if (claims->role == EE_ROLE_CONTROL)
         set_ledger(out, claims);
+    (void)json_object_set_new(out, "software_version", json_string(claims->software_version));
     (void)json_object_set_new(out, "vcpus", json_integer(claims->vcpus));
+    return out;
+}
+
+static json_t *log_json(const struct ee_evidence_log *log)
+{
+    return log->present
+               ? json_pack("{s:b, s:i}", "complete", log->complete, "events", (int)log->event_count)
+               : json_null();
+}
+
+json_t *ee_client_claims_json(const struct ee_client_judged *judged)
+{
+    const struct ee_verdict *quote = &judged->verdict.quote;
+    json_t *out = ee_client_attested_json(judged);
+    json_t *claims = ee_client_network_claims_json(&judged->verdict.claims);
+    (void)json_object_update(out, claims);
+    json_decref(claims);
+    (void)json_object_set_new(out, "event_log", log_json(&judged->verdict.log));
     set_time(out, "verified_at", judged->time_s);
     (void)json_object_set_new(out, "verified_at_source",
                               json_string(ee_client_time_source_text(judged->time_source)));

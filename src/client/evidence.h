@@ -59,6 +59,8 @@ const char *ee_client_proof_name(enum ee_evidence_proof proof); /* "channel-boun
 const char *ee_client_time_source_text(enum ee_client_time_source source);
 /* {"proof","simulated","measurement":LABEL,"tcb_status"} and more; new. */
 json_t *ee_client_attested_json(const struct ee_client_judged *judged);
+/* What claims themselves say, judged or not; new. */
+json_t *ee_client_network_claims_json(const struct ee_claims *claims);
 /* Everything the claims say; new. */
 json_t *ee_client_claims_json(const struct ee_client_judged *judged);
 

@@ -185,6 +185,18 @@ static enum ee_err verify_once(struct ee_client_session *s)
     return err;
 }
 
+static enum ee_err policy_fetch(struct ee_client_session *s)
+{
+    const struct ee_client_request request = {.method = "GET", .path = "/v1/policy"};
+    struct ee_client_answer got = {.json = NULL};
+    enum ee_err err = exchange(s, &request, "", &got);
+    const char *receipt = err == EE_OK ? ee_client_json_text(got.json, "receipt") : NULL;
+    if (receipt && *receipt) /* null while nothing was changed */
+        err = ee_client_policy_apply(s->problem, &s->trust, receipt);
+    ee_client_answer_close(&got);
+    return err;
+}
+
 static enum ee_err changes_fetch(struct ee_client_session *s)
 {
     const struct ee_client_request request = {.method = "GET", .path = "/v1/allow-changes"};
@@ -194,34 +206,42 @@ static enum ee_err changes_fetch(struct ee_client_session *s)
         err = ee_client_allow_changes_apply(s->problem, &s->trust,
                                             json_object_get(got.json, "items"));
     ee_client_answer_close(&got);
-    return err;
+    return err == EE_OK ? policy_fetch(s) : err;
 }
 
 enum ee_err ee_client_session_allow_changes(struct ee_client_session *session)
 {
+    char sentence[EE_POLICY_SENTENCE_SIZE];
+    struct ee_policy_decision decision;
+    const struct ee_evidence_verdict *attested = &session->attested.verdict;
     EE_TRY(changes_fetch(session));
-    if (ee_measurement_find(&ee_crypto_openssl, session->trust.allowed,
-                            session->trust.allowed_count, EE_ROLE_CONTROL,
-                            &session->attested.verdict.measurement))
+    if (!ee_measurement_find(&ee_crypto_openssl, session->trust.allowed,
+                             session->trust.allowed_count, EE_ROLE_CONTROL, &attested->measurement))
+        return ee_client_fail(session->problem, EE_MEASUREMENT,
+                              "the control plane's measurement (%s) was retired by a logged change",
+                              session->attested.label);
+    enum ee_err err = ee_attest_policy_decide(&session->trust.policy, &attested->quote, &decision);
+    if (err == EE_OK)
         return EE_OK;
-    (void)ee_client_fail(session->problem, EE_MEASUREMENT,
-                         "the control plane's measurement (%s) was retired by a logged change",
-                         session->attested.label);
-    return EE_MEASUREMENT;
+    return ee_client_fail(
+        session->problem, err, "the control plane is refused by a logged change of the policy: %s",
+        ee_attest_policy_refusal_text(decision.rule, &decision.finding, sentence));
 }
 
-/* A measurement that is not in the genesis may be in a logged change the founding key signed. */
+/* A measurement that is not in the genesis, or a TCB that only a later policy accepts, may be in a
+ * logged change the founding key signed. */
 static enum ee_err verify(struct ee_client_session *s)
 {
     enum ee_err err = verify_once(s);
-    if (err == EE_MEASUREMENT) {
-        uint64_t before = s->trust.last_change;
+    if (err == EE_MEASUREMENT || err == EE_TCB_REFUSED) {
+        enum ee_err first = err;
+        uint64_t before = s->trust.last_change + s->trust.last_policy;
         struct ee_client_problem refused = *s->problem;
         memset(s->problem, 0, sizeof(*s->problem));
         err = changes_fetch(s);
-        if (err == EE_OK && s->trust.last_change == before) {
+        if (err == EE_OK && s->trust.last_change + s->trust.last_policy == before) {
             *s->problem = refused;
-            return EE_MEASUREMENT;
+            return first;
         }
         ee_client_problem_clear(&refused);
         if (err == EE_OK)

@@ -74,8 +74,10 @@ EE_MUST_USE enum ee_err ee_client_list(struct ee_client_session *session, const 
 /* The account of the profile, else asked from the network once. Borrowed from the session. */
 EE_MUST_USE enum ee_err ee_client_session_account(struct ee_client_session *session,
                                                   const char **out);
-/* Fetches the logged changes of the allow-list and applies those the founding key signed; asked for
- * before anything is sealed. EE_MEASUREMENT: they retire the control plane's own measurement. */
+/* Fetches the logged changes of the allow-list and of the attestation policy and applies those the
+ * founding key signed; asked for before anything is sealed. EE_MEASUREMENT: they retire the control
+ * plane's own measurement. EE_TCB_REFUSED and the policy's other errors: they refuse its platform.
+ */
 EE_MUST_USE enum ee_err ee_client_session_allow_changes(struct ee_client_session *session);
 
 #endif

@@ -88,6 +88,23 @@ static json_t *allow_changes(struct ee_control *control)
     return list;
 }
 
+/* The newest POLICY command, if any: it holds the whole policy. */
+static json_t *policy_changes(struct ee_control *control)
+{
+    const struct ee_policy_applied *applied = NULL, *next;
+    struct ee_history *history;
+    json_t *list = json_array();
+    for (size_t i = 0; (next = ee_core_policy_change(ee_control_core(control), i)) != NULL; i++)
+        if (next->seq <= ee_sequencer_durable_seq(control->sequencer))
+            applied = next;
+    if (applied == NULL || ee_history_read(control->sequencer, applied->seq, &history) != EE_OK)
+        return list;
+    json_array_append_new(list,
+                          ee_json_base64(ee_bytes_of(history->memory, history->command_size)));
+    ee_history_free(history);
+    return list;
+}
+
 /* ---- 2: our evidence ---- */
 
 static void on_own_evidence(void *context, enum ee_err err, struct ee_bytes text)
@@ -114,6 +131,10 @@ static void on_own_evidence(void *context, enum ee_err err, struct ee_bytes text
     json_t *changes = allow_changes(session->control);
     if (json_array_size(changes) > 0)
         json_object_set(message, "allow_changes", changes);
+    json_decref(changes);
+    changes = policy_changes(session->control);
+    if (json_array_size(changes) > 0)
+        json_object_set(message, "policy_changes", changes);
     json_decref(changes);
     ee_session_send(session, message);
 }
@@ -278,7 +299,8 @@ void ee_session_on_evidence(struct ee_session *session, const json_t *message)
     const char *text = NULL;
     struct ee_json_blob signature = {0};
     json_t *leases = NULL;
-    struct ee_evidence_verdict *verdict = malloc(sizeof *verdict);
+    char words[EE_REFUSAL_TEXT_SIZE];
+    struct ee_evidence_verdict *verdict = calloc(1, sizeof *verdict);
     const struct ee_json_field fields[] = {
         {"evidence", EE_JSON_STRING, &text, 0, false},
         {"signature", EE_JSON_BLOB, &signature, EE_ED25519_SIGNATURE_SIZE, false},
@@ -297,10 +319,13 @@ void ee_session_on_evidence(struct ee_session *session, const json_t *message)
         err = ee_session_enrol(session);
     if (err == EE_OK)
         err = submit_admit(session, verdict);
-    free(verdict);
-    ee_json_blob_free(&signature);
     if (err == EE_OK)
         session->state = EE_SESSION_ADMITTING;
     else
-        ee_session_refuse(session, err, detail[0] != '\0' ? detail : ee_err_text(err));
+        ee_session_refuse(session, err,
+                          detail[0] != '\0' || verdict == NULL
+                              ? detail
+                              : ee_control_refusal_text(verdict, err, words));
+    free(verdict);
+    ee_json_blob_free(&signature);
 }

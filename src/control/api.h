@@ -150,6 +150,8 @@ void ee_api_readyz(struct ee_api_call *call);
 void ee_api_network(struct ee_api_call *call);
 void ee_api_checkpoint(struct ee_api_call *call);
 void ee_api_allow_changes(struct ee_api_call *call);
+void ee_api_policy(struct ee_api_call *call); /* api_policy.c */
+void ee_api_policy_change(struct ee_api_call *call);
 void ee_api_allow(struct ee_api_call *call);
 void ee_api_evidence(struct ee_api_call *call); /* api_evidence.c */
 void ee_api_evidence_channel(struct ee_api_call *call);

@@ -94,7 +94,7 @@ static bool is_party(const struct ee_core *core, const struct ee_history *histor
                      const char *account)
 {
     const struct ee_command *command = &history->command;
-    if (command->kind == EE_COMMAND_ALLOW)
+    if (command->kind == EE_COMMAND_ALLOW || command->kind == EE_COMMAND_POLICY)
         return true;
     if (command->actor_kind == EE_ACTOR_ACCOUNT && strcmp(command->actor, account) == 0)
         return true;

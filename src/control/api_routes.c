@@ -21,6 +21,8 @@ static const struct ee_api_route routes[] = {
     {"POST", "/v1/evidence", EE_API_PUBLIC, false, ee_api_evidence_channel, NULL},
     {"GET", "/v1/checkpoint", EE_API_PUBLIC, false, ee_api_checkpoint, NULL},
     {"GET", "/v1/allow-changes", EE_API_PUBLIC, false, ee_api_allow_changes, NULL},
+    {"GET", "/v1/policy", EE_API_PUBLIC, false, ee_api_policy, NULL},
+    {"POST", "/v1/policy", EE_API_ANY_KEY, true, ee_api_policy_change, NULL},
     {"POST", "/v1/accounts", EE_API_ADMIN, true, ee_api_account_create, NULL},
     {"GET", "/v1/accounts/me", EE_SCOPE_READ, false, ee_api_account_me, NULL},
     {"GET", "/v1/credits", EE_SCOPE_READ, false, ee_api_credits, NULL},

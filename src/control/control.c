@@ -17,6 +17,7 @@
 #include "control/session.h"
 #include "control/state.h"
 #include "control/verify.h"
+#include "control/verify_cache.h"
 #include "io/crypto_openssl.h"
 #include "io/journal_sqlite.h"
 #include "io/log.h"
@@ -341,6 +342,9 @@ static enum ee_err load(struct ee_control *control, const struct ee_control_opti
     EE_TRY(ee_control_keys_load(control->state_folder, control->crypto, &control->keys));
     *step = "the admin key hash";
     EE_TRY(load_admin(control, options->admin_key_hash_path));
+    *step = "memory for what was verified";
+    /* Twice the sessions: places are chosen by hash, and some lines fill before others. */
+    EE_TRY(ee_control_cache_new((size_t)2 * EE_CONTROL_SESSIONS_MAX, &control->verify_cache));
     *step = "the collateral file";
     EE_TRY(ee_control_collateral_load(control));
     *step = "the TDX device";
@@ -443,6 +447,7 @@ void ee_control_free(struct ee_control *control)
     ee_blobs_free(control->outputs);
     ee_tdx_device_free(control->device);
     ee_timer_free(control->drain);
+    ee_control_cache_free(control->verify_cache);
     ee_file_data_free(&control->collateral_file);
     free(control->collateral_scratch);
     ee_file_data_free(&control->genesis_file);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/gateway_state.h"
+#include "control/services.h"
 #include "io/clock.h"
 #include "io/log.h"
 
@@ -92,7 +93,9 @@ static bool app_is_host(const struct ee_gateway *gateway, struct ee_bytes host,
     const uint8_t *colon = host.size > 0 ? memchr(host.data, ':', host.size) : NULL;
     if (colon != NULL)
         host.size = (size_t)(colon - host.data);
-    return take_name(host, out) && ee_core_app(ee_control_core(gateway->control), out) != NULL;
+    uint8_t instance[EE_ID_SIZE];
+    return take_name(host, out) && (ee_core_app(ee_control_core(gateway->control), out) != NULL ||
+                                    ee_services_find(gateway->control, out, instance) != NULL);
 }
 
 /* "/apps/NAME/rest" is NAME with the target "/rest". */
@@ -127,11 +130,14 @@ static void route(struct ee_gateway_request *request, struct ee_bytes target)
 {
     struct ee_control *control = request->gateway->control;
     const struct ee_app *app = ee_core_app(ee_control_core(control), request->app);
-    if (app == NULL || app->workload != EE_WORKLOAD_APP) {
+    struct ee_session *session =
+        app == NULL ? ee_services_find(control, request->app, request->lease) : NULL;
+    if (session == NULL && (app == NULL || app->workload != EE_WORKLOAD_APP)) {
         ee_gateway_answer(request, 404, "there is no app of this name");
         return;
     }
-    struct ee_session *session = live_replica(request, app);
+    if (app != NULL)
+        session = live_replica(request, app);
     if (session == NULL) {
         ee_gateway_answer(request, 503, "no replica of this app is live; try again");
         return;

@@ -10,6 +10,7 @@
 #include "control/gateway.h"
 #include "control/leases.h"
 #include "control/scheduler.h"
+#include "control/services.h"
 #include "io/clock.h"
 #include "io/log.h"
 
@@ -217,6 +218,7 @@ static const struct {
     {"started", EE_SESSION_ADMITTED, ee_leases_on_started},
     {"start_failed", EE_SESSION_ADMITTED, ee_leases_on_start_failed},
     {"exited", EE_SESSION_ADMITTED, ee_leases_on_exited},
+    {"services", EE_SESSION_ADMITTED, ee_services_on_offered},
 };
 
 static bool is_answer(const char *type)

@@ -14,6 +14,7 @@ enum {
     EE_SESSION_ASKS_MAX = 256,       /* questions without an answer, per agent */
     EE_SESSION_CLIENT_ASKS_MAX = 32, /* of these for API clients; the others are for checks */
     EE_SESSION_LEASES_MAX = 1024,    /* leases an agent may report */
+    EE_SESSION_SERVICES_MAX = 16,
     EE_SESSION_ADMISSION_MS = 30000, /* from the connection to admitted; quotes take seconds */
     EE_SESSION_CHECKPOINT_MS = 1000, /* a newer checkpoint is told at most this often */
     EE_SESSION_ASK_MS = 10000,       /* for questions of API clients */
@@ -40,6 +41,12 @@ struct ee_session_ask {
     void *context;
 };
 
+/* What an agent offers by itself (control/services.h). */
+struct ee_session_service {
+    char name[EE_NAME_MAX + 1];
+    uint8_t instance[EE_ID_SIZE];
+};
+
 struct ee_session {
     struct ee_session *next, *previous;
     struct ee_control *control;
@@ -59,6 +66,8 @@ struct ee_session {
     uint8_t evidence_hash[32]; /* of the admission */
     size_t lease_count;        /* reported at admission */
     uint8_t (*leases)[EE_ID_SIZE];
+    size_t service_count;
+    struct ee_session_service services[EE_SESSION_SERVICES_MAX];
     struct ee_session_ask asks[EE_SESSION_ASKS_MAX];
     uint64_t next_ask;
     uint64_t checkpoint_seq; /* covered by the newest checkpoint the agent was told */

@@ -51,7 +51,8 @@ struct ee_control {
     struct ee_file_data collateral_file;
     uint8_t *collateral_scratch; /* what `collateral` borrows; NULL: there is none */
     struct ee_collateral collateral;
-    bool allow_unmeasured; /* deployments need not be in the agent's event log */
+    bool allow_unmeasured;                /* deployments need not be in the agent's event log */
+    struct ee_verify_cache *verify_cache; /* what verifying agents showed before */
     bool has_admin;
     uint8_t admin_hash[32];
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/verify.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,23 +45,29 @@ void ee_control_collateral_hash(const struct ee_control *control, uint8_t out[32
 static enum ee_err apply_change(struct ee_control *control, uint64_t seq)
 {
     struct ee_history *history;
-    struct ee_allow_change change;
     EE_TRY(ee_history_read(control->sequencer, seq, &history));
-    enum ee_err err = ee_allow_change_decode(history->command.payload, &change);
-    if (err == EE_OK)
-        err = ee_trust_change(control->crypto, &control->trust, &change);
+    enum ee_err err = ee_trust_command(control->crypto, &control->trust, &history->command);
     ee_history_free(history);
     return err == EE_OK ? EE_OK : EE_REPLAY;
 }
 
 enum ee_err ee_control_trust_sync(struct ee_control *control)
 {
+    const struct ee_core *core = ee_control_core(control);
+    const uint64_t durable = ee_sequencer_durable_seq(control->sequencer);
     for (;;) {
         size_t index = (size_t)control->trust.last_change; /* numbers count from 1 */
-        uint64_t seq = ee_core_allow_change_seq(ee_control_core(control), index);
-        if (seq == 0 || seq > ee_sequencer_durable_seq(control->sequencer))
-            return EE_OK;
+        uint64_t seq = ee_core_allow_change_seq(core, index);
+        if (seq == 0 || seq > durable)
+            break;
         EE_TRY(apply_change(control, seq));
+    }
+    for (;;) {
+        const struct ee_policy_applied *applied =
+            ee_core_policy_change(core, (size_t)control->trust.last_policy);
+        if (applied == NULL || applied->seq > durable)
+            return EE_OK;
+        EE_TRY(apply_change(control, applied->seq));
     }
 }
 
@@ -86,6 +93,7 @@ static enum ee_err verify(struct ee_control *control, const struct ee_verify_req
     EE_TRY(ee_control_trust_sync(control));
     ee_trust_policy(&control->trust, EE_ROLE_AGENT, ee_control_now_s(control), &policy);
     policy.collateral = control->collateral_scratch != NULL ? &control->collateral : NULL;
+    policy.cache = control->verify_cache;
     policy.tls_key_hash = request->tls_key_hash;
     policy.identity = request->identity;
     policy.nonce_kind = EE_NONCE_CHANNEL;
@@ -108,4 +116,30 @@ enum ee_err ee_control_verify(struct ee_control *control, const struct ee_verify
         err = verify(control, request, &evidence, out);
     free(memory);
     return err;
+}
+
+static void text_add(char out[EE_REFUSAL_TEXT_SIZE], const struct ee_finding *finding)
+{
+    char words[EE_FINDING_TEXT_SIZE];
+    size_t size = strlen(out);
+    (void)snprintf(out + size, EE_REFUSAL_TEXT_SIZE - size, "%s%s", size > 0 ? "; " : "",
+                   ee_attest_finding_text(finding, words));
+}
+
+char *ee_control_refusal_text(const struct ee_evidence_verdict *verdict, enum ee_err err,
+                              char out[EE_REFUSAL_TEXT_SIZE])
+{
+    const struct ee_verdict *quote = &verdict->quote;
+    bool by_policy = err == EE_TCB_REFUSED && quote->err == EE_OK;
+    out[0] = '\0';
+    if ((by_policy || err == EE_EVENT_LOG) && verdict->finding.reason != EE_REASON_NONE)
+        text_add(out, &verdict->finding);
+    for (size_t i = 0; (by_policy || quote->err == err) && i < quote->finding_count; i++) {
+        bool advice = ee_attest_reason_err(quote->findings[i].reason) == EE_OK;
+        if (advice ? out[0] != '\0' : out[0] == '\0')
+            text_add(out, &quote->findings[i]);
+    }
+    if (out[0] == '\0')
+        (void)snprintf(out, EE_REFUSAL_TEXT_SIZE, "%s", ee_err_text(err));
+    return out;
 }

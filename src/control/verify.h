@@ -34,4 +34,11 @@ EE_MUST_USE enum ee_err ee_control_verify(struct ee_control *control,
                                           const struct ee_verify_request *request,
                                           struct ee_evidence_verdict *out);
 
+/* Why evidence was refused with `err`: the check that failed with its values, then what is short
+ * and how to cure it; the error's own sentence where the quote is not the reason. `verdict` is
+ * zeroed or as ee_control_verify left it. Returns out. */
+enum { EE_REFUSAL_TEXT_SIZE = 480 };
+char *ee_control_refusal_text(const struct ee_evidence_verdict *verdict, enum ee_err err,
+                              char out[EE_REFUSAL_TEXT_SIZE]);
+
 #endif

@@ -31,7 +31,8 @@
     ROW(SLOT_MISSED, "slot_missed")                                                                \
     ROW(CHECKS, "checks")                                                                          \
     ROW(REPORT, "report")                                                                          \
-    ROW(ALLOW, "allow")
+    ROW(ALLOW, "allow")                                                                            \
+    ROW(POLICY, "policy")
 
 const char *ee_command_kind_name(enum ee_command_kind kind)
 {
@@ -167,6 +168,16 @@ enum ee_err ee_allow_change_message(const uint8_t network_id[32],
     ee_codec_raw(&k, v.measurement, sizeof(v.measurement));
     ee_codec_text(&k, v.label, sizeof(v.label), 0);
     (void)ee_codec_u64(&k, v.number);
+    return ee_codec_end(&k);
+}
+
+enum ee_err ee_policy_change_message(const uint8_t network_id[32],
+                                     const struct ee_policy_change *change, struct ee_writer *out)
+{
+    struct ee_policy_change v = *change;
+    struct ee_codec k = message(out, "ee-policy-change", network_id);
+    (void)ee_codec_u64(&k, v.number);
+    (void)ee_codec_block(&k, v.policy, EE_POLICY_BYTES_MAX);
     return ee_codec_end(&k);
 }
 

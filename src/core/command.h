@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attest/policy.h"
 #include "base/bytes.h"
 #include "base/crypto.h"
 #include "base/money.h"
@@ -47,6 +48,7 @@ enum ee_command_kind {
     EE_COMMAND_CHECKS = 36,        /* system: all checks of a period; decides and settles */
     EE_COMMAND_REPORT = 37,        /* account: the launcher reports abuse of its lease */
     EE_COMMAND_ALLOW = 40, /* any: founding key's signature counts; adds or retires a measurement */
+    EE_COMMAND_POLICY = 41, /* any: the same signature; replaces the attestation policy */
 };
 
 struct ee_command {
@@ -271,6 +273,20 @@ EE_MUST_USE enum ee_err ee_allow_change_message(const uint8_t network_id[32],
                                                 const struct ee_allow_change *change,
                                                 struct ee_writer *out);
 
+/* The whole policy, so that whoever missed some needs only the newest. There is no place in it to
+ * allow debug TDs. */
+struct ee_policy_change {
+    uint64_t number;        /* 1, 2, ...: one more than the last, so that none is replayed */
+    struct ee_bytes policy; /* canonical (attest/policy.h); borrowed */
+    uint8_t signature[EE_ED25519_SIGNATURE_SIZE];
+};
+/* What the founding key signs: label "ee-policy-change" v1, network id, number, policy. */
+EE_MUST_USE enum ee_err ee_policy_change_message(const uint8_t network_id[32],
+                                                 const struct ee_policy_change *change,
+                                                 struct ee_writer *out);
+/* A buffer for the message or the payload. */
+enum { EE_POLICY_CHANGE_SIZE_MAX = EE_POLICY_BYTES_MAX + 256 };
+
 #define EE_PAYLOADS(ROW)                                                                           \
     ROW(boot)                                                                                      \
     ROW(account_create)                                                                            \
@@ -292,7 +308,8 @@ EE_MUST_USE enum ee_err ee_allow_change_message(const uint8_t network_id[32],
     ROW(slot_missed)                                                                               \
     ROW(checks)                                                                                    \
     ROW(abuse_report)                                                                              \
-    ROW(allow_change)
+    ROW(allow_change)                                                                              \
+    ROW(policy_change)
 #define EE_ROW(name)                                                                               \
     EE_MUST_USE enum ee_err ee_##name##_encode(const struct ee_##name *in, struct ee_writer *out); \
     EE_MUST_USE enum ee_err ee_##name##_decode(struct ee_bytes bytes, struct ee_##name *out);

@@ -202,6 +202,19 @@ static void allow_change(struct ee_codec *k, struct ee_allow_change *v)
     ee_codec_raw(k, v->signature, sizeof(v->signature));
 }
 
+static void policy_change(struct ee_codec *k, struct ee_policy_change *v)
+{
+    struct ee_attest_policy checked;
+    v->number = ee_codec_u64(k, v->number);
+    v->policy = ee_codec_block(k, v->policy, EE_POLICY_BYTES_MAX);
+    if (!ee_codec_failed(k)) {
+        enum ee_err err = ee_attest_policy_decode(v->policy, &checked);
+        if (err != EE_OK)
+            ee_codec_fail(k, err);
+    }
+    ee_codec_raw(k, v->signature, sizeof(v->signature));
+}
+
 static void placement_row(struct ee_codec *k, struct ee_placement_row *v)
 {
     ee_codec_name(k, v->node);

@@ -10,7 +10,7 @@
 
 #include "base/banned.h"
 
-enum { ALLOW_LIMIT = 4096 };
+enum { ALLOW_LIMIT = 4096, POLICY_LIMIT = 4096 };
 
 static const struct ee_core_limits default_limits = {
     .accounts = 1u << 20,
@@ -79,6 +79,8 @@ static void tables_init(struct ee_core *core)
     ee_table_init(&core->periods, core->allocator, sizeof(struct ee_period_row), 0,
                   EE_ID_SIZE + sizeof(uint32_t), hard_limit(l->periods));
     ee_table_init(&core->allow_changes, core->allocator, sizeof(uint64_t), 0, 0, ALLOW_LIMIT);
+    ee_table_init(&core->policies, core->allocator, sizeof(struct ee_policy_applied), 0, 0,
+                  POLICY_LIMIT);
 }
 
 struct ee_core *ee_core_new(const struct ee_allocator *allocator, const struct ee_crypto *crypto,
@@ -94,7 +96,9 @@ struct ee_core *ee_core_new(const struct ee_allocator *allocator, const struct e
     /* Two per period: lock and settlement. */
     uint32_t transfers = core->limits.transfers + core->limits.mints +
                          2 * core->limits.redemptions + 2 * core->periods.limit;
-    core->ledger = ee_ledger_new(allocator, core->limits.accounts + 1, transfers);
+    const struct ee_ledger_limits book = {.accounts = core->limits.accounts + 1,
+                                          .transfers = transfers};
+    core->ledger = ee_ledger_new(allocator, &book);
     if (core->ledger)
         return core;
     ee_core_free(core);
@@ -109,10 +113,10 @@ void ee_core_free(struct ee_core *core)
         ee_free(core->allocator, ((struct ee_app_row *)ee_table_at(&core->apps, i))->deployment);
     for (size_t i = 0; i < core->ids.count; i++)
         ee_free(core->allocator, ((struct ee_id_row *)ee_table_at(&core->ids, i))->body);
-    struct ee_table *const tables[] = {&core->accounts, &core->keys,         &core->nodes,
-                                       &core->apps,     &core->leases,       &core->periods,
-                                       &core->ids,      &core->mints,        &core->redemptions,
-                                       &core->allow,    &core->allow_changes};
+    struct ee_table *const tables[] = {&core->accounts, &core->keys,          &core->nodes,
+                                       &core->apps,     &core->leases,        &core->periods,
+                                       &core->ids,      &core->mints,         &core->redemptions,
+                                       &core->allow,    &core->allow_changes, &core->policies};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         ee_table_close(tables[i]);
     ee_ledger_free(core->ledger);
@@ -288,6 +292,8 @@ static struct rule rule_of(enum ee_command_kind kind)
         return (struct rule){ACCOUNT, ee_core_on_report};
     case EE_COMMAND_ALLOW:
         return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_allow};
+    case EE_COMMAND_POLICY:
+        return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_policy};
     }
     return (struct rule){0, NULL};
 }
@@ -337,6 +343,8 @@ static uint32_t largest_table(const struct ee_core *core)
                                core->mints.count,
                                core->redemptions.count,
                                core->allow.count,
+                               core->allow_changes.count,
+                               core->policies.count,
                                ee_ledger_accounts(core->ledger),
                                ee_ledger_entries(core->ledger)};
     uint32_t largest = 0;

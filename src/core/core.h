@@ -232,6 +232,15 @@ bool ee_core_allowed(const struct ee_core *core, enum ee_role role, const uint8_
  * `index`; 0 past the end. */
 uint64_t ee_core_allow_change_seq(const struct ee_core *core, size_t index);
 
+/* A POLICY applied; its bytes are in the journal. */
+struct ee_policy_applied {
+    uint64_t seq;
+    uint8_t hash[32]; /* SHA-256 of the canonical policy */
+};
+/* Change `index` of the attestation policy, from 0; NULL past the end. The last one is in force;
+ * before the first it is ee_attest_policy_network. */
+const struct ee_policy_applied *ee_core_policy_change(const struct ee_core *core, size_t index);
+
 /* Totals for the book: minted minus redeemed, and the sum of all credit-normal balances (equal,
  * always). */
 struct ee_totals {

@@ -40,9 +40,8 @@ static bool lock_open(const struct ee_period *p)
 /* The reservation of a period, whose id only the money file knows how to make. */
 static const char *lock_rule(const struct ee_core *core, const struct ee_period *p)
 {
-    const struct ee_ledger_entry *entry = ee_core_lock_entry(core, p);
-    HOLDS(entry && entry->transfer.amount == (uint64_t)p->locked.micros,
-          "every lock has its reservation");
+    const struct ee_ledger_row *entry = ee_core_lock_entry(core, p);
+    HOLDS(entry && entry->amount == (uint64_t)p->locked.micros, "every lock has its reservation");
     if (lock_open(p)) {
         HOLDS(entry->state == EE_LEDGER_STATE_PENDING, "an open lock is reserved");
         HOLDS(p->settle_seq == 0, "an open lock is not settled");

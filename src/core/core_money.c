@@ -82,7 +82,7 @@ static enum ee_err booking_err(enum ee_ledger_result result)
 void ee_core_book(struct ee_core *core, const struct ee_ledger_transfer *transfer)
 {
     enum ee_ledger_result result;
-    enum ee_err err = ee_ledger_transfers_create(core->ledger, transfer, 1, &result);
+    enum ee_err err = ee_ledger_transfers_create(core->ledger, transfer, 1, NULL, &result);
     assert(err == EE_OK && result == EE_LEDGER_CREATED);
     (void)err;
 }
@@ -317,12 +317,12 @@ static void lock_transfer(const struct ee_core *core, const struct ee_lease *lea
     lock_id(core, "ee-ledger-lock", lease->id, index, &out->id);
 }
 
-const struct ee_ledger_entry *ee_core_lock_entry(const struct ee_core *core,
-                                                 const struct ee_period *period)
+const struct ee_ledger_row *ee_core_lock_entry(const struct ee_core *core,
+                                               const struct ee_period *period)
 {
     struct ee_ledger_id id;
     lock_id(core, "ee-ledger-lock", period->lease, period->index, &id);
-    return ee_ledger_entry_find(core->ledger, &id);
+    return ee_ledger_row_find(core->ledger, &id);
 }
 
 enum ee_err ee_core_lock_check(const struct ee_core *core, const struct ee_lease *lease,

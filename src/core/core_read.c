@@ -163,3 +163,8 @@ uint64_t ee_core_allow_change_seq(const struct ee_core *core, size_t index)
     const uint64_t *seq = ee_table_at(&core->allow_changes, index);
     return seq ? *seq : 0;
 }
+
+const struct ee_policy_applied *ee_core_policy_change(const struct ee_core *core, size_t index)
+{
+    return ee_table_at(&core->policies, index);
+}

@@ -24,6 +24,7 @@ enum kind {
     KIND_BOOK,  /* accounts of the ledger */
     KIND_ENTRY, /* transfers of the ledger */
     KIND_REDEMPTION,
+    KIND_POLICY,
     KIND_END,
 };
 
@@ -84,6 +85,8 @@ static const struct ee_table *table_of(const struct ee_core *core, enum kind kin
         return &core->allow;
     case KIND_ALLOW_CHANGE:
         return &core->allow_changes;
+    case KIND_POLICY:
+        return &core->policies;
     case KIND_REDEMPTION:
         return &core->redemptions;
     case KIND_NETWORK:
@@ -113,7 +116,7 @@ static const void *row_at(const struct ee_core *core, enum kind kind, uint32_t i
     if (kind == KIND_BOOK)
         return ee_ledger_account_at(core->ledger, index);
     if (kind == KIND_ENTRY)
-        return ee_ledger_entry_at(core->ledger, index);
+        return ee_ledger_row_at(core->ledger, index);
     return ee_table_at(table_of(core, kind), index);
 }
 
@@ -323,6 +326,12 @@ static void leaf_allow(struct ee_writer *w, const struct ee_allow_row *row)
     ee_writer_u8(w, row->active);
 }
 
+static void leaf_policy(struct ee_writer *w, const struct ee_policy_applied *row)
+{
+    ee_writer_u64(w, row->seq);
+    ee_writer_bytes(w, row->hash, sizeof(row->hash));
+}
+
 static void leaf_book(struct ee_writer *w, const struct ee_ledger_account *a)
 {
     ee_writer_bytes(w, a->id.bytes, sizeof(a->id.bytes));
@@ -335,9 +344,11 @@ static void leaf_book(struct ee_writer *w, const struct ee_ledger_account *a)
     ee_writer_u64(w, a->credits_posted);
 }
 
-static void leaf_entry(struct ee_writer *w, const struct ee_ledger_entry *entry)
+static void leaf_entry(struct ee_writer *w, const struct ee_core *core,
+                       const struct ee_ledger_row *row)
 {
-    const struct ee_ledger_transfer *t = &entry->transfer;
+    const struct ee_ledger_entry entry = ee_ledger_entry_of(core->ledger, row);
+    const struct ee_ledger_transfer *t = &entry.transfer;
     ee_writer_bytes(w, t->id.bytes, sizeof(t->id.bytes));
     ee_writer_bytes(w, t->debit_account.bytes, sizeof(t->debit_account.bytes));
     ee_writer_bytes(w, t->credit_account.bytes, sizeof(t->credit_account.bytes));
@@ -346,7 +357,7 @@ static void leaf_entry(struct ee_writer *w, const struct ee_ledger_entry *entry)
     ee_writer_u32(w, t->ledger);
     ee_writer_u16(w, t->code);
     ee_writer_u16(w, t->flags);
-    ee_writer_u8(w, (uint8_t)entry->state);
+    ee_writer_u8(w, (uint8_t)entry.state);
 }
 
 static void leaf_redemption(struct ee_writer *w, const struct ee_redemption_row *row)
@@ -401,11 +412,14 @@ static void leaf(struct ee_writer *w, const struct ee_core *core, enum kind kind
     case KIND_ALLOW_CHANGE:
         ee_writer_u64(w, *(const uint64_t *)row);
         return;
+    case KIND_POLICY:
+        leaf_policy(w, row);
+        return;
     case KIND_BOOK:
         leaf_book(w, row);
         return;
     case KIND_ENTRY:
-        leaf_entry(w, row);
+        leaf_entry(w, core, row);
         return;
     case KIND_REDEMPTION:
         leaf_redemption(w, row);

@@ -116,7 +116,7 @@ struct ee_core {
     struct ee_ledger_id cash;
     struct ee_ledger *ledger;
     struct ee_table accounts, keys, nodes, apps, leases, periods, ids, mints, redemptions, allow,
-        allow_changes;
+        allow_changes, policies;
     struct ee_timer *timers; /* binary heap by (due, kind, row) */
     uint32_t timer_count, timer_capacity;
     uint32_t *order; /* scratch of the state hash: a place for every row of the largest table */
@@ -150,7 +150,8 @@ ee_handler ee_core_on_genesis, ee_core_on_boot, ee_core_on_tick, ee_core_on_acco
     ee_core_on_node_enrol, ee_core_on_node_price, ee_core_on_node_admit, ee_core_on_node_lost,
     ee_core_on_lease_reserve, ee_core_on_lease_start, ee_core_on_lease_running,
     ee_core_on_lease_end, ee_core_on_lease_stop, ee_core_on_slot_missed, ee_core_on_checks,
-    ee_core_on_allow, ee_core_on_redeem, ee_core_on_redemption, ee_core_on_report;
+    ee_core_on_allow, ee_core_on_policy, ee_core_on_redeem, ee_core_on_redemption,
+    ee_core_on_report;
 
 /* ---- lookups (core_read.c); NULL: none ---- */
 struct ee_account_row *ee_core_account_row(const struct ee_core *core, const char *name);
@@ -196,8 +197,8 @@ EE_MUST_USE enum ee_err ee_core_lock_check(const struct ee_core *core, const str
 struct ee_period_row *ee_core_lock_take(struct ee_change *c, struct ee_lease_row *lease,
                                         struct ee_money amount);
 /* The reservation of a period in the book. */
-const struct ee_ledger_entry *ee_core_lock_entry(const struct ee_core *core,
-                                                 const struct ee_period *period);
+const struct ee_ledger_row *ee_core_lock_entry(const struct ee_core *core,
+                                               const struct ee_period *period);
 /* Asserts that the lock may move there, moves it, and keeps the launcher's held sum. */
 void ee_core_lock_move(struct ee_core *core, struct ee_period_row *period, enum ee_lock_state next);
 /* Final moves of a lock (its verdict is set): `paid` of it to the operator, the rest returns. */

@@ -17,7 +17,7 @@ static void allow(struct ee_trust *trust, enum ee_role role, const uint8_t measu
 enum ee_err ee_trust_init(const struct ee_crypto *crypto, struct ee_bytes genesis,
                           struct ee_trust *out)
 {
-    *out = (struct ee_trust){.allowed_count = 0};
+    *out = (struct ee_trust){.policy = ee_attest_policy_network};
     EE_TRY(ee_genesis_decode(genesis, &out->genesis));
     ee_genesis_network_id(crypto, genesis, out->network_id);
     for (size_t i = 0; i < out->genesis.root_count; i++)
@@ -65,6 +65,38 @@ enum ee_err ee_trust_change(const struct ee_crypto *crypto, struct ee_trust *tru
     return EE_OK;
 }
 
+enum ee_err ee_trust_policy_change(const struct ee_crypto *crypto, struct ee_trust *trust,
+                                   const struct ee_policy_change *change)
+{
+    uint8_t memory[EE_POLICY_CHANGE_SIZE_MAX];
+    struct ee_writer message;
+    if (change->number <= trust->last_policy)
+        return EE_OK;
+    ee_writer_init(&message, memory, sizeof(memory));
+    EE_TRY(ee_policy_change_message(trust->network_id, change, &message));
+    if (!crypto->ed25519_verify(trust->genesis.founding_key, ee_writer_done(&message),
+                                change->signature))
+        return EE_SIGNATURE;
+    EE_TRY(ee_attest_policy_decode(change->policy, &trust->policy));
+    trust->last_policy = change->number;
+    return EE_OK;
+}
+
+enum ee_err ee_trust_command(const struct ee_crypto *crypto, struct ee_trust *trust,
+                             const struct ee_command *command)
+{
+    struct ee_allow_change allow;
+    struct ee_policy_change policy;
+    if (command->kind == EE_COMMAND_ALLOW) {
+        EE_TRY(ee_allow_change_decode(command->payload, &allow));
+        return ee_trust_change(crypto, trust, &allow);
+    }
+    if (command->kind != EE_COMMAND_POLICY)
+        return EE_UNSUPPORTED;
+    EE_TRY(ee_policy_change_decode(command->payload, &policy));
+    return ee_trust_policy_change(crypto, trust, &policy);
+}
+
 void ee_trust_policy(const struct ee_trust *trust, enum ee_role role, int64_t time_s,
                      struct ee_evidence_policy *out)
 {
@@ -76,6 +108,7 @@ void ee_trust_policy(const struct ee_trust *trust, enum ee_role role, int64_t ti
         .role = role,
         .allowed = trust->allowed,
         .allowed_count = trust->allowed_count,
+        .tcb = &trust->policy,
         .nonce_kind = EE_NONCE_ANY,
     };
     memcpy(out->network_id, trust->network_id, sizeof(out->network_id));

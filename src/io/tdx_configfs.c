@@ -130,13 +130,20 @@ static void entry_name(char out[NAME_SIZE])
 /* Ours, and of a process that is gone. Of another pid namespace nobody here can tell. */
 static bool entry_stale(const char *name, const struct owner *self)
 {
-    unsigned long long pid_namespace, pid, start;
-    unsigned count;
-    int end = 0;
-    if (sscanf(name, "ee-%llu-%llu-%llu-%u%n", &pid_namespace, &pid, &start, &count, &end) != 4 ||
-        name[end] != '\0' || pid_namespace != self->pid_namespace)
+    uint64_t parts[4] = {0}; /* pid namespace, pid, start, count */
+    if (strncmp(name, "ee-", 3) != 0)
         return false;
-    return start_of(pid) != start;
+    for (size_t i = 0; i < 4; i++) {
+        char *end;
+        name = i == 0 ? name + 3 : name + 1;
+        if (*name < '0' || *name > '9')
+            return false;
+        parts[i] = strtoull(name, &end, 10);
+        if (*end != (i < 3 ? '-' : '\0'))
+            return false;
+        name = end;
+    }
+    return parts[0] == self->pid_namespace && start_of(parts[1]) != parts[2];
 }
 
 size_t ee_tdx_configfs_sweep(const char *folder)

@@ -88,8 +88,11 @@ static void kernel_look(const char *given, struct ee_tdx_facts *out)
     if (!given && uname(&name) == 0)
         given = name.release;
     (void)snprintf(out->kernel, sizeof(out->kernel), "%s", given ? given : "unknown");
-    if (sscanf(out->kernel, "%3u.%3u", &out->kernel_major, &out->kernel_minor) != 2)
-        out->kernel_major = out->kernel_minor = 0;
+    char *end;
+    unsigned long major = strtoul(out->kernel, &end, 10);
+    unsigned long minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+    out->kernel_major = major < 1000 ? (unsigned)major : 0;
+    out->kernel_minor = minor < 1000 ? (unsigned)minor : 0;
 }
 
 /* The flag tdx_guest of the first processor. */

@@ -303,7 +303,7 @@ enum ee_err ee_tdx_identity_of(struct ee_bytes quote_bytes, struct ee_tdx_identi
 static enum ee_err identity_ask(struct ee_tdx_device *device, struct ee_tdx_attempt *attempt)
 {
     const uint8_t report_data[EE_REPORT_DATA_SIZE] = {0}; /* bound to nothing: never evidence */
-    size_t size;
+    size_t size = 0;
     uint8_t *quote = malloc(EE_EVIDENCE_QUOTE_MAX);
     if (!quote)
         return EE_NO_MEMORY;
@@ -355,7 +355,7 @@ static enum ee_err quote_logged(struct ee_tdx_device *device, const uint8_t *rep
 {
     struct ee_tdx_attempt attempt;
     enum ee_err err = ee_tdx_device_quote(device, report_data, &attempt, out, size_out);
-    if (err != EE_OK)
+    if (err != EE_OK && err != EE_CLOSED) /* called off: the program ends */
         EE_LOG(EE_LOG_ERROR, "tdx", "no quote", ee_log_text("device", kind_names[device->kind]),
                ee_log_text("what", attempt.what), ee_log_text("next", attempt.next),
                ee_log_unsigned("retries", attempt.retries), ee_log_err(err));
@@ -368,7 +368,7 @@ enum ee_err ee_tdx_device_evidence(struct ee_tdx_device *device, struct ee_bytes
 {
     uint8_t report_data[EE_REPORT_DATA_SIZE];
     struct ee_tlog_hash root;
-    size_t quote_size;
+    size_t quote_size = 0;
     if (count < 1 || count > EE_FRESHNESS_NONCES_MAX)
         return EE_RANGE;
     struct ee_tlog_hash *leaves = calloc(count, sizeof(*leaves));
@@ -403,6 +403,16 @@ static enum ee_err register_logged(enum ee_err err, const struct ee_tdx_attempt 
     return err;
 }
 
+static enum ee_err sim_extend(struct ee_tdx_device *device, const uint8_t digest[EE_SHA384_SIZE],
+                              struct ee_tdx_attempt *attempt)
+{
+    enum ee_err err = ee_tdx_sim_extend(device->sim, digest);
+    if (err == EE_OK)
+        return EE_OK;
+    return ee_tdx_attempt_fail(attempt, err, 0, "is the simulator's folder writable and not full?",
+                               "the simulated register could not be kept beside its device file");
+}
+
 enum ee_err ee_tdx_device_rtmr_extend(struct ee_tdx_device *device, unsigned index,
                                       const uint8_t digest[EE_SHA384_SIZE])
 {
@@ -410,10 +420,10 @@ enum ee_err ee_tdx_device_rtmr_extend(struct ee_tdx_device *device, unsigned ind
     if (index != EE_TDX_RTMR_INDEX)
         return EE_RANGE;
     ee_tdx_attempt_init(&attempt, 0, NULL);
-    return register_logged(device->sim
-                               ? ee_tdx_sim_extend(device->sim, digest)
-                               : ee_tdx_rtmr_extend(device->rtmr_folder, index, digest, &attempt),
-                           &attempt);
+    enum ee_err err = device->sim
+                          ? sim_extend(device, digest, &attempt)
+                          : ee_tdx_rtmr_extend(device->rtmr_folder, index, digest, &attempt);
+    return register_logged(err, &attempt);
 }
 
 enum ee_err ee_tdx_device_rtmr_read(struct ee_tdx_device *device, unsigned index,

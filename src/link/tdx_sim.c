@@ -33,7 +33,7 @@ struct ee_tdx_sim {
     struct ee_sim_td td;
     enum ee_sim_quote_format format;
     uint32_t delay_ms;
-    bool replays;
+    bool replays, no_rtmr;
     char state_path[PATH_MAX]; /* of RTMR3 */
     char boot[BOOT_ID_SIZE];
     /* What a replaying machine shows again. */
@@ -43,6 +43,7 @@ struct ee_tdx_sim {
 };
 
 #define REPLAY "replay"
+#define NO_RTMR "no-rtmr"
 
 static const struct {
     const char *name;
@@ -62,7 +63,8 @@ static const struct {
     {"ak-not-bound", EE_SIM_AK_NOT_BOUND},
     {"quote-forged", EE_SIM_QUOTE_FORGED},
     {"wrong-root", EE_SIM_WRONG_ROOT},
-    {REPLAY, EE_SIM_HEALTHY}, /* of the device, not of a quote: `replays` */
+    {REPLAY, EE_SIM_HEALTHY},  /* of the device, not of a quote: `replays` */
+    {NO_RTMR, EE_SIM_HEALTHY}, /* the same: a kernel that cannot extend RTMR3 */
 };
 
 static const struct {
@@ -80,7 +82,7 @@ struct settings {
     const char *program, *version;
     uint32_t vcpus, faults, delay_ms;
     enum ee_sim_quote_format format;
-    bool replays;
+    bool replays, no_rtmr;
 };
 
 static enum ee_err faults_parse(const json_t *list, struct settings *out)
@@ -97,6 +99,7 @@ static enum ee_err faults_parse(const json_t *list, struct settings *out)
             return EE_SYNTAX;
         out->faults |= (uint32_t)faults[row].fault;
         out->replays |= strcmp(name, REPLAY) == 0;
+        out->no_rtmr |= strcmp(name, NO_RTMR) == 0;
     }
     return EE_OK;
 }
@@ -171,6 +174,8 @@ static enum ee_err register_extend(struct ee_tdx_sim *sim, const uint8_t digest[
 {
     struct ee_sim_td extended = sim->td;
     char value[2 * EE_SHA384_SIZE + 1], text[STATE_MAX];
+    if (sim->no_rtmr)
+        return EE_TDX_MISSING;
     EE_TRY(ee_sim_td_extend(sim->crypto, &extended, INDEX, digest));
     (void)snprintf(text, sizeof(text), "{\"boot\":\"%s\",\"rtmr3\":\"%s\"}\n", sim->boot,
                    ee_hex_encode(extended.rtmr[INDEX], EE_SHA384_SIZE, value));
@@ -205,6 +210,7 @@ static enum ee_err build(struct ee_tdx_sim *sim, const struct settings *settings
     sim->format = settings->format;
     sim->delay_ms = settings->delay_ms;
     sim->replays = settings->replays;
+    sim->no_rtmr = settings->no_rtmr;
     return EE_OK;
 }
 

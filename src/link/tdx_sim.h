@@ -29,8 +29,8 @@ EE_MUST_USE enum ee_err ee_tdx_sim_quote(struct ee_tdx_sim *sim,
                                          const uint8_t report_data[EE_REPORT_DATA_SIZE],
                                          struct ee_tdx_attempt *attempt, uint8_t *out,
                                          size_t *size_out);
-/* RTMR3, kept in FILE.rtmr until the machine is booted again. EE_IO and others of ee_file_write:
- * the register is as before. */
+/* RTMR3, kept in FILE.rtmr until the machine is booted again. EE_TDX_MISSING: fault "no-rtmr";
+ * EE_IO and others of ee_file_write: the register is as before. */
 EE_MUST_USE enum ee_err ee_tdx_sim_extend(struct ee_tdx_sim *sim,
                                           const uint8_t digest[EE_SHA384_SIZE]);
 void ee_tdx_sim_register(struct ee_tdx_sim *sim, uint8_t out[EE_SHA384_SIZE]);

@@ -220,7 +220,7 @@ def admin_route_without_admin_key(network):
             source = network.state / "control" / name
             (shutil.copytree if source.is_dir() else shutil.copy2)(source, state / name)
     for option, value in (("--state", state), ("--ready-file", ready), ("--listen", "127.0.0.1:0"),
-                          ("--gateway", "127.0.0.1:0"), ("--http", "127.0.0.1:0")):
+                          ("--gateway-listen", "127.0.0.1:0"), ("--http", "127.0.0.1:0")):
         words[words.index(option) + 1] = str(value)
     child = network.spawn(words, "bare-control")
     try:

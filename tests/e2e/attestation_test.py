@@ -13,20 +13,27 @@ import time
 
 import crypto
 import tunnel
-from network import BUILD, Failed, require, require_equal, run_suite, wait_for
+from network import BUILD, Failed, alive, require, require_equal, run_suite, wait_for
 from relay import Relay
 
 NODE = "node-2"  # the one whose agent is replaced by others
-FAULTS = [  # of the device file, and what the verifier must call them (docs/spec/evidence.md)
-    ("platform-out-of-date", "tcb_refused"),
-    ("module-out-of-date", "tcb_refused"),
-    ("tcb-revoked", "revoked"),
-    ("debug-td", "debug_td"),
-    ("other-measurements", "measurement"),
-    ("ak-not-bound", "signature"),
-    ("quote-forged", "signature"),
-    ("wrong-root", "untrusted"),
+FAULTS = [  # of the device file, what the verifier must call them (docs/spec/evidence.md), and its words
+    ("platform-out-of-date", "tcb_refused", "OutOfDate; SGX TCB component 1"),
+    ("module-out-of-date", "tcb_refused", "TDX module SVN 4, needs 6: update the TDX module"),
+    ("module-unknown", "tcb_refused", "no identity for TDX module version 9"),
+    ("module-not-intels", "untrusted", "MRSIGNERSEAM"),
+    ("relaunch-advised", "tcb_refused", "launch the TD again"),
+    ("tcb-revoked", "revoked", "TCB level of the platform is revoked"),
+    ("pck-expired", "expired", "PCK certificate has expired"),
+    ("debug-td", "debug_td", "debug mode"),
+    ("other-measurements", "measurement", "not in the allow-list"),
+    ("other-qe", "quote", "not signed by Intel"),
+    ("ak-not-bound", "signature", "does not bind the attestation key"),
+    ("quote-forged", "signature", "does not cover its header and body"),
+    ("wrong-root", "untrusted", "root that is not accepted"),
+    ("replay", "not_fresh", "does not answer this challenge"),
 ]
+FORMATS = ["v4", "v5", "v5-td15", "v5-td15-extended"]
 shared = {}
 
 
@@ -80,7 +87,9 @@ def expect_refusal(network, name, error, **options):
 def an_agent_in_place_of_another_is_admitted(network):
     """The way these tests start an agent works: with nothing changed it is admitted"""
     shared["agent"] = network.agent_run_arguments(NODE)
-    os.kill(network.agent_pid(NODE), signal.SIGKILL)
+    pid = network.agent_pid(NODE)
+    os.kill(pid, signal.SIGKILL)
+    wait_for("the agent is dead", 5, lambda: not alive(pid))  # and has let go of its folder
     child = agent_like(network, "honest")
     network.wait_connected((NODE,))
     network.end(child)
@@ -111,8 +120,22 @@ def an_agent_that_is_not_enrolled(network):
 
 def each_fault_of_a_platform(network):
     """Out of date, revoked, debug, forged, of another root: each is refused and the log says which"""
-    for fault, error in FAULTS:
-        expect_refusal(network, fault, error, sim_platform=platform_file(network, NODE, fault, faults=[fault]))
+    for fault, error, words in FAULTS:
+        form = "v5-td15" if fault == "relaunch-advised" else "v4"
+        device = platform_file(network, NODE, fault, faults=[fault], format=form)
+        before = len(network.log("control"))
+        expect_refusal(network, fault, error, sim_platform=device)
+        require(refused_by_control(network, words, before), f"{fault}: the refusal does not say '{words}'")
+
+
+def each_format_of_a_quote(network):
+    """Quotes of version 4 and 5, of TD 1.0, 1.5 and 1.5 extended: admitted each"""
+    for form in FORMATS:
+        child = agent_like(network, f"format-{form}", sim_platform=platform_file(network, NODE, form, format=form))
+        network.wait_connected((NODE,))
+        network.end(child)
+        wait_for("it is gone", 8, lambda: any(n["node"] == NODE and n["state"] != "connected" for n in
+                                              network.api(None).get("/v1/nodes").json["items"]))
 
 
 def a_platform_whose_certificate_is_revoked(network):
@@ -196,7 +219,7 @@ def control_like(network, name, platform):
             shutil.copy2(path, state / path.name)
     (state / "checkpoint.seed").write_text(secrets.token_hex(32) + "\n")
     words = option_set(network.control_run_arguments(), state=state, ready_file=ready, listen="127.0.0.1:0",
-                       gateway="127.0.0.1:0", http="127.0.0.1:0", sim_platform=platform)
+                       gateway_listen="127.0.0.1:0", http="127.0.0.1:0", sim_platform=platform)
     child = network.spawn(words, f"control-{name}")
 
     def probe():
@@ -220,7 +243,7 @@ def client_refuses(network, name, error, api=None, genesis=None, relay=None, pro
     if relay:
         require(network.token("dev").encode() not in bytes(relay.from_client), f"{name}: the token was sent")
         require(b"authorization" not in bytes(relay.from_client).lower(), f"{name}: credentials were sent")
-        require_equal({line.split()[1] for line in relay.requests()} - {"/v1/evidence", "/v1/allow-changes"}, set(),
+        require_equal({line.split()[1] for line in relay.requests()} - {"/v1/evidence", "/v1/allow-changes", "/v1/policy"}, set(),
                       f"{name}: requests before the refusal")
 
 
@@ -255,7 +278,7 @@ def a_control_plane_of_another_program(network):
 def a_control_plane_with_a_faulty_quote(network):
     """Forged, of another root, in debug mode, out of date: refused by client and agent, each for its reason"""
     for fault in ("quote-forged", "ak-not-bound", "wrong-root", "debug-td", "platform-out-of-date", "tcb-revoked"):
-        error = dict(FAULTS)[fault]
+        error = next(error for name, error, _ in FAULTS if name == fault)
         child, api = control_like(network, fault, platform_file(network, "control", f"c-{fault}", faults=[fault]))
         try:
             client_refuses(network, fault, error, api)
@@ -392,6 +415,7 @@ if __name__ == "__main__":
         a_genuine_td_of_another_program,
         an_agent_that_is_not_enrolled,
         each_fault_of_a_platform,
+        each_format_of_a_quote,
         a_platform_whose_certificate_is_revoked,
         evidence_on_another_connection,
         a_control_plane_of_another_program,

@@ -301,7 +301,7 @@ bool rig_control_start(struct rig *rig)
                           genesis,
                           ARG("--listen"),
                           ARG(api),
-                          ARG("--gateway"),
+                          ARG("--gateway-listen"),
                           ARG(gateway),
                           ARG("--http"),
                           ARG(http),

@@ -3,6 +3,8 @@
 """Existing loopback services behind the gateway: only those that the agent's operator named."""
 import http.client
 import http.server
+import os
+import signal
 import threading
 
 from network import require, require_equal, run_suite, wait_for
@@ -62,6 +64,24 @@ def a_port_nobody_allowed_is_refused(network):
     require_equal((period["state"], period["refunded"], period["paid"]), ("refunded", period["locked"], "0"), "the lock")
 
 
+def an_agent_offers_a_service_by_itself(network):
+    """`ee-agent run --expose NAME=127.0.0.1:PORT`: behind the gateway without account or lease; gone with its agent"""
+    arguments = network.agent_run_arguments("node-3")
+    pid = network.agent_pid("node-3")
+    os.kill(pid, signal.SIGTERM)
+    wait_for("the first agent has gone", 5, lambda: not os.path.exists(f"/proc/{pid}"))
+    agent = network.spawn(arguments + ["--expose", f"direct=127.0.0.1:{EXPOSED}"], "node-3-direct")
+    try:
+        status, body = wait_for("the service answers", 10, lambda: next(
+            (r for r in [network.fetch("direct")] if r[0] == 200), None))
+        require_equal((status, body), (200, b"private no more"), "answer")
+        require(not network.leases("direct"), "it has a lease")
+    finally:
+        network.end(agent)
+    wait_for("the service is gone", 10, lambda: network.fetch("direct")[0] == 404)
+
+
 if __name__ == "__main__":
-    run_suite("expose", [an_exposed_service_answers_by_name, the_plain_listener_goes_by_host_name_too, a_port_nobody_allowed_is_refused],
+    run_suite("expose", [an_exposed_service_answers_by_name, the_plain_listener_goes_by_host_name_too, a_port_nobody_allowed_is_refused,
+                          an_agent_offers_a_service_by_itself],
               options=("--expose", f"svc=127.0.0.1:{EXPOSED}"))

@@ -136,6 +136,27 @@ static void signatures_that_are_not_strict(void)
     }
 }
 
+static void serials_that_are_not_in_their_one_form(void)
+{
+    static const struct {
+        uint8_t bytes[24];
+        size_t size;
+        bool ok;
+    } rows[] = {
+        {{2, 1, 5}, 3, true},       {{2, 2, 0, 0x80}, 4, true},
+        {{2, 1, 0x80}, 3, false},   {{2, 2, 0, 5}, 4, false},
+        {{2, 0}, 2, false},         {{2, 21, 0, 0x80}, 23, true},
+        {{2, 21, 1, 0}, 23, false}, {{2, 22, 0, 0x80}, 24, false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct ee_cursor c;
+        ee_cursor_init(&c, ee_bytes_of(rows[i].bytes, rows[i].size));
+        (void)ee_attest_der_serial(&c);
+        CHECK((ee_cursor_end(&c) == EE_OK) == rows[i].ok);
+    }
+}
+
 TESTS(TEST(lengths_that_are_not_der), TEST(lengths_that_are),
-      TEST(item_longer_than_its_input_or_with_another_tag), TEST(integers), TEST(times),
+      TEST(item_longer_than_its_input_or_with_another_tag), TEST(integers),
+      TEST(serials_that_are_not_in_their_one_form), TEST(times),
       TEST(signatures_that_are_not_strict))

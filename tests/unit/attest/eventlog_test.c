@@ -299,6 +299,12 @@ static void json_begin(void)
     (void)snprintf(json, sizeof(json), "[");
 }
 
+static void json_end(const char *text)
+{
+    size_t at = strlen(json);
+    (void)snprintf(json + at, sizeof(json) - at, "%s", text);
+}
+
 static void json_row(unsigned imr, uint32_t type, const uint8_t digest[48], const char *name,
                      const char *payload)
 {
@@ -341,7 +347,7 @@ static void dstack_log(void)
     json_runtime("system-ready", "");
     json_runtime("mine", "app's");
     json_runtime("compose-hash", "second");
-    strcat(json, "]\n");
+    json_end("]\n");
 }
 
 static void a_dstack_log_replays(void)
@@ -371,7 +377,7 @@ static void dstack_logs_that_do_not_hold(void)
     CHECK(dstack() == EE_REASON_NONE && !(ee_eventlog_registers(&reader) & 1));
     json_begin();
     json_row(3, 0x08000001, other, "compose-hash", "free text");
-    strcat(json, "]");
+    json_end("]");
     CHECK(dstack() == EE_REASON_EVENTLOG_DIGEST);
     dstack_log();
     char *name = strstr(json, "compose-hash");
@@ -407,7 +413,7 @@ static void malformed_dstack_logs(void)
     CHECK(ee_eventlog_open(&reader, CRYPTO, EE_EVENTLOG_DSTACK, ee_bytes_str(json), scratch, 10) !=
           EE_REASON_NONE);
     json_begin();
-    strcat(json, "]");
+    json_end("]");
     CHECK(dstack() == EE_REASON_NONE && reader.event_count == 0);
     for (size_t i = strlen(json); i > 0; i--) {
         json[i - 1] = '\0';

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Evidence of simulated TDs: each refusal has its own error, and one changed byte of the exchange
  * format is refused. */
+#include "attest/cache.h"
 #include "attest/evidence.h"
 
 #include "io/crypto_openssl.h"
@@ -315,6 +316,52 @@ static void other_texts_of_the_same_values(void)
     }
 }
 
+static size_t p256_count;
+
+static bool counting_verify(const uint8_t key[EE_P256_POINT_SIZE],
+                            const uint8_t digest[EE_SHA256_SIZE],
+                            const uint8_t signature[EE_P256_SIGNATURE_SIZE])
+{
+    p256_count++;
+    return ee_crypto_openssl.p256_verify(key, digest, signature);
+}
+
+static enum ee_err verify_counting(void)
+{
+    struct ee_crypto counting = ee_crypto_openssl;
+    counting.p256_verify = counting_verify;
+    p256_count = 0;
+    return ee_evidence_verify(&counting, &evidence, &policy, scratch, sizeof(scratch), &verdict);
+}
+
+/* The quote's signature and the nonce are checked each time; a stranger's collateral is not
+ * remembered. */
+static void evidence_verified_again_with_what_is_remembered(void)
+{
+    static struct ee_cache_collateral places[2];
+    static struct ee_cache_platform platforms[1];
+    static uint8_t bytes[2 * EE_SIM_COLLATERAL_MAX], own[EE_SIM_COLLATERAL_MAX];
+    struct ee_verify_cache cache;
+    struct ee_collateral ours;
+    ee_attest_cache_init(&cache, places, 2, bytes, sizeof(bytes), platforms, 1);
+    REQUIRE(make(EE_SIM_HEALTHY));
+    policy.cache = &cache;
+    CHECK(verify_counting() == EE_OK && p256_count == 10);
+    CHECK(verify_counting() == EE_OK && p256_count == 10 && cache.clock == 0);
+    REQUIRE(ee_attest_collateral_decode(evidence.collateral, own, sizeof(own), &ours) ==
+            EE_REASON_NONE);
+    policy.collateral = &ours;
+    CHECK(verify_counting() == EE_OK && p256_count == 10);
+    CHECK(verify_counting() == EE_OK && p256_count == 1);
+    policy.nonce.bytes[0] ^= 1;
+    CHECK(verify_counting() == EE_NOT_FRESH);
+    policy.nonce.bytes[0] ^= 1;
+    quote[600] ^= 1; /* report data */
+    CHECK(verify_counting() == EE_SIGNATURE && p256_count == 1);
+    quote[600] ^= 1;
+    CHECK(verify_counting() == EE_OK && p256_count == 1);
+}
+
 static void evidence_beyond_its_limits_is_not_encoded(void)
 {
     size_t size;
@@ -338,4 +385,5 @@ TESTS(TEST(healthy_evidence_says_what_it_proves),
       TEST(collateral_missing_not_allowed_or_larger_than_the_scratch_memory),
       TEST(quote_with_unsigned_padding), TEST(exchange_format_comes_back_equal_and_still_verifies),
       TEST(any_flipped_bit_missing_end_or_extra_byte_is_refused),
-      TEST(other_texts_of_the_same_values), TEST(evidence_beyond_its_limits_is_not_encoded))
+      TEST(other_texts_of_the_same_values), TEST(evidence_beyond_its_limits_is_not_encoded),
+      TEST(evidence_verified_again_with_what_is_remembered))

@@ -2,17 +2,10 @@
 /* Real and synthetic quotes from the directory in EE_TDX_VECTORS: each verdict, and what happens to
  * good ones when a byte changes. */
 #include <dirent.h>
-#include <stdlib.h>
 
-#include "attest/json.h"
-#include "attest/pem.h"
-#include "attest/policy.h"
-#include "attest/verify.h"
-#include "attest/x509.h"
 #include "io/crypto_openssl.h"
 #include "tap.h"
-
-enum { FILE_MAX = 256 * 1024 };
+#include "vector_case.h"
 
 /* Under a sanitizer every byte would take a minute: a prime stride there, every byte elsewhere. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -27,116 +20,33 @@ enum { FLIP_STRIDE = 1 };
 enum { FLIP_STRIDE = 1 };
 #endif
 
-struct test_case {
-    uint8_t quote[16 * 1024];
-    size_t quote_size;
-    uint8_t file[FILE_MAX], scratch[FILE_MAX];
-    size_t file_size;
-    struct ee_collateral collateral;
-    uint8_t root[EE_P256_POINT_SIZE];
-    int64_t time_s;
-    char status[64]; /* "" for refuse */
-};
-
 static struct test_case one;
 static struct ee_verdict verdict;
-
-static size_t load(const char *name, const char *file, uint8_t *out, size_t capacity)
-{
-    char path[1024];
-    (void)snprintf(path, sizeof(path), "%s/%s/%s", getenv("EE_TDX_VECTORS"), name, file);
-    FILE *in = fopen(path, "rb");
-    size_t size = in ? fread(out, 1, capacity, in) : 0;
-    if (in)
-        (void)fclose(in);
-    return size;
-}
-
-/* {"verify_time": N, "expect": {"tcb_status": "..."}} among other members. */
-static bool expectation_read(struct test_case *t, struct ee_bytes text)
-{
-    struct ee_json j;
-    struct ee_bytes key;
-    t->status[0] = '\0';
-    ee_attest_json_init(&j, text, FILE_MAX);
-    ee_attest_json_object(&j);
-    while (ee_attest_json_key(&j, &key)) {
-        if (ee_bytes_equal(key, ee_bytes_str("verify_time"))) {
-            t->time_s = ee_attest_json_unsigned(&j, UINT32_MAX);
-        } else if (ee_bytes_equal(key, ee_bytes_str("expect"))) {
-            ee_attest_json_object(&j);
-            while (ee_attest_json_key(&j, &key)) {
-                if (ee_bytes_equal(key, ee_bytes_str("tcb_status"))) {
-                    struct ee_bytes status = ee_attest_json_text(&j);
-                    (void)snprintf(t->status, sizeof(t->status), "%.*s", (int)status.size,
-                                   (const char *)status.data);
-                } else {
-                    (void)ee_attest_json_skip(&j);
-                }
-            }
-        } else {
-            (void)ee_attest_json_skip(&j);
-        }
-    }
-    return ee_attest_json_end(&j) == EE_REASON_NONE;
-}
-
-static bool root_load(struct test_case *t, const char *name)
-{
-    static uint8_t pem[8192];
-    struct ee_der_chain chain;
-    struct ee_cert cert;
-    size_t size = load(name, "root_ca.pem", pem, sizeof(pem));
-    memcpy(t->root, ee_attest_root_production, sizeof(t->root));
-    if (size == 0)
-        return true;
-    if (ee_attest_pem_certificates(ee_bytes_of(pem, size), pem, size, &chain) != EE_REASON_NONE ||
-        ee_attest_cert_decode(chain.der[0], &cert) != EE_REASON_NONE)
-        return false;
-    memcpy(t->root, cert.key, sizeof(t->root));
-    return true;
-}
-
-static enum ee_reason collateral_decode(struct test_case *t)
-{
-    return ee_attest_collateral_decode(ee_bytes_of(t->file, t->file_size), t->scratch,
-                                       sizeof(t->scratch), &t->collateral);
-}
 
 /* Changing one byte leaves most signatures as they were: those that held are remembered, so that
  * tens of thousands of verifications take seconds. */
 static struct {
     uint8_t key[EE_P256_POINT_SIZE], digest[EE_SHA256_SIZE], signature[EE_P256_SIGNATURE_SIZE];
 } known[16];
-static size_t known_count;
+static size_t known_next; /* which one the next replaces */
 
 static bool remembering_verify(const uint8_t key[EE_P256_POINT_SIZE],
                                const uint8_t digest[EE_SHA256_SIZE],
                                const uint8_t signature[EE_P256_SIGNATURE_SIZE])
 {
-    for (size_t i = 0; i < known_count; i++)
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (memcmp(known[i].key, key, EE_P256_POINT_SIZE) == 0 &&
             memcmp(known[i].digest, digest, EE_SHA256_SIZE) == 0 &&
             memcmp(known[i].signature, signature, EE_P256_SIGNATURE_SIZE) == 0)
             return true;
     bool ok = ee_crypto_openssl.p256_verify(key, digest, signature);
-    if (ok && known_count < sizeof(known) / sizeof(known[0])) {
-        memcpy(known[known_count].key, key, EE_P256_POINT_SIZE);
-        memcpy(known[known_count].digest, digest, EE_SHA256_SIZE);
-        memcpy(known[known_count++].signature, signature, EE_P256_SIGNATURE_SIZE);
+    if (ok) {
+        memcpy(known[known_next].key, key, EE_P256_POINT_SIZE);
+        memcpy(known[known_next].digest, digest, EE_SHA256_SIZE);
+        memcpy(known[known_next].signature, signature, EE_P256_SIGNATURE_SIZE);
+        known_next = (known_next + 1) % (sizeof(known) / sizeof(known[0]));
     }
     return ok;
-}
-
-static bool case_load(struct test_case *t, const char *name)
-{
-    size_t size = load(name, "expect.json", t->file, sizeof(t->file));
-    if (!expectation_read(t, ee_bytes_of(t->file, size)) || !root_load(t, name))
-        return false;
-    known_count = 0;
-    t->quote_size = load(name, "quote.bin", t->quote, sizeof(t->quote));
-    t->file_size = load(name, "collateral.json", t->file, sizeof(t->file));
-    return collateral_decode(t) == EE_REASON_NONE;
 }
 
 static enum ee_err case_verify(const struct test_case *t, const uint8_t *root)

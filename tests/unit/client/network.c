@@ -95,7 +95,9 @@ static size_t evidence_make(struct network *n, const struct ee_nonce *nonce)
     size_t size;
     struct ee_evidence evidence = {.nonce = *nonce, .size = 1};
     const uint8_t seed[32] = {5};
+    bool old = n->lie >= OLD_PLATFORM && n->lie <= OLD_PLATFORM_FORGED;
     uint32_t faults = n->lie == FORGED_QUOTE ? EE_SIM_QUOTE_FORGED
+                      : old                  ? EE_SIM_PLATFORM_OUT_OF_DATE
                       : n->lie == OTHER_ROOT ? EE_SIM_WRONG_ROOT
                                              : EE_SIM_HEALTHY;
     must(ee_sim_platform_init(&n->platform, CRYPTO, &n->authority, seed, 2, faults) == EE_OK,
@@ -178,21 +180,48 @@ static void change_make(const struct network *n, struct ee_allow_change *out)
          "change");
 }
 
-/* A receipt of the change; the log around it is of no weight here. */
-static size_t receipt_make(struct network *n)
+static void policy_make(const struct network *n, struct ee_writer *out)
 {
-    static uint8_t canonical[EE_RECEIPT_SIZE_MAX];
-    uint8_t payload[512], command_bytes[1024];
+    static uint8_t bytes[EE_POLICY_BYTES_MAX], memory[EE_POLICY_CHANGE_SIZE_MAX];
+    uint8_t seed[32];
+    struct ee_writer w, message;
+    struct ee_policy_change change = {.number = 1};
+    struct ee_attest_policy policy = ee_attest_policy_network;
+    if (n->lie == REFUSED_LATER)
+        policy.min_tcb_evaluation = 1000;
+    else
+        policy.grace_days[EE_TCB_OUT_OF_DATE] = EE_POLICY_DAYS_MAX;
+    ee_writer_init(&w, bytes, sizeof(bytes));
+    must(ee_attest_policy_encode(&policy, &w) == EE_OK, "policy");
+    change.policy = ee_writer_done(&w);
+    memcpy(seed, n->founding_seed, sizeof(seed));
+    seed[0] ^= n->lie == OLD_PLATFORM_FORGED;
+    ee_writer_init(&message, memory, sizeof(memory));
+    must(ee_policy_change_message(n->trust.network_id, &change, &message) == EE_OK &&
+             CRYPTO->ed25519_sign(seed, ee_writer_done(&message), change.signature) &&
+             ee_policy_change_encode(&change, out) == EE_OK,
+         "policy change");
+}
+
+/* A receipt of the change; the log around it is of no weight here. */
+static size_t receipt_make(struct network *n, enum ee_command_kind kind)
+{
+    static uint8_t canonical[EE_RECEIPT_SIZE_MAX], payload[EE_POLICY_CHANGE_SIZE_MAX];
+    static uint8_t command_bytes[EE_POLICY_CHANGE_SIZE_MAX + 512];
     struct ee_writer w, file;
     struct ee_allow_change change;
-    change_make(n, &change);
     ee_writer_init(&w, payload, sizeof(payload));
-    must(ee_allow_change_encode(&change, &w) == EE_OK, "change");
+    if (kind == EE_COMMAND_POLICY) {
+        policy_make(n, &w);
+    } else {
+        change_make(n, &change);
+        must(ee_allow_change_encode(&change, &w) == EE_OK, "change");
+    }
     const struct ee_command command = {.core_version = EE_CORE_VERSION,
                                        .seq = 1,
                                        .time_us = 1,
                                        .actor_kind = EE_ACTOR_SYSTEM,
-                                       .kind = EE_COMMAND_ALLOW,
+                                       .kind = kind,
                                        .payload = ee_writer_done(&w)};
     struct ee_writer encoded;
     ee_writer_init(&encoded, command_bytes, sizeof(command_bytes));
@@ -214,13 +243,27 @@ static void answer_changes(struct network *n, struct ee_http_exchange *exchange)
     char *text = NULL;
     if (n->lie == OTHER_CODE_ALLOWED_LATER || n->lie == OTHER_CODE_CHANGE_FORGED ||
         n->lie == RETIRED_LATER) {
-        size_t size = receipt_make(n);
+        size_t size = receipt_make(n, EE_COMMAND_ALLOW);
         json_t *document =
             json_pack("{s:[{s:s, s:s%}]}", "items", "seq", "1", "receipt", n->receipt, size);
         text = json_dumps(document, JSON_COMPACT);
         json_decref(document);
     }
     struct ee_bytes body = ee_bytes_str(text ? text : "{\"items\":[]}");
+    must(ee_http_exchange_answer_text(exchange, 200, "application/json", body) == EE_OK, "answer");
+    free(text);
+}
+
+static void answer_policy(struct network *n, struct ee_http_exchange *exchange)
+{
+    char *text = NULL;
+    if ((n->lie > OLD_PLATFORM && n->lie <= OLD_PLATFORM_FORGED) || n->lie == REFUSED_LATER) {
+        size_t size = receipt_make(n, EE_COMMAND_POLICY);
+        json_t *document = json_pack("{s:s%}", "receipt", n->receipt, size);
+        text = json_dumps(document, JSON_COMPACT);
+        json_decref(document);
+    }
+    struct ee_bytes body = ee_bytes_str(text ? text : "{\"receipt\":null}");
     must(ee_http_exchange_answer_text(exchange, 200, "application/json", body) == EE_OK, "answer");
     free(text);
 }
@@ -266,6 +309,8 @@ static void on_complete(void *context, struct ee_http_exchange *exchange, struct
         answer_evidence(n, exchange, body);
     } else if (ee_bytes_equal(target, ee_bytes_str("/v1/allow-changes"))) {
         answer_changes(n, exchange);
+    } else if (ee_bytes_equal(target, ee_bytes_str("/v1/policy"))) {
+        answer_policy(n, exchange);
     } else if (ee_bytes_equal(target, ee_bytes_str("/v1/checkpoint"))) {
         size_t size = head_make(n, note);
         must(ee_http_exchange_answer_text(exchange, 200, "text/plain", ee_bytes_of(note, size)) ==

@@ -16,6 +16,10 @@ enum lie {
     OTHER_CODE_ALLOWED_LATER, /* the same, with a logged change that allows it */
     OTHER_CODE_CHANGE_FORGED, /* the same, signed by another key */
     RETIRED_LATER,            /* allowed by the genesis, retired by a logged change */
+    OLD_PLATFORM,             /* out of date, which the network's default policy refuses */
+    OLD_PLATFORM_GRACED,      /* the same, with a logged policy that gives it a grace */
+    OLD_PLATFORM_FORGED,      /* the same policy, signed by another key */
+    REFUSED_LATER,            /* accepted by default, refused by a logged policy */
     RELAYED,                  /* evidence for another connection */
     OTHER_TLS_KEY,            /* evidence that binds another key */
     OTHER_NETWORK,

@@ -119,6 +119,39 @@ static void a_measurement_retired_by_a_logged_change(void)
     network_stop(network);
 }
 
+static void an_old_platform(void)
+{
+    refused(OLD_PLATFORM, EE_TCB_REFUSED);
+}
+
+static void an_old_platform_with_a_grace_by_another_key(void)
+{
+    refused(OLD_PLATFORM_FORGED, EE_SIGNATURE);
+}
+
+static void an_old_platform_in_the_grace_of_a_logged_policy(void)
+{
+    struct network *network = network_start(OLD_PLATFORM_GRACED, &profile);
+    CHECK(open_session() == EE_OK);
+    REQUIRE(session != NULL);
+    CHECK(ee_client_session_trust(session)->last_policy == 1);
+    CHECK(ee_client_session_allow_changes(session) == EE_OK);
+    close_session();
+    network_stop(network);
+}
+
+/* Asked before anything is sealed. */
+static void a_platform_refused_by_a_logged_policy(void)
+{
+    struct network *network = network_start(REFUSED_LATER, &profile);
+    REQUIRE(open_session() == EE_OK);
+    CHECK(ee_client_session_allow_changes(session) == EE_TCB_REFUSED);
+    CHECK(ee_client_problem_exit_code(&problem) == 7);
+    CHECK(strstr(problem.detail, "rule min_tcb_evaluation") != NULL);
+    close_session();
+    network_stop(network);
+}
+
 static void a_genesis_of_another_network_than_the_profile_names(void)
 {
     struct network *network = network_start(HONEST, &profile);
@@ -200,7 +233,10 @@ TESTS(TEST(an_honest_control_plane_is_believed), TEST(a_genuine_td_with_other_me
       TEST(evidence_of_another_network), TEST(an_agent_that_plays_the_control_plane),
       TEST(a_forged_quote), TEST(a_quote_of_another_root), TEST(an_answer_that_is_no_evidence),
       TEST(a_change_of_the_list_by_another_key), TEST(a_measurement_allowed_by_a_logged_change),
-      TEST(a_measurement_retired_by_a_logged_change),
+      TEST(a_measurement_retired_by_a_logged_change), TEST(an_old_platform),
+      TEST(an_old_platform_with_a_grace_by_another_key),
+      TEST(an_old_platform_in_the_grace_of_a_logged_policy),
+      TEST(a_platform_refused_by_a_logged_policy),
       TEST(a_genesis_of_another_network_than_the_profile_names),
       TEST(a_network_that_was_rolled_back), TEST(a_network_with_two_histories),
       TEST(a_head_signed_by_another_key), TEST(a_checkpoint_in_an_answer_counts_too),

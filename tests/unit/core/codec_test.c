@@ -100,6 +100,8 @@ static const struct ee_redemption_word redemption_word = {
     .redemption = {1}, .confirm = 1, .reference = "wire 9", .signature = {4}};
 static const struct ee_allow_change allow_change = {
     .add = 1, .role = EE_ROLE_AGENT, .measurement = {1}, .label = "agent 0.2", .number = 1};
+static uint8_t policy_bytes[EE_POLICY_BYTES_MAX];
+static struct ee_policy_change policy_change = {.number = 1, .signature = {6}};
 static const struct ee_reserve_result reserve_result = {
     .lease = {1},
     .node = "cheap",
@@ -144,6 +146,9 @@ static void make_samples(void)
     struct ee_writer w;
     format_count = 0;
     lease_reserve.deployment = network_deployment(EE_WORKLOAD_APP, true);
+    ee_writer_init(&w, policy_bytes, sizeof(policy_bytes));
+    CHECK(ee_attest_policy_encode(&ee_attest_policy_network, &w) == EE_OK);
+    policy_change.policy = ee_writer_done(&w);
 #define EE_ROW(type)                                                                               \
     ee_writer_init(&w, samples[format_count], SAMPLE_MAX);                                         \
     sample(#type, again_##type, ee_##type##_encode(&type, &w), &w);
@@ -273,6 +278,8 @@ static void fields_outside_their_rules(void)
     REFUSED(redeem, EE_RANGE, bad.amount.micros = 0);
     REFUSED(redemption_word, EE_RANGE, bad.confirm = 2);
     REFUSED(allow_change, EE_UNSUPPORTED, bad.role = 0);
+    REFUSED(policy_change, EE_TRUNCATED, bad.policy.size--);
+    REFUSED(policy_change, EE_TRUNCATED, bad.policy.size = 0);
     REFUSED(settle_result, EE_RANGE, bad.paid.micros++);
     REFUSED(boot, EE_RANGE, bad.anchored = 2);
 }

@@ -25,7 +25,8 @@ static void open_ledger(void)
         {.id = id(3), .ledger = 1, .code = 1, .flags = EE_LEDGER_DEBITS_MUST_NOT_EXCEED_CREDITS},
         {.id = id(4), .ledger = 2, .code = 1},
         {.id = id(5), .ledger = 1, .code = 1, .flags = EE_LEDGER_CREDITS_MUST_NOT_EXCEED_DEBITS}};
-    ledger = ee_ledger_new(&ee_allocator_system, 100, 100);
+    ledger = ee_ledger_new(&ee_allocator_system,
+                           &(struct ee_ledger_limits){.accounts = 100, .transfers = 100});
     CHECK(ee_ledger_accounts_create(ledger, accounts, 5, results) == EE_OK);
     for (int i = 0; i < 5; i++)
         CHECK(results[i] == EE_LEDGER_CREATED);
@@ -60,7 +61,7 @@ static struct ee_ledger_transfer resolve(uint8_t number, uint8_t pending, uint64
 static enum ee_ledger_result book(struct ee_ledger_transfer transfer)
 {
     enum ee_ledger_result result, expected = ee_ledger_transfer_check(ledger, &transfer);
-    CHECK(ee_ledger_transfers_create(ledger, &transfer, 1, &result) == EE_OK);
+    CHECK(ee_ledger_transfers_create(ledger, &transfer, 1, NULL, &result) == EE_OK);
     CHECK((transfer.flags & EE_LEDGER_LINKED) || result == expected);
     return result;
 }
@@ -133,7 +134,7 @@ static void transfer_rules_one_by_one(void)
     bad = move(1, 1, 2, 5, 0);                                                                     \
     change;                                                                                        \
     CHECK(book(bad) == EE_LEDGER_##expected)
-    BAD(RESERVED_FLAG, bad.flags = 16);
+    BAD(RESERVED_FLAG, bad.flags = 64);
     BAD(ID_MUST_NOT_BE_ZERO, bad.id = id(0));
     BAD(ID_MUST_NOT_BE_INT_MAX, bad.id = id_max);
     BAD(DEBIT_ACCOUNT_ID_MUST_NOT_BE_ZERO, bad.debit_account = id(0));
@@ -144,13 +145,13 @@ static void transfer_rules_one_by_one(void)
     BAD(PENDING_ID_MUST_BE_ZERO, bad.pending_id = id(7));
     BAD(LEDGER_MUST_NOT_BE_ZERO, bad.ledger = 0);
     BAD(CODE_MUST_NOT_BE_ZERO, bad.code = 0);
-    BAD(DEBIT_ACCOUNT_NOT_FOUND, bad.debit_account = id(77));
-    BAD(CREDIT_ACCOUNT_NOT_FOUND, bad.credit_account = id(77));
+    BAD(DEBIT_ACCOUNT_NOT_FOUND, bad.id = id(31); bad.debit_account = id(77));
+    BAD(CREDIT_ACCOUNT_NOT_FOUND, bad.id = id(32); bad.credit_account = id(77));
     BAD(ACCOUNTS_MUST_HAVE_THE_SAME_LEDGER, bad.credit_account = id(4));
     BAD(TRANSFER_MUST_HAVE_THE_SAME_LEDGER_AS_ACCOUNTS, bad.ledger = 2);
-    BAD(EXCEEDS_CREDITS, bad.debit_account = id(2); bad.credit_account = id(3));
-    BAD(EXCEEDS_DEBITS, bad.credit_account = id(5));
-    CHECK(ee_ledger_entry_at(ledger, 0) == NULL && account(2)->credits_posted == 0);
+    BAD(EXCEEDS_CREDITS, bad.id = id(33); bad.debit_account = id(2); bad.credit_account = id(3));
+    BAD(EXCEEDS_DEBITS, bad.id = id(34); bad.credit_account = id(5));
+    CHECK(account(2)->credits_posted == 0);
     BAD(CREATED, (void)0);
     BAD(EXISTS, (void)0);
     BAD(EXISTS_WITH_DIFFERENT_FLAGS, bad.flags = EE_LEDGER_PENDING);
@@ -208,7 +209,7 @@ static void post_in_full_or_in_part_returns_the_rest(void)
     CHECK(book(resolve(5, 4, EE_LEDGER_AMOUNT_MAX, EE_LEDGER_POST)) == EE_LEDGER_CREATED);
     CHECK(account(3)->credits_posted == 100);
     const struct ee_ledger_id posted = id(5);
-    CHECK(ee_ledger_entry_find(ledger, &posted)->transfer.amount == 75);
+    CHECK(ee_ledger_row_find(ledger, &posted)->amount == 75);
     close_ledger();
 }
 
@@ -227,7 +228,7 @@ static void resolving_rules_one_by_one(void)
     BAD(PENDING_ID_MUST_NOT_BE_ZERO, bad.pending_id = id(0));
     BAD(PENDING_ID_MUST_NOT_BE_INT_MAX, bad.pending_id = id_max);
     BAD(PENDING_ID_MUST_BE_DIFFERENT, bad.pending_id = id(9));
-    BAD(PENDING_TRANSFER_NOT_FOUND, bad.pending_id = id(77));
+    BAD(PENDING_TRANSFER_NOT_FOUND, bad.id = id(35); bad.pending_id = id(77));
     BAD(PENDING_TRANSFER_NOT_PENDING, bad.pending_id = id(1));
     BAD(PENDING_TRANSFER_HAS_DIFFERENT_DEBIT_ACCOUNT_ID, bad.debit_account = id(3));
     BAD(PENDING_TRANSFER_HAS_DIFFERENT_CREDIT_ACCOUNT_ID, bad.credit_account = id(2));
@@ -260,14 +261,17 @@ static void chain_whose_last_event_fails_leaves_no_trace(void)
                                          resolve(4, 3, 80, EE_LEDGER_LINKED | EE_LEDGER_POST),
                                          move(5, 2, 3, 21, 0)};
     open_ledger();
-    CHECK(ee_ledger_transfers_create(ledger, batch, 5, results) == EE_OK);
+    CHECK(ee_ledger_transfers_create(ledger, batch, 5, NULL, results) == EE_OK);
     CHECK(results[0] == EE_LEDGER_CREATED && results[4] == EE_LEDGER_EXCEEDS_CREDITS);
     for (int i = 1; i < 4; i++)
         CHECK(results[i] == EE_LEDGER_LINKED_EVENT_FAILED);
-    CHECK(ee_ledger_entries(ledger) == 1 && account(2)->credits_posted == 50);
+    CHECK(ee_ledger_entries(ledger) == 2 && account(2)->credits_posted == 50);
     CHECK(account(2)->debits_pending == 0 && account(3)->credits_posted == 0);
     batch[4].amount = 20;
-    CHECK(ee_ledger_transfers_create(ledger, batch + 1, 4, results) == EE_OK);
+    CHECK(ee_ledger_transfers_create(ledger, batch + 1, 4, NULL, results) == EE_OK);
+    CHECK(results[3] == EE_LEDGER_ID_ALREADY_FAILED && account(3)->credits_posted == 0);
+    batch[4].id = id(6);
+    CHECK(ee_ledger_transfers_create(ledger, batch + 1, 4, NULL, results) == EE_OK);
     for (int i = 0; i < 4; i++)
         CHECK(results[i] == EE_LEDGER_CREATED);
     CHECK(account(3)->credits_posted == 100);
@@ -280,7 +284,7 @@ static void chain_that_the_batch_leaves_open(void)
     const struct ee_ledger_transfer batch[] = {move(1, 1, 2, 50, EE_LEDGER_LINKED),
                                                move(2, 1, 2, 50, EE_LEDGER_LINKED)};
     open_ledger();
-    CHECK(ee_ledger_transfers_create(ledger, batch, 2, results) == EE_OK);
+    CHECK(ee_ledger_transfers_create(ledger, batch, 2, NULL, results) == EE_OK);
     CHECK(results[0] == EE_LEDGER_LINKED_EVENT_FAILED);
     CHECK(results[1] == EE_LEDGER_LINKED_EVENT_CHAIN_OPEN);
     CHECK(account(2)->credits_posted == 0);
@@ -295,12 +299,13 @@ static void full_ledger_changes_nothing(void)
     const struct ee_ledger_account accounts[] = {{.id = id(1), .ledger = 1, .code = 1},
                                                  {.id = id(2), .ledger = 1, .code = 1}};
     const struct ee_ledger_transfer transfers[] = {move(1, 1, 2, 5, 0), move(2, 1, 2, 5, 0)};
-    ledger = ee_ledger_new(&ee_allocator_system, 2, 1);
+    ledger = ee_ledger_new(&ee_allocator_system,
+                           &(struct ee_ledger_limits){.accounts = 2, .transfers = 1});
     CHECK(ee_ledger_accounts_create(ledger, accounts, 2, results) == EE_OK);
     CHECK(ee_ledger_accounts_create(ledger, accounts, 1, results) == EE_FULL);
-    CHECK(ee_ledger_transfers_create(ledger, transfers, 2, results) == EE_FULL);
+    CHECK(ee_ledger_transfers_create(ledger, transfers, 2, NULL, results) == EE_FULL);
     CHECK(ee_ledger_entries(ledger) == 0 && account(2)->credits_posted == 0);
-    CHECK(ee_ledger_transfers_create(ledger, transfers, 1, results) == EE_OK);
+    CHECK(ee_ledger_transfers_create(ledger, transfers, 1, NULL, results) == EE_OK);
     close_ledger();
 }
 
@@ -327,19 +332,20 @@ static void memory_that_fails_changes_nothing_and_leaks_nothing(void)
 {
     const struct ee_ledger_account accounts[] = {{.id = id(1), .ledger = 1, .code = 1},
                                                  {.id = id(2), .ledger = 1, .code = 1}};
-    for (int calls = 0; calls < 6; calls++) {
+    for (int calls = 0; calls < 8; calls++) {
         enum ee_ledger_result results[2];
         struct budget b = {.left = calls};
         const struct ee_allocator allocator = {&b, budget_resize, budget_release};
-        ledger = ee_ledger_new(&allocator, 10, 10);
+        ledger =
+            ee_ledger_new(&allocator, &(struct ee_ledger_limits){.accounts = 10, .transfers = 10});
         CHECK((ledger != NULL) == (calls > 0));
         if (ledger) {
             enum ee_err err = ee_ledger_accounts_create(ledger, accounts, 2, results);
             CHECK(err == (calls < 3 ? EE_NO_MEMORY : EE_OK));
             CHECK(ee_ledger_accounts(ledger) == (calls < 3 ? 0 : 2));
             const struct ee_ledger_transfer transfer = move(1, 1, 2, 5, 0);
-            err = ee_ledger_transfers_create(ledger, &transfer, 1, results);
-            CHECK(err == (calls < 5 ? EE_NO_MEMORY : EE_OK));
+            err = ee_ledger_transfers_create(ledger, &transfer, 1, NULL, results);
+            CHECK(err == (calls < 6 ? EE_NO_MEMORY : EE_OK));
         }
         ee_ledger_free(ledger);
         CHECK(b.held == 0);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ledger/id_index.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/money.h"
+
+#include "base/banned.h"
+
+void ee_id_index_close(struct ee_id_index *index, const struct ee_allocator *allocator)
+{
+    ee_free(allocator, index->slots);
+    index->slots = NULL;
+    index->slot_count = 0;
+}
+
+enum ee_err ee_id_index_resize(struct ee_id_index *index, const struct ee_allocator *allocator,
+                               uint32_t capacity)
+{
+    uint32_t slot_count = capacity + capacity / 2 + 2;
+    uint32_t *slots = ee_alloc(allocator, slot_count, sizeof(*slots));
+    if (!slots)
+        return EE_NO_MEMORY;
+    ee_free(allocator, index->slots);
+    index->slots = slots;
+    index->slot_count = slot_count;
+    return EE_OK;
+}
+
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+    ee_u128 product = (ee_u128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Two rounds of multiplying and folding; the result is scaled to the slots without a division. */
+static uint32_t home_of(const struct ee_id_index *index, const struct ee_ledger_id *id)
+{
+    uint64_t a, b;
+    memcpy(&a, id->bytes, sizeof(a));
+    memcpy(&b, id->bytes + sizeof(a), sizeof(b));
+    uint64_t hash = fold(a ^ 0x9e3779b97f4a7c15u ^ index->seed, b ^ 0xbf58476d1ce4e5b9u);
+    hash = fold(hash ^ index->seed, 0x94d049bb133111ebu);
+    return (uint32_t)(((hash >> 32) * index->slot_count) >> 32);
+}
+
+static const struct ee_ledger_id *id_at(struct ee_id_rows rows, uint32_t position)
+{
+    const uint8_t *row = (const uint8_t *)rows.rows + position * rows.row_size;
+    return (const void *)row;
+}
+
+static uint32_t after(const struct ee_id_index *index, uint32_t slot)
+{
+    return slot + 1 == index->slot_count ? 0 : slot + 1;
+}
+
+/* The slot that holds `id`, or the free one where it belongs. */
+static uint32_t slot_of(const struct ee_id_index *index, struct ee_id_rows rows,
+                        const struct ee_ledger_id *id)
+{
+    uint32_t slot = home_of(index, id);
+    while (index->slots[slot] && memcmp(id_at(rows, index->slots[slot] - 1), id, sizeof(*id)) != 0)
+        slot = after(index, slot);
+    return slot;
+}
+
+uint32_t ee_id_index_find(const struct ee_id_index *index, struct ee_id_rows rows,
+                          const struct ee_ledger_id *id)
+{
+    if (index->slot_count == 0)
+        return EE_ID_NOWHERE;
+    return index->slots[slot_of(index, rows, id)] - 1; /* 0 - 1 is EE_ID_NOWHERE */
+}
+
+void ee_id_index_put(struct ee_id_index *index, struct ee_id_rows rows, uint32_t position)
+{
+    uint32_t slot = slot_of(index, rows, id_at(rows, position));
+    assert(index->slots[slot] == 0);
+    index->slots[slot] = position + 1;
+}
+
+/* Whether an id at home in `home` may stand in `hole`, being found at `slot` now. */
+static bool may_move(const struct ee_id_index *index, uint32_t home, uint32_t hole, uint32_t slot)
+{
+    uint32_t count = index->slot_count;
+    uint32_t from_home = slot >= home ? slot - home : slot + count - home;
+    uint32_t from_hole = slot >= hole ? slot - hole : slot + count - hole;
+    return from_home >= from_hole;
+}
+
+/* Closes the hole, so that no probe ends too early. */
+void ee_id_index_remove(struct ee_id_index *index, struct ee_id_rows rows, uint32_t position)
+{
+    uint32_t hole = slot_of(index, rows, id_at(rows, position));
+    assert(index->slots[hole] == position + 1);
+    for (uint32_t slot = after(index, hole); index->slots[slot]; slot = after(index, slot)) {
+        uint32_t home = home_of(index, id_at(rows, index->slots[slot] - 1));
+        if (may_move(index, home, hole, slot)) {
+            index->slots[hole] = index->slots[slot];
+            hole = slot;
+        }
+    }
+    index->slots[hole] = 0;
+}
