@@ -19,6 +19,8 @@ static void refuse(struct ee_http_exchange *exchange, uint16_t status, const cha
         err = ee_http_head_add_text(head, "Content-Type", "text/plain");
     if (err == EE_OK && status == 426) /* RFC 6455 section 4.2.2, point 4 */
         err = ee_http_head_add_text(head, "Sec-WebSocket-Version", "13");
+    if (err == EE_OK && status == 426)
+        err = ee_http_head_add_text(head, "Upgrade", "websocket");
     if (err == EE_OK)
         err = ee_http_exchange_answer(exchange, head, ee_bytes_str(text));
     if (err != EE_OK)
