@@ -344,6 +344,8 @@ static void on_reset(struct ee_gateway_request *request, const struct ee_tunnel_
         answer_reset(request, event->reason.code);
     else if (request->exchange != NULL)
         ee_http_exchange_abort(request->exchange, EE_BACKEND);
+    else if (request->conn != NULL) /* upgraded */
+        ee_conn_abort(request->conn, EE_BACKEND);
     ee_gateway_request_settle(request);
 }
 

@@ -42,7 +42,7 @@
     ROW(TRAILER_TOO_LARGE, 431, "the trailer is larger than 8 KiB")                                \
     ROW(EXPECTATION, 417, "an expectation other than 100-continue")                                \
     ROW(INTERIM_FLOOD, 400, "more than 16 interim responses")                                      \
-    ROW(UPGRADE_UNASKED, 400, "101 without a request to upgrade")                                  \
+    ROW(UPGRADE_UNASKED, 400, "101 that was not asked for or names no protocol")                   \
     ROW(AFTER_CLOSE, 400, "bytes after the last message of the connection")                        \
     ROW(DISAGREEMENT, 400, "two parsers do not read the message alike")                            \
     ROW(CUT_SHORT, 400, "the connection ended inside a message")

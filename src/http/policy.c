@@ -178,6 +178,8 @@ enum ee_http_rule ee_http_response_policy(const struct ee_http_head *head, bool 
     if (body && (status / 100 == 1 || status == 204))
         return EE_HTTP_RULE_ENCODING_NOT_ALLOWED; /* RFC 9112 section 6.1, RFC 9110 section 8.6 */
     connection_read(head, event);
+    if (status == 101 && !event->upgrade) /* RFC 9110 section 15.2.2: it names the protocol */
+        return EE_HTTP_RULE_UPGRADE_UNASKED;
     event->upgrade = status == 101;
     event->interim = status / 100 == 1 && status != 101;
     const bool bodiless = head_request || status / 100 == 1 || status == 204 || status == 304;

@@ -35,6 +35,9 @@ static enum ee_err request_check(struct ee_http_exchange *exchange, struct ee_by
         refuse(exchange, 403, "the tunnel is for agents, not for browsers\n");
     } else if (err == EE_UNSUPPORTED) {
         refuse(exchange, 426, "only version 13 of the WebSocket protocol is spoken\n");
+    } else if (err == EE_OK && ee_http_exchange_has_body(exchange)) {
+        err = EE_HTTP;
+        refuse(exchange, 400, "a WebSocket handshake has no body\n");
     } else if (err == EE_OK && !ee_http_head_has_token(request, "Sec-WebSocket-Protocol",
                                                        EE_TUNNEL_LINK_PROTOCOL)) {
         err = EE_HTTP;

@@ -151,9 +151,13 @@ class Answer(Message):
 
 
 class Client:
-    def __init__(self, address, data=b"", timeout=ANSWER_S):
+    """`wrap` makes a TLS socket of a plain one."""
+
+    def __init__(self, address, data=b"", timeout=ANSWER_S, wrap=None):
         self.sock = socket.create_connection(address, timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if wrap:
+            self.sock = wrap(self.sock)
         self.stream = Stream(self.sock)
         if data:
             self.send(data)

@@ -184,6 +184,9 @@ static const struct row answers[] = {
     ROW("204_with_length", ENCODING_NOT_ALLOWED, "HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n"),
     ROW("101_unasked", UPGRADE_UNASKED,
         "HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+    ROW("101_without_connection", UPGRADE_UNASKED, "HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n"),
+    ROW("101_in_1_0", UPGRADE_UNASKED,
+        "HTTP/1.0 101 x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
     ROW("answer_after_close", AFTER_CLOSE,
         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\n"),
 };
