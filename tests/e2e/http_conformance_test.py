@@ -3,7 +3,7 @@
 """RFC 9110 and RFC 9112 from outside: raw bytes to the plain gateway listener, a recording backend behind the tunnel.
 
 Each table row is (name, bytes, expectation). A set of numbers: refused with one of these, closed, and nothing of it has
-reached the backend. A function: passed on; it gets the backend's report and the answer, and gives what is wrong."""
+reached the backend. A tuple: answered by the gateway, and the connection goes on. A function: passed on; it gets the backend's report and the answer, and gives what is wrong."""
 import socket
 
 from network import Failed, require, run_suite
@@ -61,6 +61,8 @@ def refused(network, data, statuses):
             return "a refusal without a length"
         if not client.closed():
             return "still open after a refusal"
+    if not answer.one(b"Date"):
+        return "a refusal without Date"
     if answer.status == 405 and not answer.one(b"Allow"):
         return "405 without Allow"
     return "it reached the backend" if len(BACKEND.targets) != before else None
@@ -74,6 +76,14 @@ def taken(network, data, check, method=b"GET"):
         if not client.quiet() and not (answer.one(b"Connection") == b"close" and client.stream.ended):
             return f"bytes after the answer: {client.stream.data[:80]!r}"
         return check(answer.json if method != b"HEAD" else None, answer)
+
+
+def stays(network, data, status):
+    """Answered by the gateway; the connection goes on."""
+    with Client(network.address("http"), data + get(target=b"/next")) as client:
+        first, second = client.final(), client.final()
+        found = first.status, second.status, second.json["target"] if second.status == 200 else None
+        return None if found == (status, 200, "/next") else f"{found}"
 
 
 class no_effect:
@@ -99,6 +109,8 @@ def run(network, rows):
     for name, data, expected in rows:
         if isinstance(expected, no_effect):
             table.case(name, expected.run, network, data)
+        elif isinstance(expected, tuple):
+            table.case(name, stays, network, data, *expected)
         elif callable(expected):
             table.case(name, taken, network, data, expected)
         else:
@@ -430,7 +442,7 @@ FORWARDING = (
      ("X-Forwarded-For of two lines", get(b"X-Forwarded-For: 1.2.3.4\r\nx-forwarded-for: 5.6.7.8\r\n"),
       passed(has=[("X-Forwarded-For", f"1.2.3.4, 5.6.7.8, {CLIENT}")])),
      ("X-Forwarded-For empty", get(b"X-Forwarded-For:\r\n"), passed(has=[("X-Forwarded-For", CLIENT)])),
-     ("X-Forwarded-For of 4 KiB", get(b"X-Forwarded-For: " + b"1.2.3.4, " * 450 + b"5.6.7.8\r\n"), {431}),
+     ("X-Forwarded-For of 4 KiB", get(b"X-Forwarded-For: " + b"1.2.3.4, " * 450 + b"5.6.7.8\r\n"), (431,)),
      ("X-Forwarded-For named in Connection", get(b"X-Forwarded-For: 1.2.3.4\r\nConnection: X-Forwarded-For\r\n"),
       passed(has=[("X-Forwarded-For", f"1.2.3.4, {CLIENT}")])),
      ("X-Forwarded-Proto is ours", get(b"X-Forwarded-Proto: https\r\n"), passed(has=[("X-Forwarded-Proto", "http")])),
@@ -443,11 +455,13 @@ FORWARDING = (
      ("Via is appended to", get(b"Via: 1.0 fred\r\n"), passed(has=[("Via", "1.0 fred, 1.1 easyenclave")])),
      ("Via of 1.0", get(version=b"HTTP/1.0"), passed(has=[("Via", "1.0 easyenclave")])),
      ("Via named in Connection", get(b"Via: 1.0 fred\r\nConnection: Via\r\n"), passed(has=[("Via", "1.0 fred, 1.1 easyenclave")])),
-     ("33 names in Connection", get(b"Connection: " + b",".join(b"a%d" % i for i in range(33)) + E), {431}),
+     ("33 names in Connection", get(b"Connection: " + b",".join(b"a%d" % i for i in range(33)) + E), (431,)),
      ("a backend is spoken to in 1.1", get(version=b"HTTP/1.0"),
       lambda report, _: None if report["version"] == "HTTP/1.1" else report["version"]),
      ("Expect is answered, not passed on", post(L3 + b"Expect: 100-continue\r\n", b"abc"), passed(body="abc", lacks=["Expect"])),
-     ("Max-Forwards stays", get(b"Max-Forwards: 3\r\n"), passed(has=[("Max-Forwards", "3")])),
+     ("Max-Forwards of a GET stays", get(b"Max-Forwards: 3\r\n"), passed(has=[("Max-Forwards", "3")])),
+     ("Max-Forwards of OPTIONS counts", get(b"Max-Forwards: 3\r\n", method=b"OPTIONS"), passed(has=[("Max-Forwards", "2")])),
+     ("Max-Forwards that is no number", get(b"Max-Forwards: x\r\n", method=b"OPTIONS"), passed(has=[("Max-Forwards", "x")])),
      ("upgrade of a POST is no upgrade", post(L3 + b"Connection: Upgrade\r\nUpgrade: websocket\r\n", b"abc"),
       passed(body="abc", lacks=["Upgrade"])),
      ("upgrade to h2c is no upgrade", get(b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"),
@@ -627,6 +641,15 @@ def continues(network, table):
 
 def early_answers(network, table):
     """An answer before the body's end arrives, whatever is still sent."""
+    def last_recipient():
+        before = len(BACKEND.targets)
+        answer, = answers(network, get(b"Max-Forwards: 0\r\n", method=b"OPTIONS"), closes=False)
+        return same((answer.status, len(BACKEND.targets)), (200, before))
+    table.case("OPTIONS with Max-Forwards: 0 is ours", last_recipient)
+    table.case("404 between two that are answered", lambda: same([a.status for a in answers(
+        network, get() + get(host=b"Host: nobody\r\n") + get(host=b"Host: nobody\r\n", method=b"HEAD") + get(), [b"GET", b"GET", b"HEAD", b"GET"], False)],
+        [200, 404, 404, 200]))
+
     def refused_upload(size, head):
         with Client(network.address("http"), head) as client:
             client.send(b"a" * size)
