@@ -26,6 +26,7 @@ struct stream {
     bool request_end;              /* our side towards the workload is complete */
     bool answered;                 /* the whole answer was handed to the tunnel */
     bool peer_ended;               /* the workload sends no more */
+    bool cut;                      /* and did not say so: what it sent is not all */
     bool gone;                /* its connection is over: what still comes for it is discarded */
     size_t owed;              /* bytes written to the workload and not yet reported as consumed */
     struct ee_buffer pending; /* for the workload, until the connection is open */
@@ -146,8 +147,8 @@ static enum ee_err answer_head(struct stream *stream, const struct ee_http_event
     if (!head)
         return EE_NO_MEMORY;
     ee_http_head_copy(head, event->head);
-    bool upgraded = head->status == 101;
-    enum ee_err err = ee_http_hop_by_hop_remove(head, upgraded);
+    bool names_protocol = head->status == 101 || head->status == 426;
+    enum ee_err err = ee_http_hop_by_hop_remove(head, names_protocol);
     if (err == EE_OK) {
         pairs_of(head, pairs);
         const struct ee_tunnel_head answer = {head->status, pairs, head->field_count};
@@ -228,6 +229,8 @@ static enum ee_err input_parse(struct stream *stream)
 static enum ee_err peer_end(struct stream *stream)
 {
     struct ee_http_event event;
+    if (stream->cut)
+        return EE_CLOSED;
     if (stream->parser) {
         EE_TRY(ee_http_parser_finish(stream->parser, &event));
         if (event.kind != EE_HTTP_EVENT_END)
@@ -320,6 +323,7 @@ static void on_closed(struct stream *stream, enum ee_err err)
         stream_fail(stream, EE_TUNNEL_BACKEND_REFUSED, "the app does not accept connections");
         return;
     }
+    stream->cut = !stream->peer_ended;
     stream->peer_ended = true;
     stream_pump(stream);
 }

@@ -158,7 +158,7 @@ static struct ee_gateway_request *request_new(struct ee_gateway *gateway,
     request->gateway = gateway;
     request->exchange = exchange;
     request->started_us = ee_clock_monotonic_us();
-    request->websocket = ee_http_exchange_wants_upgrade(exchange);
+    ee_gateway_handshake_read(request);
     gateway->busy++;
     ee_http_exchange_stream(exchange, &ee_gateway_exchange_events, request);
     return request;

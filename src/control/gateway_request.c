@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A request as a stream of the tunnel: structured pairs, bodies in pieces, back pressure both ways.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,16 +23,36 @@ static void client_address(const struct ee_http_exchange *exchange, char *out, s
         *colon = '\0';
 }
 
+/* What the backend needs although the client may leave it out: HTTP/1.0 without Host, and a length
+ * that not everybody reads as a decimal number ("010"). */
+static enum ee_err fields_complete(const struct ee_gateway_request *request,
+                                   struct ee_http_head *head)
+{
+    char text[EE_NAME_MAX + EE_GATEWAY_DOMAIN_SIZE + 24];
+    struct ee_bytes value;
+    uint64_t length;
+    if (!ee_http_head_find(head, "Host", &value)) {
+        snprintf(text, sizeof text, "%s%s", request->app, request->gateway->domain);
+        EE_TRY(ee_http_head_add_text(head, "Host", text));
+    }
+    if (!ee_http_exchange_length(request->exchange, &length) ||
+        !ee_http_head_find(head, "Content-Length", &value) || value.data[0] != '0' ||
+        value.size == 1)
+        return EE_OK;
+    snprintf(text, sizeof text, "%" PRIu64, length);
+    return ee_http_head_set(head, "Content-Length", ee_bytes_str(text));
+}
+
 static enum ee_err make_head(struct ee_gateway_request *request)
 {
     struct ee_http_head *head = request->gateway->head;
     const struct ee_http_exchange *exchange = request->exchange;
-    char address[64], host_text[256] = "";
+    char address[64], host_text[264] = ""; /* a name, a port */
     struct ee_bytes host;
     ee_http_head_copy(head, ee_http_exchange_request(exchange));
+    EE_TRY(fields_complete(request, head));
     if (ee_http_head_find(head, "Host", &host))
-        snprintf(host_text, sizeof host_text, "%.*s", (int)(host.size & 0xff),
-                 (const char *)host.data);
+        snprintf(host_text, sizeof host_text, "%.*s", (int)host.size, (const char *)host.data);
     client_address(exchange, address, sizeof address);
     struct ee_http_forward forward = {
         .client_address = address,
@@ -205,7 +226,7 @@ static enum ee_err head_of_answer(struct ee_http_head *head, const struct ee_tun
     EE_TRY(ee_http_head_response(head, answer->status, ee_bytes_str("")));
     for (size_t i = 0; i < answer->pair_count; i++)
         EE_TRY(ee_http_head_add(head, answer->pairs[i].name, answer->pairs[i].value));
-    return ee_http_hop_by_hop_remove(head, answer->status == 101);
+    return ee_http_hop_by_hop_remove(head, answer->status == 101 || answer->status == 426);
 }
 
 static bool content_length(const struct ee_http_head *head, uint64_t *length_out)
@@ -256,6 +277,7 @@ static void on_head(struct ee_gateway_request *request, const struct ee_tunnel_e
         request->status = status;
         ee_gateway_upgrade(request, head);
     } else if (status < 200) {
+        ee_http_head_remove(head, "Content-Length"); /* RFC 9110 section 8.6 */
         enum ee_err err = ee_http_exchange_interim(request->exchange, head);
         if (err != EE_OK && err != EE_CLOSED)
             bad_backend(request, "the app's interim answer is malformed");
@@ -295,10 +317,13 @@ static void on_trailers(struct ee_gateway_request *request, const struct ee_tunn
 {
     struct ee_http_head *head = request->gateway->head;
     ee_http_head_clear(head);
-    for (size_t i = 0; i < event->head->pair_count; i++)
-        if (ee_http_head_add(head, event->head->pairs[i].name, event->head->pairs[i].value) !=
-            EE_OK)
+    for (size_t i = 0; i < event->head->pair_count; i++) {
+        const struct ee_tunnel_pair *pair = &event->head->pairs[i];
+        if (!ee_http_trailer_allowed(pair->name))
+            continue;
+        if (ee_http_head_add(head, pair->name, pair->value) != EE_OK)
             break; /* trailers are best effort */
+    }
     finish_answer(request, head);
 }
 
@@ -319,6 +344,8 @@ static void on_reset(struct ee_gateway_request *request, const struct ee_tunnel_
         answer_reset(request, event->reason.code);
     else if (request->exchange != NULL)
         ee_http_exchange_abort(request->exchange, EE_BACKEND);
+    else if (request->conn != NULL) /* upgraded */
+        ee_conn_abort(request->conn, EE_BACKEND);
     ee_gateway_request_settle(request);
 }
 

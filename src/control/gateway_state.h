@@ -6,6 +6,7 @@
 
 #include "control/gateway.h"
 #include "control/session.h"
+#include "http/websocket.h"
 #include "io/buffer.h"
 
 enum { EE_GATEWAY_DOMAIN_SIZE = 200 };
@@ -29,13 +30,14 @@ struct ee_gateway_request {
     char app[EE_NAME_MAX + 1];
     uint8_t lease[EE_ID_SIZE];
     uint64_t started_us;
-    uint16_t status;       /* of the answer; 0: none yet */
-    bool websocket;        /* asks for an upgrade */
-    bool answered;         /* the head of the answer was passed on */
-    bool request_done;     /* the client's body is complete */
-    bool end_sent;         /* and the agent knows */
-    struct ee_buffer held; /* from the client, the stream did not take it yet */
-    size_t unreported;     /* bytes passed on to the client, not yet reported as consumed */
+    uint16_t status;               /* of the answer; 0: none yet */
+    bool websocket;                /* asks for an upgrade to it */
+    char key[EE_WS_KEY_TEXT_SIZE]; /* of its handshake; "": 101 is no answer to it */
+    bool answered;                 /* the head of the answer was passed on */
+    bool request_done;             /* the client's body is complete */
+    bool end_sent;                 /* and the agent knows */
+    struct ee_buffer held;         /* from the client, the stream did not take it yet */
+    size_t unreported;             /* bytes passed on to the client, not yet reported as consumed */
 };
 
 /* gateway.c */
@@ -46,6 +48,8 @@ void ee_gateway_request_free(struct ee_gateway_request *request);
 void ee_gateway_request_settle(struct ee_gateway_request *request);
 
 /* gateway_request.c */
+/* Is the request a WebSocket handshake that the app may grant? Others keep no Upgrade. */
+void ee_gateway_handshake_read(struct ee_gateway_request *request);
 /* Opens the stream for the exchange's request with this target. False: it was answered. */
 bool ee_gateway_open(struct ee_gateway_request *request, struct ee_bytes target);
 /* Sends to the stream what was held and `bytes`; what is not taken is held. True: all taken. */

@@ -39,12 +39,40 @@ static const struct ee_conn_events raw_events = {.data = on_conn_data,
                                                  .ended = on_conn_ended,
                                                  .closed = on_conn_closed};
 
+/* RFC 6455 section 4.2.1. A body behind the handshake would reach the app as bytes of the new
+ * protocol, or as its next request: then there is no upgrade. A handshake without a proper key goes
+ * on to the app, which refuses it better than we can. */
+void ee_gateway_handshake_read(struct ee_gateway_request *request)
+{
+    const struct ee_http_head *head = ee_http_exchange_request(request->exchange);
+    struct ee_bytes upgrade = {0}, key = {0};
+    request->websocket = ee_http_exchange_wants_upgrade(request->exchange) &&
+                         !ee_http_exchange_has_body(request->exchange) &&
+                         ee_http_equal(ee_http_head_method(head), "GET") &&
+                         ee_http_head_count(head, "Upgrade") == 1 &&
+                         ee_http_head_find(head, "Upgrade", &upgrade) &&
+                         ee_http_equal(upgrade, "websocket");
+    const enum ee_err err = ee_ws_request_check(head, false, &key);
+    if (!request->websocket || (err != EE_OK && err != EE_UNSUPPORTED))
+        return;
+    (void)ee_http_head_find(head, "Sec-WebSocket-Key", &key); /* also in another version */
+    for (size_t i = 0; i < key.size && i < sizeof request->key - 1; i++)
+        request->key[i] = (char)key.data[i];
+}
+
+/* What the app answered must be the answer to this very handshake. */
+static bool granted(const struct ee_gateway_request *request, const struct ee_http_head *head)
+{
+    return request->websocket && request->key[0] != '\0' &&
+           ee_ws_response_check(head, ee_bytes_str(request->key), NULL) == EE_OK;
+}
+
 void ee_gateway_upgrade(struct ee_gateway_request *request, struct ee_http_head *head)
 {
     struct ee_buffer rest = {0};
     struct ee_conn *conn;
     enum ee_err err = EE_STATE;
-    if (request->websocket)
+    if (granted(request, head))
         err = ee_http_exchange_upgrade(request->exchange, head, &conn, &rest);
     if (err != EE_OK) {
         ee_gateway_reset(request, EE_TUNNEL_PROTOCOL, "101 was not possible here");

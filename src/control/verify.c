@@ -104,9 +104,15 @@ char *ee_control_refusal_text(const struct ee_evidence_verdict *verdict, enum ee
                               char out[EE_REFUSAL_TEXT_SIZE])
 {
     const struct ee_verdict *quote = &verdict->quote;
-    bool by_policy = err == EE_TCB_REFUSED && quote->err == EE_OK;
+    bool found = verdict->finding.reason != EE_REASON_NONE;
+    /* A rule is also named when it accepted; then there is no finding of it. */
+    bool by_policy = found && err != EE_EVENT_LOG && verdict->rule != EE_RULE_NONE;
+    char words[EE_FINDING_TEXT_SIZE];
     out[0] = '\0';
-    if ((by_policy || err == EE_EVENT_LOG) && verdict->finding.reason != EE_REASON_NONE)
+    if (by_policy) /* the advice below says how to cure it */
+        (void)snprintf(out, EE_REFUSAL_TEXT_SIZE, "rule %s: %s", ee_attest_rule_name(verdict->rule),
+                       ee_attest_finding_text(&verdict->finding, words));
+    else if (err == EE_EVENT_LOG && found)
         text_add(out, &verdict->finding);
     for (size_t i = 0; (by_policy || quote->err == err) && i < quote->finding_count; i++) {
         bool advice = ee_attest_reason_err(quote->findings[i].reason) == EE_OK;

@@ -88,6 +88,9 @@ bool ee_http_head_has_token(const struct ee_http_head *head, const char *name, c
 bool ee_http_token_valid(struct ee_bytes name);
 /* Only HTAB, 0x20..0x7e, 0x80..0xff (RFC 9110 section 5.5). */
 bool ee_http_value_valid(struct ee_bytes value);
+/* May a field of this name come behind a body? Not what frames, routes, authenticates or belongs to
+ * one hop (RFC 9110 section 6.5.1). */
+bool ee_http_trailer_allowed(struct ee_bytes name);
 /* ASCII, any case. */
 bool ee_http_equal(struct ee_bytes a, const char *b);
 /* Cuts the next member off a comma-separated list, trimmed; empty members are skipped. */

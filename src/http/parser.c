@@ -27,7 +27,7 @@ struct ee_http_parser {
     enum ee_http_role role;
     enum state state;
     enum ee_http_rule rule;
-    bool head_request, upgrade_asked, skipped_line;
+    bool head_request, upgrade_asked, skipped_line, line_checked;
     unsigned interims;
     uint64_t left;
     struct ee_http_chunk_line chunk_line;
@@ -68,7 +68,7 @@ const char *ee_http_rule_text(enum ee_http_rule rule)
 static void head_start(struct ee_http_parser *p)
 {
     p->state = STATE_HEAD;
-    p->skipped_line = false;
+    p->skipped_line = p->line_checked = false;
     ee_http_scanner_start(&p->scanner, false);
     p->message = (struct ee_http_event){.head = &p->head};
 }
@@ -188,10 +188,21 @@ static enum ee_http_rule scan(struct ee_http_parser *p, struct feed *f)
     return rule;
 }
 
+/* A request line that is wrong is refused before its fields have come. */
+static enum ee_http_rule line_step(struct ee_http_parser *p)
+{
+    if (p->line_checked || p->role != EE_HTTP_SERVER || p->scanner.line_count == 0)
+        return EE_HTTP_RULE_NONE;
+    p->line_checked = true;
+    return ee_http_request_line_check(&p->head, p->scanner.size);
+}
+
 static enum ee_http_rule head_step(struct ee_http_parser *p, struct feed *f)
 {
     enum ee_http_rule rule = scan(p, f);
-    if (rule != EE_HTTP_RULE_NONE || !p->scanner.done)
+    if (rule == EE_HTTP_RULE_NONE && !p->scanner.done)
+        return line_step(p);
+    if (rule != EE_HTTP_RULE_NONE)
         return rule;
     if (p->scanner.line_count == 0)
         return empty_line_skipped(p) ? EE_HTTP_RULE_NONE : EE_HTTP_RULE_START_LINE;

@@ -33,14 +33,16 @@
     ROW(CONTENT_LENGTH, 400, "Content-Length is not one plain decimal number")                     \
     ROW(LENGTH_TWICE, 400, "more than one Content-Length field")                                   \
     ROW(LENGTH_AND_ENCODING, 400, "Content-Length beside Transfer-Encoding")                       \
-    ROW(TRANSFER_ENCODING, 501, "Transfer-Encoding other than exactly one \"chunked\"")            \
+    ROW(TRANSFER_ENCODING, 501, "a transfer coding other than \"chunked\"")                        \
+    ROW(CHUNKED_NOT_LAST, 400, "Transfer-Encoding does not end with the only \"chunked\"")         \
     ROW(ENCODING_NOT_ALLOWED, 400, "a body announced in a message that may not have one")          \
     ROW(CHUNK, 400, "a chunk's size line or end is malformed")                                     \
     ROW(CHUNK_LINE_TOO_LONG, 400, "a chunk's size line is longer than 256 bytes")                  \
     ROW(TRAILER, 400, "a trailer field that changes framing or routing")                           \
     ROW(TRAILER_TOO_LARGE, 431, "the trailer is larger than 8 KiB")                                \
+    ROW(EXPECTATION, 417, "an expectation other than 100-continue")                                \
     ROW(INTERIM_FLOOD, 400, "more than 16 interim responses")                                      \
-    ROW(UPGRADE_UNASKED, 400, "101 without a request to upgrade")                                  \
+    ROW(UPGRADE_UNASKED, 400, "101 that was not asked for or names no protocol")                   \
     ROW(AFTER_CLOSE, 400, "bytes after the last message of the connection")                        \
     ROW(DISAGREEMENT, 400, "two parsers do not read the message alike")                            \
     ROW(CUT_SHORT, 400, "the connection ended inside a message")

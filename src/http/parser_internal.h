@@ -28,6 +28,8 @@ enum ee_http_rule ee_http_scanner_feed(struct ee_http_scanner *s, struct ee_http
 
 /* --- split --- */
 
+/* Only the request line, while the fields are still coming; the bytes stay. */
+enum ee_http_rule ee_http_request_line_check(struct ee_http_head *head, uint32_t size);
 enum ee_http_rule ee_http_request_split(struct ee_http_head *head, uint32_t size);
 enum ee_http_rule ee_http_response_split(struct ee_http_head *head, uint32_t size);
 enum ee_http_rule ee_http_trailer_split(struct ee_http_head *head, uint32_t size);

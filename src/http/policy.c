@@ -28,6 +28,25 @@ static bool length_parse(struct ee_bytes text, uint64_t *out)
     return true;
 }
 
+/* RFC 9112 section 6.3: a request whose last coding is not "chunked" has no length, and "chunked"
+ * twice is no coding (400); other codings before it are merely unknown here (501, section 6.1). */
+static enum ee_http_rule coding_check(const struct ee_http_head *head)
+{
+    struct ee_bytes rest, member = {0};
+    size_t chunked = 0;
+    bool last = false;
+    if (ee_http_head_count(head, "transfer-encoding") > 1 ||
+        !ee_http_head_find(head, "transfer-encoding", &rest))
+        return EE_HTTP_RULE_CHUNKED_NOT_LAST;
+    if (ee_http_equal(rest, "chunked"))
+        return EE_HTTP_RULE_NONE;
+    while (ee_http_list_next(&rest, &member)) {
+        last = ee_http_equal(member, "chunked");
+        chunked += last;
+    }
+    return last && chunked == 1 ? EE_HTTP_RULE_TRANSFER_ENCODING : EE_HTTP_RULE_CHUNKED_NOT_LAST;
+}
+
 /* RFC 9112 section 6.3, without its leniences. */
 static enum ee_http_rule framing_check(const struct ee_http_head *head, struct ee_http_event *event)
 {
@@ -36,13 +55,12 @@ static enum ee_http_rule framing_check(const struct ee_http_head *head, struct e
     const size_t lengths = ee_http_head_count(head, "content-length");
     if (encodings && lengths)
         return EE_HTTP_RULE_LENGTH_AND_ENCODING;
-    if (encodings > 1)
-        return EE_HTTP_RULE_TRANSFER_ENCODING;
     if (lengths > 1)
         return EE_HTTP_RULE_LENGTH_TWICE;
-    if (ee_http_head_find(head, "transfer-encoding", &value)) {
-        if (!ee_http_equal(value, "chunked"))
-            return EE_HTTP_RULE_TRANSFER_ENCODING;
+    if (encodings) {
+        const enum ee_http_rule rule = coding_check(head);
+        if (rule != EE_HTTP_RULE_NONE)
+            return rule;
         if (head->minor == 0)
             return EE_HTTP_RULE_ENCODING_NOT_ALLOWED; /* RFC 9112 section 6.1 */
         event->chunked = true;
@@ -117,6 +135,23 @@ static enum ee_http_rule target_check(const struct ee_http_head *head)
     return absolute_check(head, target);
 }
 
+/* RFC 9110 section 10.1.1; in HTTP/1.0 it is ignored. */
+static enum ee_http_rule expect_check(const struct ee_http_head *head, struct ee_http_event *event)
+{
+    if (head->minor == 0 || ee_http_head_count(head, "expect") == 0)
+        return EE_HTTP_RULE_NONE;
+    for (size_t i = 0; i < head->field_count; i++) {
+        struct ee_bytes member, rest = ee_http_head_value(head, i);
+        if (!ee_http_equal(ee_http_head_name(head, i), "expect"))
+            continue;
+        while (ee_http_list_next(&rest, &member))
+            if (!ee_http_equal(member, "100-continue"))
+                return EE_HTTP_RULE_EXPECTATION;
+    }
+    event->expect_continue = ee_http_head_has_token(head, "expect", "100-continue");
+    return EE_HTTP_RULE_NONE;
+}
+
 enum ee_http_rule ee_http_request_policy(const struct ee_http_head *head,
                                          struct ee_http_event *event)
 {
@@ -129,9 +164,7 @@ enum ee_http_rule ee_http_request_policy(const struct ee_http_head *head,
     if (rule == EE_HTTP_RULE_NONE)
         rule = framing_check(head, event);
     connection_read(head, event);
-    event->expect_continue =
-        head->minor == 1 && ee_http_head_has_token(head, "expect", "100-continue");
-    return rule;
+    return rule == EE_HTTP_RULE_NONE ? expect_check(head, event) : rule;
 }
 
 enum ee_http_rule ee_http_response_policy(const struct ee_http_head *head, bool head_request,
@@ -145,6 +178,8 @@ enum ee_http_rule ee_http_response_policy(const struct ee_http_head *head, bool 
     if (body && (status / 100 == 1 || status == 204))
         return EE_HTTP_RULE_ENCODING_NOT_ALLOWED; /* RFC 9112 section 6.1, RFC 9110 section 8.6 */
     connection_read(head, event);
+    if (status == 101 && !event->upgrade) /* RFC 9110 section 15.2.2: it names the protocol */
+        return EE_HTTP_RULE_UPGRADE_UNASKED;
     event->upgrade = status == 101;
     event->interim = status / 100 == 1 && status != 101;
     const bool bodiless = head_request || status / 100 == 1 || status == 204 || status == 304;
@@ -154,21 +189,48 @@ enum ee_http_rule ee_http_response_policy(const struct ee_http_head *head, bool 
     return EE_HTTP_RULE_NONE;
 }
 
-/* RFC 9110 section 6.5.1: fields that must not come late. */
+/* RFC 9110 section 6.5.1: fields that must not come late, and those of one hop. */
 static const char *const trailer_refused[] = {
-    "content-length",   "transfer-encoding", "host",
-    "connection",       "upgrade",           "te",
-    "trailer",          "authorization",     "cookie",
-    "set-cookie",       "content-encoding",  "content-type",
-    "content-range",    "cache-control",     "expect",
-    "forwarded",        "x-forwarded-for",   "x-forwarded-proto",
+    "content-length",
+    "transfer-encoding",
+    "host",
+    "connection",
+    "upgrade",
+    "te",
+    "trailer",
+    "authorization",
+    "cookie",
+    "set-cookie",
+    "content-encoding",
+    "content-type",
+    "content-range",
+    "cache-control",
+    "expect",
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-proto",
     "x-forwarded-host",
+    "keep-alive",
+    "proxy-connection",
+    "x-real-ip",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "max-forwards",
+    "www-authenticate",
 };
+
+bool ee_http_trailer_allowed(struct ee_bytes name)
+{
+    for (size_t i = 0; i < sizeof(trailer_refused) / sizeof(trailer_refused[0]); i++)
+        if (ee_http_equal(name, trailer_refused[i]))
+            return false;
+    return true;
+}
 
 enum ee_http_rule ee_http_trailer_policy(const struct ee_http_head *head)
 {
-    for (size_t i = 0; i < sizeof(trailer_refused) / sizeof(trailer_refused[0]); i++)
-        if (ee_http_head_count(head, trailer_refused[i]) > 0)
+    for (size_t i = 0; i < head->field_count; i++)
+        if (!ee_http_trailer_allowed(ee_http_head_name(head, i)))
             return EE_HTTP_RULE_TRAILER;
     return EE_HTTP_RULE_NONE;
 }

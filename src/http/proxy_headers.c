@@ -5,7 +5,7 @@
 
 #include "base/banned.h"
 
-enum { NAMED_MAX = 32, FORWARDED_MAX = 2048 };
+enum { NAMED_MAX = 32, APPENDED_MAX = 2048 };
 
 static bool starts_with(struct ee_bytes text, const char *prefix)
 {
@@ -29,8 +29,8 @@ static bool equal_bytes(struct ee_bytes a, struct ee_bytes b)
  * backend that way. */
 static bool is_protected(struct ee_bytes name)
 {
-    static const char *const names[] = {"host", "content-length", "forwarded", "authorization",
-                                        "cookie"};
+    static const char *const names[] = {"host",          "content-length", "forwarded",
+                                        "authorization", "cookie",         "via"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (ee_http_equal(name, names[i]))
             return true;
@@ -106,23 +106,23 @@ static void outsider_drop(struct ee_http_head *head, bool trusted)
     }
 }
 
-/* All values in order, then the address of our peer: the only member we vouch for is the last. */
-static enum ee_err forwarded_for_append(struct ee_http_head *head, const char *address)
+/* One field of all values in order, then ours: the only member we vouch for is the last. */
+static enum ee_err member_append(struct ee_http_head *head, const char *name, const char *member)
 {
-    char text[FORWARDED_MAX];
+    char text[APPENDED_MAX];
     struct ee_writer w;
     ee_writer_init(&w, text, sizeof(text));
     for (size_t i = 0; i < head->field_count; i++) {
         const struct ee_bytes value = ee_http_head_value(head, i);
-        if (!ee_http_equal(ee_http_head_name(head, i), "x-forwarded-for") || value.size == 0)
+        if (!ee_http_equal(ee_http_head_name(head, i), name) || value.size == 0)
             continue;
         ee_writer_bytes(&w, value.data, value.size);
         ee_writer_bytes(&w, ", ", 2);
     }
-    ee_writer_bytes(&w, address, strlen(address));
+    ee_writer_bytes(&w, member, strlen(member));
     if (w.err != EE_OK)
         return w.err;
-    return ee_http_head_set(head, "X-Forwarded-For", ee_writer_done(&w));
+    return ee_http_head_set(head, name, ee_writer_done(&w));
 }
 
 /* A trusted proxy knows better what the user spoke to. */
@@ -138,7 +138,9 @@ enum ee_err ee_http_forward_apply(struct ee_http_head *head, const struct ee_htt
 {
     EE_TRY(ee_http_hop_by_hop_remove(head, forward->keep_upgrade));
     outsider_drop(head, forward->trusted);
-    EE_TRY(forwarded_for_append(head, forward->client_address));
+    EE_TRY(member_append(head, "X-Forwarded-For", forward->client_address));
+    /* RFC 9110 section 7.6.3: the version the request came with, and who passed it on. */
+    EE_TRY(member_append(head, "Via", head->minor ? "1.1 easyenclave" : "1.0 easyenclave"));
     EE_TRY(set_unless_trusted(head, forward->trusted, "X-Forwarded-Proto", forward->scheme));
     return set_unless_trusted(head, forward->trusted, "X-Forwarded-Host", forward->host);
 }

@@ -15,13 +15,13 @@ struct ee_http_forward {
 };
 
 /* Drops Connection, what it names (except Host, Content-Length, X-Forwarded-*, Forwarded,
- * Authorization, Cookie), Keep-Alive, Proxy-*, TE, Trailer, Transfer-Encoding and Upgrade. With
- * `keep_upgrade` and "Upgrade: websocket", Connection and Upgrade are written anew. */
+ * Authorization, Cookie, Via), Keep-Alive, Proxy-*, TE, Trailer, Transfer-Encoding and Upgrade.
+ * With `keep_upgrade` and "Upgrade: websocket", Connection and Upgrade are written anew. */
 EE_MUST_USE enum ee_err ee_http_hop_by_hop_remove(struct ee_http_head *head, bool keep_upgrade);
 
-/* ee_http_hop_by_hop_remove, then X-Forwarded-For is appended to (we vouch only for its last
- * member), X-Forwarded-Proto and -Host are set; an outsider's other X-Forwarded-*, Forwarded and
- * X-Real-IP, and anybody's X-Ee-*, are dropped first. EE_TOO_LARGE: no room for the new fields;
+/* ee_http_hop_by_hop_remove, then X-Forwarded-For and Via are appended to (we vouch only for the
+ * last member), X-Forwarded-Proto and -Host are set; an outsider's other X-Forwarded-*, Forwarded
+ * and X-Real-IP, and anybody's X-Ee-*, are dropped first. EE_TOO_LARGE: no room for the new fields;
  * EE_HTTP: a text of `forward` is no field value. */
 EE_MUST_USE enum ee_err ee_http_forward_apply(struct ee_http_head *head,
                                               const struct ee_http_forward *forward);

@@ -80,13 +80,20 @@ static enum ee_http_rule request_line_split(struct ee_http_head *head, struct ee
     if (!ee_http_token_valid(ee_bytes_of(text.data, method_size)))
         return EE_HTTP_RULE_START_LINE;
     if (!second)
-        return left ? EE_HTTP_RULE_VERSION : EE_HTTP_RULE_START_LINE; /* HTTP/0.9 */
+        return EE_HTTP_RULE_START_LINE; /* HTTP/0.9 too */
     const size_t target_size = (size_t)(second - first) - 1;
     head->method = span(line.at, method_size);
     head->target = span(line.at + method_size + 1, target_size);
     if (target_size == 0)
         return EE_HTTP_RULE_START_LINE;
     return version_split(head, ee_bytes_of(second + 1, left - target_size - 1));
+}
+
+enum ee_http_rule ee_http_request_line_check(struct ee_http_head *head, uint32_t size)
+{
+    const enum ee_http_rule rule = request_line_split(head, line_at(head, 0, size));
+    ee_http_head_clear(head);
+    return rule;
 }
 
 enum ee_http_rule ee_http_request_split(struct ee_http_head *head, uint32_t size)

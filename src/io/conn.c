@@ -152,9 +152,21 @@ static void read_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
     *out = uv_buf_init((char *)ee_loop_scratch(conn->loop), EE_LOOP_SCRATCH_SIZE);
 }
 
+/* libuv says EOF also when a reset came with the last bytes (POLLHUP behind a partial read); a
+ * message that ends with its connection would then look complete. */
+static bool is_reset(const struct ee_conn *conn)
+{
+    int fd, error = 0;
+    socklen_t size = sizeof(error);
+    return uv_fileno((const uv_handle_t *)&conn->tcp, &fd) == 0 &&
+           getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0;
+}
+
 static void read_done(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
 {
     struct ee_conn *conn = stream->data;
+    if (got == UV_EOF && is_reset(conn))
+        got = UV_ECONNRESET;
     if (got == UV_EOF) {
         input_over(conn);
         return;

@@ -103,6 +103,10 @@ static enum ee_err connection_field_set(struct ee_http_exchange *x, struct ee_ht
     x->close_after = !x->keep_alive || (!x->complete && !x->in_pieces) || until_close ||
                      x->connection->ended || x->connection->server->draining;
     ee_http_head_remove(head, "Connection");
+    /* RFC 9110 sections 15.5.22 and 7.8: 426 names the protocol, and Connection names the field. */
+    if (head->status == 426 && ee_http_head_count(head, "Upgrade"))
+        return ee_http_head_add_text(head, "Connection",
+                                     x->close_after ? "close, Upgrade" : "Upgrade");
     if (x->close_after)
         return ee_http_head_add_text(head, "Connection", "close");
     if (x->request->minor == 0)

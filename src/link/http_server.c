@@ -130,6 +130,9 @@ static enum ee_err refusal_head(struct ee_http_head *head, uint16_t status,
     EE_TRY(ee_http_head_add_text(head, "Content-Length", length));
     if (refusal->request_id[0])
         EE_TRY(ee_http_head_add_text(head, "X-Request-Id", refusal->request_id));
+    if (status == 405) /* RFC 9110 section 15.5.6 */
+        EE_TRY(
+            ee_http_head_add_text(head, "Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
     return ee_http_head_add_text(head, "Connection", "close");
 }
 

@@ -19,6 +19,8 @@ static void refuse(struct ee_http_exchange *exchange, uint16_t status, const cha
         err = ee_http_head_add_text(head, "Content-Type", "text/plain");
     if (err == EE_OK && status == 426) /* RFC 6455 section 4.2.2, point 4 */
         err = ee_http_head_add_text(head, "Sec-WebSocket-Version", "13");
+    if (err == EE_OK && status == 426)
+        err = ee_http_head_add_text(head, "Upgrade", "websocket");
     if (err == EE_OK)
         err = ee_http_exchange_answer(exchange, head, ee_bytes_str(text));
     if (err != EE_OK)
@@ -33,6 +35,9 @@ static enum ee_err request_check(struct ee_http_exchange *exchange, struct ee_by
         refuse(exchange, 403, "the tunnel is for agents, not for browsers\n");
     } else if (err == EE_UNSUPPORTED) {
         refuse(exchange, 426, "only version 13 of the WebSocket protocol is spoken\n");
+    } else if (err == EE_OK && ee_http_exchange_has_body(exchange)) {
+        err = EE_HTTP;
+        refuse(exchange, 400, "a WebSocket handshake has no body\n");
     } else if (err == EE_OK && !ee_http_head_has_token(request, "Sec-WebSocket-Protocol",
                                                        EE_TUNNEL_LINK_PROTOCOL)) {
         err = EE_HTTP;

@@ -252,9 +252,11 @@ static void on_ws_event(struct ee_tunnel_link *link, const struct ee_ws_event *e
         break;
     case EE_WS_EVENT_PING:
         link->pong_owed = true;
-        link->pong_size = event->data.size < sizeof(link->pong) ? event->data.size : 0;
+        link->pong_size = event->data.size;
         for (size_t i = 0; i < link->pong_size; i++)
             link->pong[i] = event->data.data[i];
+        if (has_room(link)) /* else the pong for the latest ping is enough: section 5.5.3 */
+            send_pong(link);
         break;
     case EE_WS_EVENT_CLOSE:
         on_peer_close(link, event);

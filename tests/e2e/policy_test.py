@@ -39,7 +39,7 @@ def refused(network, name):
     child = old_agent(network, name)
     try:
         wait_for(f"{name}: refused", 8, lambda: any(
-            "agent refused" in line and NODE in line and "tcb_refused" in line
+            "agent refused" in line and NODE in line and "tcb_refused" in line and "rule status" in line
             for line in network.log("control")[before:].splitlines()))
     finally:
         network.end(child)

@@ -59,7 +59,16 @@ static void outsiders_forwarding_fields_are_not_believed(void)
     CHECK(ee_http_forward_apply(&head, &outsider) == EE_OK);
     CHECK(has("X-Forwarded-For", "10.0.0.1, 10.0.0.2, 192.0.2.1"));
     CHECK(has("X-Forwarded-Proto", "https") && has("X-Forwarded-Host", "app.example"));
-    CHECK(head.field_count == 4);
+    CHECK(has("Via", "1.1 easyenclave") && head.field_count == 5);
+}
+
+static void via_names_every_hop(void)
+{
+    begin();
+    CHECK(add("Via", "1.0 fred, 1.1 p") && add("via", "2 x") && add("Connection", "Via"));
+    head.minor = 0;
+    CHECK(ee_http_forward_apply(&head, &outsider) == EE_OK);
+    CHECK(has("Via", "1.0 fred, 1.1 p, 2 x, 1.0 easyenclave"));
 }
 
 static void trusted_proxy_is_believed(void)
@@ -92,4 +101,4 @@ static void too_much_to_drop_or_append(void)
 
 TESTS(TEST(hop_by_hop_fields_are_dropped), TEST(websocket_upgrade_is_written_anew),
       TEST(outsiders_forwarding_fields_are_not_believed), TEST(trusted_proxy_is_believed),
-      TEST(too_much_to_drop_or_append))
+      TEST(via_names_every_hop), TEST(too_much_to_drop_or_append))

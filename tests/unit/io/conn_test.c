@@ -242,6 +242,25 @@ static void abort_is_a_reset_for_the_peer(void)
     fixture_close(&f);
 }
 
+/* A message that ends with its connection would look complete otherwise. */
+static void reset_behind_the_last_bytes_is_not_an_end(void)
+{
+    struct peer server = {0}, client = {0};
+    bool never = false;
+    fixture_open(&f);
+    REQUIRE(fixture_connect(&f, &server, &client, false));
+    ee_conn_pause(client.conn);
+    CHECK(ee_conn_write(server.conn, ee_bytes_str("last words")) == EE_OK);
+    CHECK(ee_loop_run_until(f.loop, &never, 20) == EE_TIMEOUT && client.received.size == 0);
+    ee_conn_abort(server.conn, EE_FORBIDDEN);
+    CHECK(fixture_wait(&f, &server));
+    ee_conn_resume(client.conn);
+    CHECK(fixture_wait(&f, &client));
+    CHECK(client.received.size == 10 && client.ended == 0 && client.err == EE_CLOSED);
+    close_both(&server, &client);
+    fixture_close(&f);
+}
+
 static void abort_it(struct peer *peer)
 {
     ee_conn_abort(peer->conn, EE_CLOSED);
@@ -342,6 +361,6 @@ TESTS(TEST(plain_echo_of_a_megabyte), TEST(tls_echo_of_a_megabyte),
       TEST(exporter_and_keys_are_seen_alike_by_both_ends), TEST(plain_connection_has_no_keys),
       TEST(writer_stalls_while_the_reader_pauses), TEST(paused_inside_the_data_callback),
       TEST(plain_half_close), TEST(tls_half_close), TEST(close_sends_what_is_queued),
-      TEST(abort_is_a_reset_for_the_peer), TEST(closed_inside_each_callback),
-      TEST(owner_that_left_hears_nothing), TEST(connection_handed_over_inside_data),
-      TEST(write_before_the_connection_is_open))
+      TEST(abort_is_a_reset_for_the_peer), TEST(reset_behind_the_last_bytes_is_not_an_end),
+      TEST(closed_inside_each_callback), TEST(owner_that_left_hears_nothing),
+      TEST(connection_handed_over_inside_data), TEST(write_before_the_connection_is_open))
