@@ -6,6 +6,17 @@
 #include "base/text.h"
 #include "base/banned.h"
 
+/* The annotations are contracts that tools/prove shows to hold for every input: nothing outside it
+ * is read, and a length of four octets is no longer than what was given for it. */
+
+/*@ requires \valid(octets_out) && \valid(length_out) && \separated(octets_out, length_out);
+    requires size == 0 || \valid_read(data + (0 .. size - 1));
+    requires \separated(octets_out, data + (0 .. size - 1));
+    requires \separated(length_out, data + (0 .. size - 1));
+    assigns *octets_out, *length_out;
+    ensures \result != 0 ==> 1 <= *octets_out <= 5 && *octets_out <= size;
+    ensures \result != 0 ==> *length_out <= UINT32_MAX;
+    ensures \result != 0 ==> (*octets_out == 1 <==> *length_out < 0x80); */
 bool ee_attest_der_length(const uint8_t *data, size_t size, size_t *octets_out, size_t *length_out)
 {
     if (size == 0)
@@ -19,6 +30,9 @@ bool ee_attest_der_length(const uint8_t *data, size_t size, size_t *octets_out, 
     if (count == 0 || count > 4 || count >= size)
         return false;
     uint32_t length = 0;
+    /*@ loop invariant 1 <= i <= count + 1;
+        loop assigns i, length;
+        loop variant count + 1 - i; */
     for (size_t i = 1; i <= count; i++)
         length = length << 8 | data[i];
     /* Minimal: no leading zero octet, and the short form where it is enough. */
@@ -29,6 +43,9 @@ bool ee_attest_der_length(const uint8_t *data, size_t size, size_t *octets_out, 
     return true;
 }
 
+/*@ requires \valid(c) && err != EE_OK;
+    assigns c->err;
+    ensures c->err == (\old(c->err) == EE_OK ? err : \old(c->err)); */
 static void fail(struct ee_cursor *c, enum ee_err err)
 {
     if (c->err == EE_OK)
@@ -36,6 +53,20 @@ static void fail(struct ee_cursor *c, enum ee_err err)
 }
 
 /* The reader under all others; one function without calls, since a CRL has thousands of items. */
+/*@ requires \valid(c) && ee_cursor_within(c);
+    assigns *c;
+    ensures within: ee_cursor_within(c);
+    ensures c->err != EE_OK ==> c->next == \old(c->next) && c->left == \old(c->left);
+    ensures c->err != EE_OK ==> \result.whole.size == 0 && \result.content.size == 0;
+    ensures c->err == EE_OK ==> \old(c->err) == EE_OK;
+    ensures c->err == EE_OK ==> 2 <= \result.whole.size <= \old(c->left);
+    ensures c->err == EE_OK ==> c->left == \old(c->left) - \result.whole.size;
+    ensures c->err == EE_OK ==> c->next == \old(c->next) + \result.whole.size;
+    ensures c->err == EE_OK ==> \result.whole.data == \old(c->next);
+    ensures c->err == EE_OK ==>
+      \result.content.data + \result.content.size == \old(c->next) + \result.whole.size;
+    ensures readable: \result.content.size == 0 ||
+      \valid_read(\result.content.data + (0 .. \result.content.size - 1)); */
 struct ee_der_item ee_attest_der_any(struct ee_cursor *c)
 {
     struct ee_der_item item = {0};
@@ -63,6 +94,11 @@ struct ee_der_item ee_attest_der_any(struct ee_cursor *c)
     return item;
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c);
+    assigns *c;
+    ensures within: ee_cursor_within(c);
+    ensures c->err != EE_OK ==> \result.size == 0;
+    ensures readable: \result.size == 0 || \valid_read(\result.data + (0 .. \result.size - 1)); */
 struct ee_bytes ee_attest_der_expect(struct ee_cursor *c, uint8_t tag)
 {
     struct ee_der_item item = ee_attest_der_any(c);
@@ -71,11 +107,18 @@ struct ee_bytes ee_attest_der_expect(struct ee_cursor *c, uint8_t tag)
     return c->err == EE_OK ? item.content : (struct ee_bytes){NULL, 0};
 }
 
+/*@ requires \valid_read(c) && ee_cursor_within(c);
+    assigns \nothing; */
 bool ee_attest_der_next_is(const struct ee_cursor *c, uint8_t tag)
 {
     return c->err == EE_OK && c->left > 0 && c->next[0] == tag;
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c);
+    assigns *c;
+    ensures within: ee_cursor_within(c);
+    ensures \result.err == c->err;
+    ensures readable: \result.left == 0 || \valid_read(\result.next + (0 .. \result.left - 1)); */
 struct ee_cursor ee_attest_der_enter(struct ee_cursor *c, uint8_t tag)
 {
     struct ee_bytes content = ee_attest_der_expect(c, tag);
@@ -83,20 +126,33 @@ struct ee_cursor ee_attest_der_enter(struct ee_cursor *c, uint8_t tag)
 }
 
 /* Content octets of a number: some, not negative, and no leading zero that is not needed. */
+/*@ requires content.size == 0 || \valid_read(content.data + (0 .. content.size - 1));
+    assigns \nothing;
+    ensures \result != 0 ==> content.size > 0; */
 static bool unsigned_ok(struct ee_bytes content)
 {
     return content.size > 0 && content.data[0] < 0x80 &&
            (content.size == 1 || content.data[0] != 0 || content.data[1] >= 0x80);
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c);
+    assigns *c;
+    ensures within: ee_cursor_within(c);
+    ensures c->err == EE_OK ==> 0 < \result.size <= 21;
+    ensures c->err != EE_OK ==> \result.size == 0;
+    ensures readable: \result.size == 0 || \valid_read(\result.data + (0 .. \result.size - 1)); */
 struct ee_bytes ee_attest_der_serial(struct ee_cursor *c)
 {
     struct ee_bytes content = ee_attest_der_expect(c, EE_DER_INTEGER);
     if (c->err == EE_OK && (!unsigned_ok(content) || content.size > 20 + (content.data[0] == 0)))
         fail(c, EE_SYNTAX);
-    return c->err == EE_OK ? content : ee_bytes_of(NULL, 0);
+    return c->err == EE_OK ? content : (struct ee_bytes){NULL, 0};
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c);
+    assigns *c;
+    ensures within: ee_cursor_within(c);
+    ensures limited: \result <= limit; */
 uint64_t ee_attest_der_unsigned(struct ee_cursor *c, uint8_t tag, uint64_t limit)
 {
     struct ee_bytes content = ee_attest_der_expect(c, tag);
@@ -108,6 +164,9 @@ uint64_t ee_attest_der_unsigned(struct ee_cursor *c, uint8_t tag, uint64_t limit
         fail(c, EE_SYNTAX);
     else if (content.size > 8 + (size_t)padded)
         fail(c, EE_RANGE);
+    /*@ loop invariant 0 <= i <= content.size;
+        loop assigns i, value;
+        loop variant content.size - i; */
     for (size_t i = 0; c->err == EE_OK && i < content.size; i++)
         value = value << 8 | content.data[i];
     if (value > limit)
@@ -115,6 +174,9 @@ uint64_t ee_attest_der_unsigned(struct ee_cursor *c, uint8_t tag, uint64_t limit
     return c->err == EE_OK ? value : 0;
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c);
+    assigns *c;
+    ensures within: ee_cursor_within(c); */
 bool ee_attest_der_boolean(struct ee_cursor *c)
 {
     struct ee_bytes content = ee_attest_der_expect(c, EE_DER_BOOLEAN);

@@ -164,10 +164,22 @@ static void content_check(const struct ee_crypto *crypto, struct ee_measured_eve
     event->status = EE_EVENT_DATA_CHECKED;
 }
 
+/* By its digest too, of the values the firmware profile gives it (section 2.3.4): the type is the
+ * log's word, and a log that hides it would let what comes later pass for the firmware's. */
+static bool separates(const struct ee_crypto *crypto, const struct ee_measured_event *event)
+{
+    static const uint8_t values[][4] = {{0, 0, 0, 0}, {0xff, 0xff, 0xff, 0xff}, {1, 0, 0, 0}};
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+        if (covers(crypto, ee_bytes_of(values[i], sizeof(values[i])), event->digest))
+            return true;
+    return event->type == EE_TCG_SEPARATOR;
+}
+
 /* From here on others than the firmware, or dstack's own system, extend the register. */
 static void note_handover(struct ee_eventlog *log, const struct ee_measured_event *event)
 {
-    if (log->kind != EE_EVENTLOG_AGENT && event->type == EE_TCG_SEPARATOR)
+    if (log->kind != EE_EVENTLOG_AGENT && !log->separated[event->rtmr] &&
+        separates(log->crypto, event))
         log->separated[event->rtmr] = true;
     if (log->kind == EE_EVENTLOG_DSTACK && event->rtmr == 3 &&
         ee_bytes_equal(event->name, ee_bytes_str("system-ready")))

@@ -69,7 +69,8 @@ struct ee_eventlog {
     bool ended;
     uint8_t rtmr[EE_RTMR_COUNT][EE_SHA384_SIZE]; /* replayed so far */
     uint32_t rtmr_events[EE_RTMR_COUNT];
-    bool separated[EE_RTMR_COUNT]; /* a separator was seen: firmware handed over */
+    bool separated[EE_RTMR_COUNT]; /* a separator was seen, by type or digest: firmware
+                                      handed over */
     bool runtime;                  /* dstack: system-ready was seen; what follows is the app's */
     /* agent */
     uint64_t first_sequence; /* above 0: earlier events are not shown */

@@ -16,6 +16,15 @@ enum {
 };
 static const char spec_id[16] = "Spec ID Event03";
 
+static size_t algorithm_size(const struct ee_eventlog *log, uint16_t id)
+{
+    for (size_t i = 0; i < log->algorithm_count; i++)
+        if (log->algorithms[i].id == id)
+            return log->algorithms[i].size;
+    return 0;
+}
+
+/* Each is declared once: with two sizes for one, a digest could be read beyond its end. */
 static void algorithms_read(struct ee_cursor *c, struct ee_eventlog *log)
 {
     uint32_t count = ee_cursor_u32le(c);
@@ -24,12 +33,13 @@ static void algorithms_read(struct ee_cursor *c, struct ee_eventlog *log)
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        log->algorithms[i].id = ee_cursor_u16le(c);
-        log->algorithms[i].size = ee_cursor_u16le(c);
-        if (log->algorithms[i].size == 0 || log->algorithms[i].size > DIGEST_MAX)
+        uint16_t id = ee_cursor_u16le(c), size = ee_cursor_u16le(c);
+        if (size == 0 || size > DIGEST_MAX || algorithm_size(log, id))
             c->err = EE_RANGE;
+        log->algorithms[i].id = id;
+        log->algorithms[i].size = size;
+        log->algorithm_count = i + 1;
     }
-    log->algorithm_count = count;
 }
 
 static bool has_sha384(const struct ee_eventlog *log)
@@ -90,14 +100,6 @@ static bool only(const struct ee_cursor *c, uint8_t value)
 static bool at_end(const struct ee_eventlog *log)
 {
     return only(&log->cursor, 0xff) || only(&log->cursor, 0);
-}
-
-static size_t algorithm_size(const struct ee_eventlog *log, uint16_t id)
-{
-    for (size_t i = 0; i < log->algorithm_count; i++)
-        if (log->algorithms[i].id == id)
-            return log->algorithms[i].size;
-    return 0;
 }
 
 static bool digests_read(struct ee_eventlog *log, uint32_t count, uint8_t out[EE_SHA384_SIZE])

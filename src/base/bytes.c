@@ -54,11 +54,32 @@ void ee_wipe(void *data, size_t size)
         bytes[i] = 0;
 }
 
+/*@ requires \valid(c);
+    requires bytes.size == 0 || \valid_read(bytes.data + (0 .. bytes.size - 1));
+    assigns *c;
+    ensures within: ee_cursor_within(c) && c->err == EE_OK;
+    ensures c->next == bytes.data && c->left == bytes.size; */
 void ee_cursor_init(struct ee_cursor *c, struct ee_bytes bytes)
 {
-    *c = (struct ee_cursor){.next = bytes.data, .left = bytes.size, .err = EE_OK};
+    c->next = bytes.data;
+    c->left = bytes.size;
+    c->err = EE_OK;
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c);
+    assigns *c, \result \from *c, size;
+    ensures within: ee_cursor_within(c);
+    behavior enough:
+      assumes c->err == EE_OK && size <= c->left;
+      ensures \result == \old(c->next) && c->err == EE_OK;
+      ensures c->next == \old(c->next) + size && c->left == \old(c->left) - size;
+      ensures readable: size == 0 || \valid_read(\result + (0 .. size - 1));
+    behavior too_few:
+      assumes c->err != EE_OK || size > c->left;
+      ensures \result == \null && c->err != EE_OK;
+      ensures c->next == \old(c->next) && c->left == \old(c->left);
+    complete behaviors;
+    disjoint behaviors; */
 const uint8_t *ee_cursor_take(struct ee_cursor *c, size_t size)
 {
     if (c->err == EE_OK && size > c->left)
@@ -73,10 +94,16 @@ const uint8_t *ee_cursor_take(struct ee_cursor *c, size_t size)
     return taken;
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c);
+    assigns *c;
+    ensures within: ee_cursor_within(c) && c->left <= \old(c->left);
+    ensures sticky: \old(c->err) != EE_OK ==> c->err != EE_OK;
+    ensures \result.size == (c->err == EE_OK ? size : 0);
+    ensures readable: \result.size == 0 || \valid_read(\result.data + (0 .. \result.size - 1)); */
 struct ee_bytes ee_cursor_bytes(struct ee_cursor *c, size_t size)
 {
     const uint8_t *taken = ee_cursor_take(c, size);
-    return ee_bytes_of(taken, c->err == EE_OK ? size : 0);
+    return (struct ee_bytes){taken, c->err == EE_OK ? size : 0};
 }
 
 void ee_cursor_copy(struct ee_cursor *c, void *out, size_t size)
@@ -88,65 +115,110 @@ void ee_cursor_copy(struct ee_cursor *c, void *out, size_t size)
         memcpy(out, taken, size);
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c) && size <= 8;
+    assigns *c;
+    ensures within: ee_cursor_within(c) && c->left <= \old(c->left);
+    ensures c->err != EE_OK ==> \result == 0; */
 static uint64_t read_big(struct ee_cursor *c, size_t size)
 {
     const uint8_t *taken = ee_cursor_take(c, size);
     uint64_t value = 0;
+    /*@ loop invariant 0 <= i <= size;
+        loop invariant taken == \null ==> value == 0;
+        loop assigns i, value;
+        loop variant size - i; */
     for (size_t i = 0; taken && i < size; i++)
         value = value << 8 | taken[i];
     return value;
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c) && size <= 8;
+    assigns *c;
+    ensures within: ee_cursor_within(c) && c->left <= \old(c->left);
+    ensures c->err != EE_OK ==> \result == 0; */
 static uint64_t read_little(struct ee_cursor *c, size_t size)
 {
     const uint8_t *taken = ee_cursor_take(c, size);
     uint64_t value = 0;
+    /*@ loop invariant 0 <= i <= size;
+        loop invariant taken == \null ==> value == 0;
+        loop assigns i, value;
+        loop variant i; */
     for (size_t i = size; taken && i > 0; i--)
         value = value << 8 | taken[i - 1];
     return value;
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c);
+    assigns *c;
+    ensures within: ee_cursor_within(c) && c->left <= \old(c->left); */
 uint8_t ee_cursor_u8(struct ee_cursor *c)
 {
     return (uint8_t)read_big(c, 1);
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c);
+    assigns *c;
+    ensures within: ee_cursor_within(c) && c->left <= \old(c->left); */
 uint16_t ee_cursor_u16le(struct ee_cursor *c)
 {
     return (uint16_t)read_little(c, 2);
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c);
+    assigns *c;
+    ensures within: ee_cursor_within(c) && c->left <= \old(c->left); */
 uint32_t ee_cursor_u32le(struct ee_cursor *c)
 {
     return (uint32_t)read_little(c, 4);
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c);
+    assigns *c;
+    ensures within: ee_cursor_within(c) && c->left <= \old(c->left); */
 uint64_t ee_cursor_u64le(struct ee_cursor *c)
 {
     return read_little(c, 8);
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c);
+    assigns *c;
+    ensures within: ee_cursor_within(c) && c->left <= \old(c->left); */
 uint16_t ee_cursor_u16(struct ee_cursor *c)
 {
     return (uint16_t)read_big(c, 2);
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c);
+    assigns *c;
+    ensures within: ee_cursor_within(c) && c->left <= \old(c->left); */
 uint32_t ee_cursor_u32(struct ee_cursor *c)
 {
     return (uint32_t)read_big(c, 4);
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c);
+    assigns *c;
+    ensures within: ee_cursor_within(c) && c->left <= \old(c->left); */
 uint64_t ee_cursor_u64(struct ee_cursor *c)
 {
     return read_big(c, 8);
 }
 
+/*@ requires \valid(c) && err != EE_OK;
+    assigns c->err;
+    ensures c->err == (\old(c->err) == EE_OK ? err : \old(c->err)); */
 static void fail(struct ee_cursor *c, enum ee_err err)
 {
     if (c->err == EE_OK)
         c->err = err;
 }
 
+/*@ requires \valid(c) && ee_cursor_within(c);
+    assigns *c;
+    ensures within: ee_cursor_within(c) && c->left <= \old(c->left);
+    ensures limited: \result.size <= limit;
+    ensures readable: \result.size == 0 || \valid_read(\result.data + (0 .. \result.size - 1)); */
 struct ee_bytes ee_cursor_block(struct ee_cursor *c, size_t limit)
 {
     size_t size = ee_cursor_u32(c);
@@ -171,6 +243,9 @@ void ee_cursor_text(struct ee_cursor *c, char *out, size_t out_size)
         memcpy(out, taken, size);
 }
 
+/*@ requires \valid_read(c);
+    assigns \nothing;
+    ensures \result == EE_OK <==> c->err == EE_OK && c->left == 0; */
 enum ee_err ee_cursor_end(const struct ee_cursor *c)
 {
     if (c->err == EE_OK && c->left)

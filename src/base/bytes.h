@@ -33,6 +33,10 @@ struct ee_cursor {
     enum ee_err err; /* EE_OK or the first failure; then every read gives zero or NULL */
 };
 
+/* What tools/prove shows of every read: from a cursor within its input to one within it. */
+/*@ predicate ee_cursor_within{L}(struct ee_cursor *c) =
+      c->left == 0 || \valid_read(c->next + (0 .. c->left - 1)); */
+
 void ee_cursor_init(struct ee_cursor *c, struct ee_bytes bytes);
 /* `size` bytes borrowed from the input, or NULL with EE_TRUNCATED. */
 const uint8_t *ee_cursor_take(struct ee_cursor *c, size_t size);

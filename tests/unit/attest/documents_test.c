@@ -310,8 +310,155 @@ static void crl_as_pem_equals_crl_as_hex(void)
     CHECK(c.pck_crl.size == 3 && ee_bytes_equal(c.pck_crl, c.root_crl));
 }
 
-TESTS(TEST(levels_are_sorted_whatever_their_order), TEST(module_identity_is_found_in_either_case),
-      TEST(tcb_infos_that_are_wrong_in_one_place), TEST(qe_identities_that_are_wrong_in_one_place),
+/* ---- Spoilt by exchanging one text for another ---- */
+
+static const char good_info[] = INFO(HEAD, GOOD_MODULE, GOOD_LEVEL);
+static const char good_qe[] = QE("TD_QE", "2", PRODUCT, QE_LEVEL("4", "UpToDate"));
+
+struct spoilt {
+    const char *from, *to; /* the first `from` */
+    enum ee_reason reason;
+};
+
+static enum ee_reason decode(const char *text)
+{
+    struct ee_qe_identity identity;
+    return strstr(text, "TD_QE") ? ee_attest_qe_identity_decode(ee_bytes_str(text), &identity)
+                                 : info_decode(text);
+}
+
+static void each_refused(const char *good, const struct spoilt *cases, size_t count)
+{
+    static char text[16384];
+    CHECK(decode(good) == EE_REASON_NONE);
+    for (size_t i = 0; i < count; i++) {
+        const char *at = strstr(good, cases[i].from);
+        REQUIRE(at);
+        (void)snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - good), good, cases[i].to,
+                       at + strlen(cases[i].from));
+        enum ee_reason reason = decode(text);
+        if (reason != cases[i].reason)
+            printf("# %s -> %s: %s\n", cases[i].from, cases[i].to, ee_attest_reason_name(reason));
+        CHECK(reason == cases[i].reason);
+    }
+}
+
+#define DEEP "[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]" /* 16 within the object */
+
+static void arrays_and_values_of_the_wrong_length(void)
+{
+    static const struct spoilt infos[] = {
+        {"[{\"svn\":3,\"category\":\"BIOS\"},", "[", EE_REASON_COLLATERAL_FIELD}, /* 15 */
+        {"[{\"svn\":1},", "[", EE_REASON_COLLATERAL_FIELD},
+        {"[{\"svn\":1},", "[{\"svn\":1},{\"svn\":1},", EE_REASON_COLLATERAL_FIELD},
+        {"\"tdxtcbcomponents\":[", "\"tdxtcbcomponents\":[],\"x\":[", EE_REASON_COLLATERAL_FIELD},
+        {"\"sgxtcbcomponents\":[", "\"sgxtcbcomponents\":{},\"x\":[", EE_REASON_JSON_TYPE},
+        {"{\"svn\":3,", "{", EE_REASON_COLLATERAL_FIELD},
+        {"A0C06F000000", "A0C06F0000", EE_REASON_JSON_TYPE},
+        {"A0C06F000000", "A0C06F00000000", EE_REASON_JSON_TYPE},
+        {"\"pceId\":\"0000\"", "\"pceId\":\"00\"", EE_REASON_JSON_TYPE},
+        {Z96, "00" Z96, EE_REASON_JSON_TYPE},
+        {"\"attributes\":\"0000000000000000\"", "\"attributes\":\"00\"", EE_REASON_JSON_TYPE},
+        {"FFFFFFFFFFFFFFFF", "FFFFFFFFFFFFFF", EE_REASON_JSON_TYPE},
+        {"2025-12-15T00:00:00Z", "2025-12-15", EE_REASON_JSON_TYPE},
+        {"2026-01-14T00:00:00Z", "2026-02-30T00:00:00Z", EE_REASON_JSON_TYPE},
+        {"\"isvsvn\":4", "\"isvsvn\":65536", EE_REASON_JSON_RANGE},
+        {"{\"isvsvn\":4}", "{}", EE_REASON_COLLATERAL_FIELD},
+    };
+    static const struct spoilt qes[] = {
+        {"\"00000000\"", "\"000000\"", EE_REASON_JSON_TYPE},
+        {"\"FFFFFFFF\"", "\"FFFFFFFFFF\"", EE_REASON_JSON_TYPE},
+        {"\"11000000000000000000000000000000\"", "\"1100\"", EE_REASON_JSON_TYPE},
+        {"FBFFFFFFFFFFFFFF0000000000000000", "FBFFFFFFFFFFFFFF00000000000000", EE_REASON_JSON_TYPE},
+        {"DC9E2A7C", "", EE_REASON_JSON_TYPE},
+        {"\"isvprodid\":2", "\"isvprodid\":65536", EE_REASON_JSON_RANGE},
+        {"\"isvsvn\":4", "\"isvsvn\":\"4\"", EE_REASON_JSON_TYPE},
+    };
+    each_refused(good_info, infos, sizeof(infos) / sizeof(infos[0]));
+    each_refused(good_qe, qes, sizeof(qes) / sizeof(qes[0]));
+}
+
+static void unknown_statuses_and_members_twice(void)
+{
+    static const struct spoilt infos[] = {
+        {"\"UpToDate\"", "\"uptodate\"", EE_REASON_COLLATERAL_STATUS}, /* of a module */
+        {"\"UpToDate\"", "\"\"", EE_REASON_COLLATERAL_STATUS},
+        {"\"UpToDate\"", "\"SWHardeningNeeded\"", EE_REASON_COLLATERAL_STATUS},
+        {"\"UpToDate\"", "\"TDRelaunchAdvised\"", EE_REASON_COLLATERAL_STATUS},
+        {"\"UpToDate\"", "\"UpToDate \"", EE_REASON_COLLATERAL_STATUS},
+        {"\"UpToDate\"", "\"UpTo\\u0044ate\"", EE_REASON_JSON_SYNTAX},
+        {"\"UpToDate\"", "null", EE_REASON_JSON_TYPE},
+        {"\"svn\":3,", "\"svn\":3,\"svn\":3,", EE_REASON_JSON_DUPLICATE_KEY},
+        {"\"pcesvn\":9,", "\"pcesvn\":9,\"pcesvn\":9,", EE_REASON_JSON_DUPLICATE_KEY},
+        {"\"isvsvn\":4", "\"isvsvn\":4,\"isvsvn\":4", EE_REASON_JSON_DUPLICATE_KEY},
+        {"{\"id\":\"TDX_01\",", "{\"id\":\"TDX_01\",\"id\":\"TDX_01\",",
+         EE_REASON_JSON_DUPLICATE_KEY},
+        {"\"tcbType\":0,", "\"tcbType\":0,\"tcbLevels\":[" GOOD_LEVEL "],",
+         EE_REASON_JSON_DUPLICATE_KEY},
+        {"\"tcbType\":0,", "\"tcbType\":0,\"x\":{\"a\":1,\"a\":2},", EE_REASON_JSON_DUPLICATE_KEY},
+        {"\"tcbType\"", "\"tcbT\\u0079pe\"", EE_REASON_JSON_SYNTAX}, /* equal when resolved */
+        {"\"tcbType\":0,", "\"tcbType\":0,\"x\":" DEEP ",", EE_REASON_JSON_DEPTH},
+    };
+    static const struct spoilt qes[] = {
+        {"\"UpToDate\"", "\"Fine\"", EE_REASON_COLLATERAL_STATUS},
+        {"\"UpToDate\"", "\"OutOfDateConfigurationNeeded\"", EE_REASON_COLLATERAL_STATUS},
+        {"\"version\":2,", "\"version\":2,\"version\":2,", EE_REASON_JSON_DUPLICATE_KEY},
+        {"\"isvprodid\":2,", "\"isvprodid\":2,\"isvprodid\":2,", EE_REASON_JSON_DUPLICATE_KEY},
+        {"\"tcbDate\"", "\"tcbStatus\":\"UpToDate\",\"tcbDate\"", EE_REASON_JSON_DUPLICATE_KEY},
+        {"\"version\":2,", "\"version\":2,\"x\":" DEEP ",", EE_REASON_JSON_DEPTH},
+    };
+    each_refused(good_info, infos, sizeof(infos) / sizeof(infos[0]));
+    each_refused(good_qe, qes, sizeof(qes) / sizeof(qes[0]));
+}
+
+/* One more of `one` (a printf form of its number) than `limit`, in place of `from`. */
+static enum ee_reason many(const char *good, const char *from, const char *one, size_t limit)
+{
+    static char text[2 * EE_SIGNED_JSON_MAX];
+    const char *at = strstr(good, from);
+    size_t size = (size_t)(at - good);
+    memcpy(text, good, size);
+    for (unsigned i = 0; i <= limit && size < sizeof(text) - 2048; i++) {
+        size_t length = strlen(one);
+        size += (size_t)snprintf(text + size, 2048, "%s", i ? "," : "");
+        for (size_t k = 0; k < length; k++) { /* '#' is the number */
+            if (one[k] == '#')
+                size += (size_t)snprintf(text + size, 16, "%u", i + 10);
+            else
+                text[size++] = one[k];
+        }
+    }
+    (void)snprintf(text + size, sizeof(text) - size, "%s", at + strlen(from));
+    return decode(text);
+}
+
+static void documents_with_one_more_than_their_bounds(void)
+{
+    static char large[EE_SIGNED_JSON_MAX + 2];
+    CHECK(many(good_info, GOOD_LEVEL, LEVEL("3", "#", "1", "UpToDate"), EE_TCB_LEVELS_MAX - 1) ==
+          EE_REASON_NONE);
+    CHECK(many(good_info, GOOD_LEVEL, LEVEL("3", "#", "1", "UpToDate"), EE_TCB_LEVELS_MAX) ==
+          EE_REASON_COLLATERAL_LEVELS);
+    CHECK(many(good_info, GOOD_MODULE, MODULE("TDX_#", "4"), EE_MODULE_IDENTITIES_MAX - 1) ==
+          EE_REASON_NONE);
+    CHECK(many(good_info, GOOD_MODULE, MODULE("TDX_#", "4"), EE_MODULE_IDENTITIES_MAX) ==
+          EE_REASON_COLLATERAL_LEVELS);
+    CHECK(many(good_qe, QE_LEVEL("4", "UpToDate"), QE_LEVEL("#", "UpToDate"),
+               EE_SVN_LEVELS_MAX - 1) == EE_REASON_NONE);
+    CHECK(many(good_qe, QE_LEVEL("4", "UpToDate"), QE_LEVEL("#", "UpToDate"), EE_SVN_LEVELS_MAX) ==
+          EE_REASON_COLLATERAL_LEVELS);
+    memset(large, ' ', sizeof(large) - 1);
+    memcpy(large, good_info, sizeof(good_info) - 1);
+    CHECK(decode(large) == EE_REASON_JSON_TOO_LARGE);
+    memset(large, ' ', sizeof(large) - 1);
+    memcpy(large, good_qe, sizeof(good_qe) - 1);
+    CHECK(decode(large) == EE_REASON_JSON_TOO_LARGE);
+}
+
+TESTS(TEST(arrays_and_values_of_the_wrong_length), TEST(unknown_statuses_and_members_twice),
+      TEST(documents_with_one_more_than_their_bounds), TEST(levels_are_sorted_whatever_their_order),
+      TEST(module_identity_is_found_in_either_case), TEST(tcb_infos_that_are_wrong_in_one_place),
+      TEST(qe_identities_that_are_wrong_in_one_place),
       TEST(quoting_enclaves_that_are_not_the_listed_one),
       TEST(pck_extensions_that_are_wrong_in_one_place),
       TEST(collateral_files_that_are_wrong_in_one_place), TEST(crl_as_pem_equals_crl_as_hex))

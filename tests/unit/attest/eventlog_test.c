@@ -189,6 +189,10 @@ static void facts_that_nothing_covers_are_not_given(void)
     event(1, 4, separator, separator);
     event(1, 0x80000001, secure_boot(1), secure_boot(1));
     CHECK(!fact_of("secure_boot", &e, &fact));
+    begin(); /* the same by a log that calls the separator something else: types are not measured */
+    event(1, 0x80000007, separator, separator);
+    event(1, 0x80000001, secure_boot(1), secure_boot(1));
+    CHECK(tcg2(log_done()) == EE_REASON_NONE && !fact_of("secure_boot", &e, &fact));
     begin(); /* in a register that an operating system extends */
     event(3, 0x80000001, secure_boot(1), secure_boot(1));
     CHECK(!fact_of("secure_boot", &e, &fact));
@@ -243,6 +247,22 @@ static void malformed_tcg2_logs(void)
     CHECK(tcg2(ee_bytes_of(log_bytes, sizeof(log_bytes))) == EE_REASON_EVENTLOG_TOO_LARGE);
     CHECK(tcg2(ee_bytes_of(NULL, 0)) == EE_REASON_EVENTLOG_HEADER);
     CHECK(size > 0);
+}
+
+/* Read with the one size and copied with the other, a digest would reach beyond the log. */
+static void an_algorithm_declared_twice(void)
+{
+    static const uint16_t sizes[][2] = {{20, 48}, {48, 20}, {48, 48}};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        begin_with(SHA384, sizes[i][0]);
+        log_bytes[28] = 37; /* size of the event */
+        log_bytes[56] = 2;  /* algorithms */
+        w.size--;
+        ee_writer_u16le(&w, SHA384);
+        ee_writer_u16le(&w, sizes[i][1]);
+        ee_writer_u8(&w, 0);
+        CHECK(tcg2(log_done()) == EE_REASON_EVENTLOG_HEADER);
+    }
 }
 
 static void every_prefix_of_a_boot_log_is_refused(void)
@@ -513,8 +533,8 @@ static void what_is_no_log_has_no_kind(void)
 TESTS(TEST(a_boot_log_replays), TEST(rtmr3_of_a_boot_log_is_left_to_another_log),
       TEST(facts_are_taken_from_checked_data_only), TEST(facts_that_nothing_covers_are_not_given),
       TEST(boot_variables_are_measured_without_their_name), TEST(malformed_tcg2_logs),
-      TEST(every_prefix_of_a_boot_log_is_refused), TEST(too_many_events),
-      TEST(a_dstack_log_replays), TEST(dstack_logs_that_do_not_hold), TEST(malformed_dstack_logs),
-      TEST(an_agents_log_replays), TEST(a_deployment_is_found_with_its_end),
-      TEST(malformed_agent_logs), TEST(each_changed_byte_of_an_agents_log_is_refused),
-      TEST(what_is_no_log_has_no_kind))
+      TEST(an_algorithm_declared_twice), TEST(every_prefix_of_a_boot_log_is_refused),
+      TEST(too_many_events), TEST(a_dstack_log_replays), TEST(dstack_logs_that_do_not_hold),
+      TEST(malformed_dstack_logs), TEST(an_agents_log_replays),
+      TEST(a_deployment_is_found_with_its_end), TEST(malformed_agent_logs),
+      TEST(each_changed_byte_of_an_agents_log_is_refused), TEST(what_is_no_log_has_no_kind))
