@@ -43,6 +43,31 @@ static enum ee_err fields_complete(const struct ee_gateway_request *request,
     return ee_http_head_set(head, "Content-Length", ee_bytes_str(text));
 }
 
+/* RFC 9110 section 7.6.2: how many may still pass on an OPTIONS. False: nobody said, or no number.
+ */
+static bool max_forwards(const struct ee_http_head *head, uint64_t *left_out)
+{
+    char text[24];
+    struct ee_bytes value;
+    if (!ee_http_equal(ee_http_head_method(head), "OPTIONS") ||
+        ee_http_head_count(head, "Max-Forwards") != 1 ||
+        !ee_http_head_find(head, "Max-Forwards", &value) || value.size >= sizeof text)
+        return false;
+    memcpy(text, value.data, value.size);
+    text[value.size] = '\0';
+    return ee_u64_parse(text, left_out) == EE_OK;
+}
+
+static enum ee_err max_forwards_count(struct ee_http_head *head)
+{
+    char text[24];
+    uint64_t left = 0;
+    if (!max_forwards(head, &left) || left == 0)
+        return EE_OK;
+    snprintf(text, sizeof text, "%" PRIu64, left - 1);
+    return ee_http_head_set(head, "Max-Forwards", ee_bytes_str(text));
+}
+
 static enum ee_err make_head(struct ee_gateway_request *request)
 {
     struct ee_http_head *head = request->gateway->head;
@@ -51,6 +76,7 @@ static enum ee_err make_head(struct ee_gateway_request *request)
     struct ee_bytes host;
     ee_http_head_copy(head, ee_http_exchange_request(exchange));
     EE_TRY(fields_complete(request, head));
+    EE_TRY(max_forwards_count(head));
     if (ee_http_head_find(head, "Host", &host))
         snprintf(host_text, sizeof host_text, "%.*s", (int)host.size, (const char *)host.data);
     client_address(exchange, address, sizeof address);
@@ -95,6 +121,11 @@ static enum ee_err open_stream(struct ee_gateway_request *request, struct ee_byt
 
 bool ee_gateway_open(struct ee_gateway_request *request, struct ee_bytes target)
 {
+    uint64_t left;
+    if (max_forwards(ee_http_exchange_request(request->exchange), &left) && left == 0) {
+        ee_gateway_answer(request, 200, "the gateway answers");
+        return false;
+    }
     enum ee_err err = make_head(request);
     bool has_body = ee_http_exchange_has_body(request->exchange);
     if (err == EE_OK)

@@ -82,7 +82,7 @@ struct ee_http_head *ee_http_exchange_head(const struct ee_http_exchange *x)
 }
 
 /* RFC 9110 section 6.6.1; the C locale has the names it wants. */
-static enum ee_err date_add(struct ee_http_head *head)
+enum ee_err ee_http_date_add(struct ee_http_head *head)
 {
     struct ee_bytes given;
     char text[40];
@@ -96,12 +96,13 @@ static enum ee_err date_add(struct ee_http_head *head)
     return size > 0 ? ee_http_head_add_text(head, "Date", text) : EE_OK;
 }
 
-/* A whole answer ahead of the request's end closes; one in pieces may still see the end. */
+/* A whole answer ahead of the request's body closes; one in pieces may still see its end. */
 static enum ee_err connection_field_set(struct ee_http_exchange *x, struct ee_http_head *head)
 {
     bool until_close = !x->framing.chunked && !x->framing.has_length && !x->without_body;
-    x->close_after = !x->keep_alive || (!x->complete && !x->in_pieces) || until_close ||
-                     x->connection->ended || x->connection->server->draining;
+    bool ahead = !x->complete && ee_http_exchange_has_body(x) && !x->in_pieces;
+    x->close_after = !x->keep_alive || ahead || until_close || x->connection->ended ||
+                     x->connection->server->draining;
     ee_http_head_remove(head, "Connection");
     /* RFC 9110 sections 15.5.22 and 7.8: 426 names the protocol, and Connection names the field. */
     if (head->status == 426 && ee_http_head_count(head, "Upgrade"))
@@ -128,7 +129,7 @@ static enum ee_err begin(struct ee_http_exchange *x, struct ee_http_head *head, 
     x->framing.left = length;
     EE_TRY(ee_http_framing_set(head, &x->framing));
     EE_TRY(connection_field_set(x, head));
-    EE_TRY(date_add(head));
+    EE_TRY(ee_http_date_add(head));
     EE_TRY(ee_http_head_queue(x->connection->conn, head, x->without_body ? 0 : more));
     x->started = true;
     return EE_OK;

@@ -130,6 +130,7 @@ static enum ee_err refusal_head(struct ee_http_head *head, uint16_t status,
     EE_TRY(ee_http_head_add_text(head, "Content-Length", length));
     if (refusal->request_id[0])
         EE_TRY(ee_http_head_add_text(head, "X-Request-Id", refusal->request_id));
+    EE_TRY(ee_http_date_add(head));
     if (status == 405) /* RFC 9110 section 15.5.6 */
         EE_TRY(
             ee_http_head_add_text(head, "Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
@@ -330,8 +331,8 @@ static bool may_parse(const struct ee_http_connection *c)
 static void settle(struct ee_http_connection *c)
 {
     struct ee_http_exchange *x = c->exchange;
-    if (!x || !x->finished)
-        return;
+    if (!x || !x->finished || (!x->complete && !ee_http_exchange_has_body(x)))
+        return; /* a request without a body is complete at once */
     bool close_after = x->close_after || !x->complete;
     if (x->wants_upgrade && x->complete)
         ee_http_parser_resume(c->parser);

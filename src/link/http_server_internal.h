@@ -65,6 +65,8 @@ struct ee_http_server {
     struct ee_http_head *head; /* for answers */
 };
 
+/* Date, unless the head has one. */
+EE_MUST_USE enum ee_err ee_http_date_add(struct ee_http_head *head);
 /* Goes on with the connection at the end of this iteration. */
 void ee_http_connection_later(struct ee_http_connection *c);
 /* In order, after what is queued. */

@@ -316,6 +316,38 @@ def old_clients(network):
     table.done(Failed)
 
 
+def uploads(network):
+    """A backend that answers before it has read the body: the answer arrives, others go on, the next request is no part of the body"""
+    table, others = Table(), Honest(network)
+
+    def one(pieces, end, size, fields, expected):
+        target = registered(pieces, end)
+        with Client(network.address("http"), b"POST %s HTTP/1.1\r\nHost: evil\r\n%s\r\n" % (target.encode(), fields)) as client:
+            answer = None
+            for _ in range(size >> 16):
+                client.send(b"a" * 65536)
+            others.ask()
+            answer = outcome(client, b"POST")
+            others.check()
+            problem = judged(answer, expected)
+            if problem or answer is None:
+                return problem
+            client.send(request("/honest/behind"))  # inside the body that is still due
+            client.sock.settimeout(1)
+            try:
+                behind = client.final()
+            except (Broken, TimeoutError):
+                return None
+            return f"{behind.status} {behind.body[:60]!r} for bytes of a body"
+    length = b"Content-Length: 9000000\r\n"
+    for name, pieces, end, expected in (("413", sized(start=b"HTTP/1.1 413 x\r\n"), HOLD, ok(413, b"ok")), ("200 in chunks", chunks(C), HOLD, ok(body=b"ok")),
+                                        ("garbage", bytes(100), HOLD, 502), ("100 then 200", b"HTTP/1.1 100 x\r\n\r\n" + sized(), HOLD, ok(body=b"ok", interim=[100])),
+                                        ("nothing, reset", b"", RST, BROKEN), ("nothing, closed", b"", CLOSE, BROKEN)):
+        for size in (65536, 1 << 20):
+            table.case(f"{name}, {size} sent", one, pieces, end, size, length, expected)
+    table.done(Failed)
+
+
 def mutations(network):
     """Mutated answers among honest requests on many connections at once: nobody gets another's answer"""
     rows = [row[1] for row in HONEST + HOSTILE if isinstance(row[1], bytes) and 0 < len(row[1]) < 2000]
@@ -351,5 +383,5 @@ def mutations(network):
 
 if __name__ == "__main__":
     print(f"# EE_TEST_SEED={SEED}", flush=True)
-    run_suite("hostile-backend", [ready, honest_answers, hostile_answers, old_clients, mutations],
+    run_suite("hostile-backend", [ready, honest_answers, hostile_answers, old_clients, uploads, mutations],
               options=("--expose", f"evil=127.0.0.1:{BACKEND.port}"))
