@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from network import BUILD, Network, Failed, clean_environment, require, require_equal, run_suite, sha256_hex, wait_for
+from network import BUILD, FULL, Network, Failed, clean_environment, require, require_equal, run_suite, sha256_hex, wait_for
 
 ages = iter(range(3000, 0, -10))  # seconds since it was issued: each issue is newer than the last
 shared = {}
@@ -142,7 +142,7 @@ def only_the_admin_key_may_push(network):
 
 def killed_right_after_the_answer(network):
     """SIGKILL as soon as a push is answered: after the restart the new set is in use, and recorded again"""
-    for _ in range(3):
+    for _ in range(10 if FULL else 1):
         path = issue(network)
         push(network, path)
         os.kill(network.control_pid(), signal.SIGKILL)
@@ -198,7 +198,7 @@ def collateral_that_runs_out(network):
     collateral ends it"""
     network.ee_json("run", "--name", "through", "--detach", "--", "/bin/sleep", "60")
     age = next(ages)
-    path = issue(network, f"age={age}", f"valid={age + 4}")
+    path = issue(network, f"age={age}", f"valid={age + 2}")
     push(network, path)
     ready = network.api(None).get("/readyz")
     require(any("expires at" in warning for warning in ready.json["warnings"]), f"/readyz {ready}")
@@ -247,21 +247,23 @@ def every_decision_is_in_the_journal(network):
         elif line["kind"] == "checks" and line["result"] == "ok" and b"\0\0\0\1" in payload[-36:-32]:
             checks += 1
             require(payload[-32:] in recorded, f"checks by an unknown set, command {line['seq']}")
-    require(len(recorded) >= 9 and admissions >= 12 and checks >= 5, f"{len(recorded)} {admissions} {checks}")
+    require(len(recorded) >= 7 and admissions >= 12 and checks >= 5, f"{len(recorded)} {admissions} {checks}")
 
 
 def a_development_network_renews_its_own(_):
-    """ee dev pushes new collateral before the old runs out: with a month shortened to seconds, two renewals later
+    """ee dev pushes new collateral before the old runs out: with a month shortened to seconds, renewed in time
     all agents are there and jobs are paid"""
     network = Network("renewal")
     try:
         network.start("--collateral-valid", "6")
-        first = held(network)["hash"]
+        first, ends = held(network)["hash"], time.time() + 6
         second = wait_for("a renewal", 8, lambda: (h := held(network)["hash"]) != first and h)
-        wait_for("another", 8, lambda: held(network)["hash"] not in (first, second))
+        if FULL:
+            wait_for("another", 8, lambda: held(network)["hash"] not in (first, second))
+        wait_for("the first has run out", 8, lambda: time.time() > ends)
         network.wait_connected()
         network.mint("dev", "$1")
-        require_equal(settled(network, "renewed")["verdict"], "pass", "a job after two renewals")
+        require_equal(settled(network, "renewed")["verdict"], "pass", "a job when the first set is long over")
         require("was not taken" not in network.log_path.read_text(), "a push failed")
     except Failed:
         print("#", network.tail(network.log_path), network.log("collateral"), flush=True)
