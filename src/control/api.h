@@ -175,8 +175,10 @@ void ee_api_lease_output(struct ee_api_call *call); /* api_output.c */
 void ee_api_apps(struct ee_api_call *call);         /* api_apps.c */
 void ee_api_app(struct ee_api_call *call);
 void ee_api_app_stop(struct ee_api_call *call);
-void ee_api_periods(struct ee_api_call *call); /* api_periods.c */
-void ee_api_receipt(struct ee_api_call *call); /* api_receipts.c */
-void ee_api_explain(struct ee_api_call *call); /* api_explain.c */
+void ee_api_periods(struct ee_api_call *call);     /* api_periods.c */
+void ee_api_receipt(struct ee_api_call *call);     /* api_receipts.c */
+void ee_api_explain(struct ee_api_call *call);     /* api_explain.c */
+void ee_api_consistency(struct ee_api_call *call); /* api_proofs.c */
+void ee_api_inclusion(struct ee_api_call *call);
 
 #endif
