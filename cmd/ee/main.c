@@ -97,6 +97,8 @@ static const struct ee_verb verbs[] = {
     {"verify receipt", ee_cmd_verify_receipt, NULL,
      "verify receipt FILE [--genesis FILE] [--time UNIX]",
      "check a receipt offline, to the settlement and its checks"},
+    {"verify equivocation", ee_cmd_verify_equivocation, NULL, "verify equivocation FILE",
+     "do the two signed heads in FILE contradict each other? offline"},
     {"tdx probe", ee_cmd_tdx_probe, NULL,
      "tdx probe [--tdx-device DEVICE] [--tdx-rtmr DIR] [--timeout S] [-o FILE]",
      "what this machine offers of TDX: makes one quote, or says what is missing"},
