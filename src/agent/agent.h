@@ -49,6 +49,9 @@ EE_MUST_USE enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypt
                                      struct ee_tdx_device *device, struct ee_agent **out);
 /* Dials now and again whenever the session is lost, until ee_agent_free(). */
 void ee_agent_start(struct ee_agent *agent);
+/* Why it stopped the loop by itself: EE_CHECKPOINT, the control plane contradicts what it signed
+ * before. EE_OK: it did not. */
+enum ee_err ee_agent_err(const struct ee_agent *agent);
 /* Stops accepting work and ends the session in order; workloads are ended. */
 void ee_agent_free(struct ee_agent *agent);
 
