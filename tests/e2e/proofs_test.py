@@ -85,20 +85,33 @@ def one_head_is_proven_to_continue_another(network):
 def a_restart_waits_for_the_agents_and_is_anchored(network):
     """A start writes BOOT anchored once its agents have shown their checkpoints; calls wait and are answered"""
     network.ee_json("network")
-    os.kill(network.control_pid(), signal.SIGKILL)
+    os.kill(control_pid(network), signal.SIGKILL)
     started = time.monotonic()
-    network.mint("dev", "$1", "third")
+    body, answers = {"to": "guest", "amount": "0.5", "memo": ""}, []
+    while not answers or answers[-1] is None:  # parked, not refused, as soon as there is somebody
+        try:
+            answers.append(network.api("dev").post("/v1/transfers", body, key="after").status)
+        except (OSError, http.client.HTTPException):
+            answers.append(None)
+            time.sleep(0.05)
+        require(time.monotonic() < started + 20, "no answer")
+    require_equal(answers[-1], 200, "the transfer")
     network.wait_ready()
     print(f"# back after {time.monotonic() - started:.2f} s", flush=True)
     network.wait_connected()
 
 
+def control_pid(network):
+    """Not 0, which would be ourselves."""
+    return wait_for("there is a control plane", 10, network.control_pid)
+
+
 def control_swap(network, journal):
     """The control plane killed and started again by its supervisor, on another journal."""
     supervisor = network.process.pid
+    pid = control_pid(network)
     os.kill(supervisor, signal.SIGSTOP)
     try:
-        pid = network.control_pid()
         os.kill(pid, signal.SIGKILL)
         wait_for("the control plane is gone", 5, lambda: not alive(pid))
         folder = network.state / "control"
@@ -113,12 +126,13 @@ def control_swap(network, journal):
 def journal_copy(network, name):
     copy = network.folder / name
     copy.mkdir()
-    os.kill(network.control_pid(), signal.SIGSTOP)
+    pid = control_pid(network)
+    os.kill(pid, signal.SIGSTOP)
     try:
         for path in (network.state / "control").glob("journal.db*"):
             shutil.copy(path, copy)
     finally:
-        os.kill(network.control_pid(), signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
     return copy
 
 
@@ -148,7 +162,7 @@ def agents_stop_and_keep_the_evidence(network):
     """Every agent ends with exit code 7 and keeps both signed heads"""
     wait_for("the agents have ended", 20, lambda: not [p for p in shared["agents"].values() if alive(p)])
     for node in shared["agents"]:
-        require(f"ee dev: {node} ended (exit code 7)" in network.log_path.read_text(), f"exit code of {node}")
+        wait_for(f"exit code of {node}", 5, lambda: f"ee dev: {node} ended (exit code 7)" in network.log_path.read_text())
         text = (network.state / "agents" / node / "equivocation").read_text()
         require(text.startswith("ee-equivocation-1\n") and "\nfirst " in text and "\nsecond " in text, text)
 
