@@ -234,6 +234,7 @@ static enum ee_err serve(struct ee_loop *loop, const struct ee_agent_options *op
     if (err == EE_OK) {
         ee_agent_start(agent);
         ee_loop_run(loop);
+        err = ee_agent_err(agent);
     }
     EE_LOG(EE_LOG_INFO, "agent", "stopping");
     ee_agent_free(agent);

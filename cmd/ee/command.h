@@ -134,6 +134,7 @@ enum ee_err ee_cmd_policy_show(struct ee_cli *cli, int argc, char **argv); /* po
 enum ee_err ee_cmd_policy_set(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_policy_check(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_tcb_status(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_verify_equivocation(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_verify_quote(struct ee_cli *cli, int argc, char **argv);
 
 /* ---- shared by some of them ---- */

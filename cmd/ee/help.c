@@ -111,6 +111,9 @@ static const struct {
      "Needs no network. Without --genesis it is the profile's. Exit 7: refused.\n"},
     {"verify receipt",
      "Needs no network. Without --genesis it is the profile's. Exit 7: refused.\n"},
+    {"verify equivocation",
+     "Needs no network. FILE is what ee or an agent kept when it refused a network's head.\n"
+     "Exit 0: proven that one key signed two histories; 7: not proven.\n"},
 };
 
 const char *ee_cli_help_more(const char *words)

@@ -113,6 +113,8 @@ static const struct ee_verb verbs[] = {
      "parts, certificates and TCB levels of a collateral file"},
     {"collateral push", ee_cmd_collateral_push, NULL, "collateral push FILE [--early]",
      "newer collateral for a running control plane (admin profile)"},
+    {"verify equivocation", ee_cmd_verify_equivocation, NULL, "verify equivocation FILE",
+     "do the two signed heads in FILE contradict each other? offline"},
     {"tdx probe", ee_cmd_tdx_probe, NULL,
      "tdx probe [--tdx-device DEVICE] [--tdx-rtmr DIR] [--timeout S] [-o FILE]",
      "what this machine offers of TDX: makes one quote, or says what is missing"},

@@ -135,21 +135,20 @@ void ee_agent_on_control_evidence(struct ee_agent *agent, json_t *message)
            ee_log_bool("simulated", verdict->simulated));
     memcpy(agent->checkpoint_key, verdict->claims.checkpoint_key, sizeof(agent->checkpoint_key));
     ee_agent_checkpoint_recall(agent);
+    err = ee_agent_checkpoint_take(agent, message, "checkpoint");
+    if (err != EE_OK) {
+        agent->refused = true;
+        ee_agent_session_fail(agent, err, "the control plane's checkpoint is refused");
+        return;
+    }
     ee_agent_evidence_send(agent, challenge);
 }
 
 void ee_agent_on_admitted(struct ee_agent *agent, json_t *message)
 {
-    struct ee_tlog_checkpoint found;
-    const char *note = json_string_value(json_object_get(message, "checkpoint"));
-    enum ee_err err = agent->state == EE_AGENT_AWAITS_VERDICT && note ? EE_OK : EE_PROTOCOL;
+    enum ee_err err = agent->state == EE_AGENT_AWAITS_VERDICT ? EE_OK : EE_PROTOCOL;
     if (err == EE_OK)
-        err = ee_tlog_checkpoint_verify(agent->crypto, ee_bytes_str(note), agent->trust.network_id,
-                                        agent->checkpoint_key, &found);
-    if (err == EE_OK && found.size < agent->checkpoint.size)
-        err = EE_CHECKPOINT; /* a log shorter than the one it showed us before */
-    if (err == EE_OK)
-        err = ee_agent_checkpoint_take(agent, note);
+        err = ee_agent_checkpoint_take(agent, message, "checkpoint");
     if (err != EE_OK) {
         agent->refused = true;
         ee_agent_session_fail(agent, err, "the control plane's checkpoint is refused");

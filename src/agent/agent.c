@@ -81,6 +81,11 @@ enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypto *crypto,
     return EE_OK;
 }
 
+enum ee_err ee_agent_err(const struct ee_agent *agent)
+{
+    return agent->err;
+}
+
 void ee_agent_free(struct ee_agent *agent)
 {
     if (!agent)

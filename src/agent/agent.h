@@ -51,6 +51,9 @@ EE_MUST_USE enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypt
 void ee_agent_start(struct ee_agent *agent);
 /* Reads the collateral file again (SIGHUP). */
 void ee_agent_collateral_reload(struct ee_agent *agent);
+/* Why it stopped the loop by itself: EE_CHECKPOINT, the control plane contradicts what it signed
+ * before. EE_OK: it did not. */
+enum ee_err ee_agent_err(const struct ee_agent *agent);
 /* Stops accepting work and ends the session in order; workloads are ended. */
 void ee_agent_free(struct ee_agent *agent);
 

@@ -16,7 +16,7 @@
 #include "link/collateral_store.h"
 #include "link/quoter.h"
 #include "link/tunnel_link.h"
-#include "tlog/checkpoint.h"
+#include "tlog/equivocation.h"
 
 enum {
     EE_AGENT_WAITING_MAX = 8,        /* starts that wait for another tenant's workload to end */
@@ -82,6 +82,7 @@ struct ee_agent {
     struct ee_tlog_checkpoint checkpoint;        /* highest seen */
     char checkpoint_note[EE_TLOG_CHECKPOINT_SIZE_MAX]; /* empty: none */
     uint64_t checkpoint_saved_us;
+    enum ee_err err; /* why it stopped by itself; EE_OK: it did not */
 
     struct ee_agent_lease leases[EE_AGENT_LEASES_MAX];
     json_t *waiting[EE_AGENT_WAITING_MAX]; /* start messages; NULL: free */
@@ -150,9 +151,12 @@ void ee_agent_measure_stop(struct ee_agent *agent, const struct ee_agent_lease *
                            int32_t exit_code);
 
 /* checkpoint.c */
-/* Verifies the note with the key of the control plane and keeps it when it is the highest.
- * EE_CHECKPOINT: it is older in size than one seen with another root, or of another key. */
-EE_MUST_USE enum ee_err ee_agent_checkpoint_take(struct ee_agent *agent, const char *note);
+/* Verifies the note in member `name` with the key of the control plane, and by the proof in
+ * "consistency" that it continues the highest seen, and keeps it. EE_CHECKPOINT: it is older,
+ * another for the same size, without a valid proof, or of another key. All but the last are
+ * equivocation: both notes are kept in a file, and the agent stops (ee_agent_err()). */
+EE_MUST_USE enum ee_err ee_agent_checkpoint_take(struct ee_agent *agent, const json_t *message,
+                                                 const char *name);
 void ee_agent_checkpoint_load(
     struct ee_agent *agent); /* at the start; believed only once recalled */
 void ee_agent_checkpoint_save(struct ee_agent *agent);

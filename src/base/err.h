@@ -144,6 +144,11 @@ enum ee_err_class {
     ROW(REPLAY, "replay", 403, VERIFY, "replay gave another result than the journal holds")        \
     ROW(JOURNAL_PLAIN, "journal_plain", 404, VERIFY,                                               \
         "a journal batch that is not sealed is refused outside a development network")             \
+    ROW(ANCHOR, "anchor", 405, TEMPORARY,                                                          \
+        "the control plane waits for the checkpoints of its agents before it writes; try again")   \
+    ROW(ROLLED_BACK, "rolled_back", 406, VERIFY,                                                   \
+        "the network's journal lacks a checkpoint it has signed: it was put back to an older "     \
+        "state, and nothing is written")                                                           \
     ROW(SPAWN, "spawn", 500, SYSTEM, "the workload could not be started")                          \
     ROW(TENANCY, "tenancy", 501, RULE, "the agent serves another launcher")                        \
     ROW(EXPOSE_REFUSED, "expose_refused", 503, RULE,                                               \

@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The highest checkpoint seen of each network, on disk. A network that shows an older head than
- * one seen before, or another root for the same size, is refused; both notes are kept as proof. */
+/* The highest checkpoint seen of each network, on disk. A network that shows an older head than one
+ * seen before, another root for the same size, or a larger one that it cannot prove to continue the
+ * one seen, is refused; both notes are kept as evidence (tlog/equivocation.h). */
 #ifndef EE_CLIENT_CHECKPOINT_STORE_H
 #define EE_CLIENT_CHECKPOINT_STORE_H
 
 #include <stdbool.h>
 
 #include "client/problem.h"
-#include "tlog/checkpoint.h"
+#include "tlog/equivocation.h"
 
 /* What was the highest at some moment; size 0: nothing seen yet. */
 struct ee_client_head {
     uint64_t size;
     struct ee_tlog_hash root;
+    size_t note_size;
+    char note[EE_TLOG_CHECKPOINT_READ_MAX];
+};
+
+/* Asks the network for the proof that its log of `to` leaves starts with that of `from`, and for
+ * the root it has at `from`. EE_PROOF: it gave none; other errors: it could not be asked. */
+struct ee_client_prover {
+    void *context;
+    enum ee_err (*consistency)(void *context, uint64_t from, uint64_t to,
+                               struct ee_tlog_hash *from_root_out, struct ee_tlog_proof *out);
 };
 
 /* The highest head of the network. EE_SYNTAX: the file is damaged; EE_IO. */
@@ -20,14 +31,16 @@ EE_MUST_USE enum ee_err ee_client_head_load(struct ee_client_problem *problem,
                                             const uint8_t network_id[32],
                                             struct ee_client_head *out);
 /* A note that came in an answer to a request sent after `floor` was loaded. Verifies it with the
- * key of the network's control plane and keeps it when it is the highest. Another process may have
- * raised the stored head meanwhile: only `floor` bounds from below. EE_CHECKPOINT: no valid
- * signature, older than `floor`, or another root than seen for that size (the note is kept beside
- * the stored one, their paths are in the problem); errors of ee_tlog_checkpoint_verify(); EE_IO. */
+ * key of the network's control plane, asks for the proof that it continues the stored head, and
+ * keeps it when it is the highest. Another process may have raised the stored head meanwhile: only
+ * `floor` bounds from below. EE_CHECKPOINT: no valid signature, older than `floor`, another root
+ * than seen for that size, or no valid proof (both notes are kept in one file, named in the
+ * problem); errors of ee_tlog_checkpoint_verify() and of the prover; EE_IO. */
 EE_MUST_USE enum ee_err ee_client_head_observe(struct ee_client_problem *problem,
                                                const uint8_t network_id[32],
                                                const uint8_t checkpoint_key[EE_ED25519_KEY_SIZE],
                                                const struct ee_client_head *floor,
-                                               struct ee_bytes note);
+                                               struct ee_bytes note,
+                                               const struct ee_client_prover *prover);
 
 #endif

@@ -34,6 +34,7 @@ struct ee_client_session {
     char token[EE_CLIENT_TOKEN_SIZE];
     char account[EE_NAME_MAX + 1];
     bool verified; /* the present connection */
+    bool proving;  /* a proof is being fetched, for a checkpoint that came */
     struct ee_client_judged attested;
     struct ee_buffer evidence;
 };
@@ -91,6 +92,61 @@ static enum ee_err answer_read(struct ee_client_session *s, const struct ee_clie
     return EE_OK;
 }
 
+static enum ee_err exchange(struct ee_client_session *s, const struct ee_client_request *request,
+                            const char *idempotency_key, struct ee_client_answer *out);
+
+static enum ee_err proof_read(const json_t *answer, struct ee_tlog_hash *from_root_out,
+                              struct ee_tlog_proof *out)
+{
+    size_t index;
+    const json_t *item;
+    const json_t *list = json_object_get(answer, "proof");
+    if (!json_is_array(list) || json_array_size(list) > EE_TLOG_PROOF_MAX ||
+        ee_client_json_hex(answer, "from_root", from_root_out->bytes, EE_TLOG_HASH_SIZE) != EE_OK)
+        return EE_PROOF;
+    out->count = json_array_size(list);
+    json_array_foreach(list, index, item)
+    {
+        const char *text = json_string_value(item);
+        if (!text ||
+            ee_hex_decode(ee_bytes_str(text), out->hashes[index].bytes, EE_TLOG_HASH_SIZE) != EE_OK)
+            return EE_PROOF;
+    }
+    return EE_OK;
+}
+
+/* A network that signed a head and then refuses its proof has none; one that is busy, or gone, is
+ * asked again later. */
+static enum ee_err proof_fetch(void *context, uint64_t from, uint64_t to,
+                               struct ee_tlog_hash *from_root_out, struct ee_tlog_proof *out)
+{
+    struct ee_client_session *s = context;
+    struct ee_client_answer got = {.json = NULL};
+    char path[96];
+    (void)snprintf(path, sizeof(path), "/v1/log/consistency?from=%llu&to=%llu",
+                   (unsigned long long)from, (unsigned long long)to);
+    const struct ee_client_request request = {.method = "GET", .path = path};
+    s->proving = true;
+    enum ee_err err = exchange(s, &request, "", &got);
+    s->proving = false;
+    bool answered = ee_sync_client_connected(s->http);
+    enum ee_err_class class = ee_err_class(err);
+    if (err == EE_OK)
+        err = proof_read(got.json, from_root_out, out);
+    else if (answered && (class == EE_CLASS_INPUT || class == EE_CLASS_MISSING))
+        err = EE_PROOF;
+    ee_client_answer_close(&got);
+    return err;
+}
+
+static enum ee_err observe(struct ee_client_session *s, const struct ee_client_head *floor,
+                           struct ee_bytes note)
+{
+    const struct ee_client_prover prover = {.context = s, .consistency = proof_fetch};
+    return ee_client_head_observe(s->problem, s->trust.network_id,
+                                  s->attested.verdict.claims.checkpoint_key, floor, note, &prover);
+}
+
 /* The checkpoint of an answer: base64 of the signed note. */
 static enum ee_err track(struct ee_client_session *s, const struct ee_http_head *head,
                          const struct ee_client_head *floor)
@@ -98,14 +154,12 @@ static enum ee_err track(struct ee_client_session *s, const struct ee_http_head 
     struct ee_bytes text;
     uint8_t note[EE_TLOG_CHECKPOINT_READ_MAX];
     size_t size;
-    if (!s->verified || !ee_http_head_find(head, "EE-Checkpoint", &text))
+    if (!s->verified || s->proving || !ee_http_head_find(head, "EE-Checkpoint", &text))
         return EE_OK;
     enum ee_err err = ee_base64_decode(text, note, sizeof(note), &size);
     if (err != EE_OK)
         return ee_client_fail(s->problem, EE_CHECKPOINT, "EE-Checkpoint is not base64");
-    return ee_client_head_observe(s->problem, s->trust.network_id,
-                                  s->attested.verdict.claims.checkpoint_key, floor,
-                                  ee_bytes_of(note, size));
+    return observe(s, floor, ee_bytes_of(note, size));
 }
 
 static enum ee_err exchange(struct ee_client_session *s, const struct ee_client_request *request,
@@ -267,9 +321,7 @@ static enum ee_err head_check(struct ee_client_session *s)
     EE_TRY(ee_client_head_load(s->problem, s->trust.network_id, &floor));
     enum ee_err err = exchange(s, &request, "", &answer);
     if (err == EE_OK)
-        err = ee_client_head_observe(s->problem, s->trust.network_id,
-                                     s->attested.verdict.claims.checkpoint_key, &floor,
-                                     ee_buffer_bytes(&answer.body));
+        err = observe(s, &floor, ee_buffer_bytes(&answer.body));
     ee_client_answer_close(&answer);
     return err;
 }

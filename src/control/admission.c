@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "control/anchor.h"
 #include "control/collateral.h"
 #include "control/history.h"
 #include "control/leases.h"
 #include "control/outlook.h"
+#include "control/proofs.h"
 #include "control/scheduler.h"
 #include "control/session.h"
 #include "control/verify.h"
@@ -34,24 +36,30 @@ void ee_session_refuse(struct ee_session *session, enum ee_err err, const char *
 
 /* ---- 1: hello ---- */
 
-/* The note an agent has seen: one of ours beyond our journal means that we were rolled back. */
-static enum ee_err check_checkpoint(struct ee_control *control, const json_t *value)
+/* The note an agent has seen: one of ours beyond our journal means that we were rolled back. The
+ * agent hears of it in our evidence, which it can believe. */
+static void check_checkpoint(struct ee_session *session, const json_t *value)
 {
-    struct ee_tlog_checkpoint seen;
-    struct ee_tlog_hash root;
     const json_t *note = json_is_object(value) ? json_object_get(value, "note") : value;
     const char *text = json_string_value(note);
-    if (text == NULL)
-        return EE_OK;
-    const struct ee_tlog *log = ee_sequencer_tlog(control->sequencer);
-    if (ee_tlog_checkpoint_verify(control->crypto, ee_bytes_str(text), control->trust.network_id,
-                                  control->keys.checkpoint_key, &seen) != EE_OK)
-        return EE_OK; /* not signed by this key: it says nothing about this journal */
-    if (ee_tlog_root(log, seen.size, &root) == EE_OK &&
-        memcmp(root.bytes, seen.root.bytes, sizeof root.bytes) == 0)
-        return EE_OK;
-    control->rolled_back = true;
-    return EE_CHECKPOINT;
+    if (text != NULL)
+        session->agent_has_newer =
+            ee_anchor_compare(session->control, text, &session->agent_size) != EE_OK;
+}
+
+void ee_session_checkpoint_add(struct ee_session *session, json_t *message, const char *name)
+{
+    const struct ee_sequencer *sequencer = session->control->sequencer;
+    uint64_t size = ee_sequencer_durable_seq(sequencer);
+    struct ee_bytes note = ee_sequencer_checkpoint(sequencer);
+    json_t *proof = session->agent_size > 0 && session->agent_size < size
+                        ? ee_proofs_consistency(session->control, session->agent_size, size)
+                        : NULL;
+    json_object_set_new(message, name, json_stringn((const char *)note.data, note.size));
+    if (proof != NULL)
+        json_object_set_new(message, "consistency", proof);
+    if (!session->agent_has_newer)
+        session->agent_size = size;
 }
 
 static enum ee_err read_hello(struct ee_session *session, const json_t *message,
@@ -71,7 +79,8 @@ static enum ee_err read_hello(struct ee_session *session, const json_t *message,
     detail[0] = '\0';
     if (memcmp(network, session->control->trust.network_id, sizeof network) != 0)
         return EE_WRONG_NETWORK;
-    return check_checkpoint(session->control, checkpoint);
+    check_checkpoint(session, checkpoint);
+    return EE_OK;
 }
 
 /* Canonical ALLOW commands, for agents whose genesis does not list our measurement. */
@@ -138,6 +147,7 @@ static void on_own_evidence(void *context, enum ee_err err, struct ee_bytes text
     if (json_array_size(changes) > 0)
         json_object_set(message, "policy_changes", changes);
     json_decref(changes);
+    ee_session_checkpoint_add(session, message, "checkpoint");
     ee_session_send(session, message);
 }
 
@@ -238,14 +248,14 @@ static void displace_older(struct ee_session *session)
     ee_session_close(older, EE_CLOSED, "a newer session of this node took over");
 }
 
-static json_t *admitted_message(struct ee_session *session, const struct ee_answer *answer)
+static json_t *admitted_message(struct ee_session *session)
 {
     struct ee_control *control = session->control;
-    return json_pack("{s:s, s:o, s:o, s:I, s:s%}", "type", "admitted", "epoch",
-                     ee_json_u64(session->epoch), "time_us",
-                     ee_json_u64(ee_control_now_us(control)), "slot_ms",
-                     (json_int_t)control->params->slot_ms, "checkpoint",
-                     (const char *)answer->checkpoint.data, answer->checkpoint.size);
+    json_t *message = json_pack(
+        "{s:s, s:o, s:o, s:I}", "type", "admitted", "epoch", ee_json_u64(session->epoch), "time_us",
+        ee_json_u64(ee_control_now_us(control)), "slot_ms", (json_int_t)control->params->slot_ms);
+    ee_session_checkpoint_add(session, message, "checkpoint");
+    return message;
 }
 
 static void on_admit_answer(void *context, const struct ee_answer *answer)
@@ -265,7 +275,7 @@ static void on_admit_answer(void *context, const struct ee_answer *answer)
     displace_older(session);
     session->state = EE_SESSION_ADMITTED;
     session->control->admissions++;
-    ee_session_send(session, admitted_message(session, answer));
+    ee_session_send(session, admitted_message(session));
     ee_control_collateral_tell(session);
     EE_LOG(EE_LOG_INFO, "admission", "agent admitted", ee_log_text("node", session->node),
            ee_log_unsigned("epoch", session->epoch), ee_log_unsigned("seq", answer->seq));
@@ -273,13 +283,11 @@ static void on_admit_answer(void *context, const struct ee_answer *answer)
     ee_scheduler_agent_back(session->control, session->node);
 }
 
-static enum ee_err submit_admit(struct ee_session *session,
-                                const struct ee_evidence_verdict *verdict)
+static enum ee_err admit_make(struct ee_session *session, const struct ee_evidence_verdict *verdict)
 {
     struct ee_control *control = session->control;
     struct ee_node_admit admit = {
         .vcpus = verdict->claims.vcpus, .epoch = session->epoch, .simulated = verdict->simulated};
-    uint8_t memory[512];
     struct ee_writer writer;
     memcpy(admit.node, session->node, sizeof admit.node);
     memcpy(admit.agent_key, session->identity, sizeof admit.agent_key);
@@ -288,13 +296,38 @@ static enum ee_err submit_admit(struct ee_session *session,
     memcpy(admit.sealing_key, verdict->claims.sealing_key, sizeof admit.sealing_key);
     memcpy(admit.evidence_hash, session->evidence_hash, sizeof admit.evidence_hash);
     memcpy(admit.collateral_hash, session->collateral_hash, sizeof admit.collateral_hash);
-    ee_writer_init(&writer, memory, sizeof memory);
+    ee_writer_init(&writer, session->admit, sizeof session->admit);
     EE_TRY(ee_node_admit_encode(&admit, &writer));
-    struct ee_command_request request = {.actor_kind = EE_ACTOR_SYSTEM,
-                                         .actor = "",
-                                         .kind = EE_COMMAND_NODE_ADMIT,
-                                         .payload = ee_writer_done(&writer)};
-    return ee_sequencer_submit(control->sequencer, &request, on_admit_answer, session);
+    session->admit_size = ee_writer_done(&writer).size;
+    return EE_OK;
+}
+
+static enum ee_err submit_admit(struct ee_session *session)
+{
+    enum ee_err err = ee_control_submit(session->control, EE_COMMAND_NODE_ADMIT,
+                                        ee_bytes_of(session->admit, session->admit_size),
+                                        on_admit_answer, session);
+    if (err == EE_OK)
+        session->state = EE_SESSION_ADMITTING;
+    return err;
+}
+
+void ee_session_admit(struct ee_session *session)
+{
+    enum ee_err err = submit_admit(session);
+    if (err != EE_OK)
+        ee_session_refuse(session, err, ee_err_text(err));
+}
+
+/* Verified: it is admitted, now or when the control plane writes. */
+static enum ee_err admit_or_wait(struct ee_session *session)
+{
+    if (session->agent_has_newer)
+        return EE_CHECKPOINT;
+    if (!session->control->anchoring)
+        return submit_admit(session);
+    session->state = EE_SESSION_AWAITS_ANCHOR;
+    return EE_OK;
 }
 
 void ee_session_on_evidence(struct ee_session *session, const json_t *message)
@@ -322,16 +355,18 @@ void ee_session_on_evidence(struct ee_session *session, const json_t *message)
     if (err == EE_OK)
         err = ee_session_enrol(session);
     if (err == EE_OK)
-        err = submit_admit(session, verdict);
+        err = admit_make(session, verdict);
     if (err == EE_OK)
         ee_outlook_note(session->control, session->node, &verdict->quote);
     if (err == EE_OK)
-        session->state = EE_SESSION_ADMITTING;
-    else
+        err = admit_or_wait(session);
+    if (err != EE_OK)
         ee_session_refuse(session, err,
                           detail[0] != '\0' || verdict == NULL
                               ? detail
                               : ee_control_refusal_text(verdict, err, words));
     free(verdict);
     ee_json_blob_free(&signature);
+    if (err == EE_OK && session->state == EE_SESSION_AWAITS_ANCHOR)
+        ee_anchor_reported(session->control);
 }

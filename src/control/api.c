@@ -351,6 +351,29 @@ static enum ee_err read_body(struct ee_api_call *call, struct ee_bytes body)
     return call->body != NULL ? EE_OK : EE_SYNTAX;
 }
 
+/* Whether it must wait: what is read now could be of an older state. What is about the log itself
+ * is answered, so that others can judge it. */
+static bool must_park(const struct ee_api_call *call)
+{
+    const struct ee_api_route *route = call->route;
+    return call->control->anchoring && route->scope != EE_API_PROBE &&
+           (route->scope != EE_API_PUBLIC || route->handler == ee_api_nodes);
+}
+
+void ee_api_unpark(struct ee_control *control)
+{
+    struct ee_api_call *call = control->calls;
+    while (call != NULL) {
+        if (!call->parked) {
+            call = call->next;
+            continue;
+        }
+        call->parked = false;
+        call->route->handler(call); /* may end any call: from the start again */
+        call = control->calls;
+    }
+}
+
 static void start(struct ee_api_call *call, const struct ee_api_request *request,
                   struct ee_bytes query)
 {
@@ -365,9 +388,12 @@ static void start(struct ee_api_call *call, const struct ee_api_request *request
         detail = "the body is one JSON object of at most 256 KiB, no member twice";
     if (err == EE_OK && call->control->stopping)
         err = EE_CLOSED;
-    if (err != EE_OK)
+    if (err != EE_OK) {
         ee_api_fail(call, err, detail);
-    else
+        return;
+    }
+    call->parked = must_park(call);
+    if (!call->parked)
         call->route->handler(call);
 }
 

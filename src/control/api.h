@@ -53,6 +53,8 @@ struct ee_api_call *ee_api_begin(struct ee_control *control, const struct ee_api
 void ee_api_cancel(struct ee_api_call *call);
 /* Drops every call in progress; after the listener is gone, so that nobody waits for an answer. */
 void ee_api_shutdown(struct ee_control *control);
+/* Calls that came while the control plane waited for its agents (control/anchor.h) go on. */
+void ee_api_unpark(struct ee_control *control);
 /* Lets calls that wait for a lease look again. */
 void ee_api_lease_changed(struct ee_control *control, const uint8_t lease[EE_ID_SIZE]);
 
@@ -100,7 +102,8 @@ struct ee_api_call {
     char *answer_memory;
     struct ee_file_data answer_file;
     /* What a handler that waits keeps. */
-    bool waits; /* counts among the calls that wait */
+    bool parked; /* until it is known that the journal is the newest */
+    bool waits;  /* counts among the calls that wait */
     struct ee_timer *timer;
     uint8_t lease[EE_ID_SIZE];
     uint32_t wait_state;      /* the lease state it waits to change; 0: does not wait */
@@ -181,7 +184,9 @@ void ee_api_periods(struct ee_api_call *call);    /* api_periods.c */
 void ee_api_collateral(struct ee_api_call *call); /* api_collateral.c */
 void ee_api_collateral_file(struct ee_api_call *call);
 void ee_api_collateral_push(struct ee_api_call *call);
-void ee_api_receipt(struct ee_api_call *call); /* api_receipts.c */
-void ee_api_explain(struct ee_api_call *call); /* api_explain.c */
+void ee_api_receipt(struct ee_api_call *call);     /* api_receipts.c */
+void ee_api_explain(struct ee_api_call *call);     /* api_explain.c */
+void ee_api_consistency(struct ee_api_call *call); /* api_proofs.c */
+void ee_api_inclusion(struct ee_api_call *call);
 
 #endif

@@ -9,6 +9,8 @@
 #include "base/banned.h"
 
 static const char *const query_nonce[] = {"nonce", NULL};
+static const char *const query_consistency[] = {"from", "to", NULL};
+static const char *const query_inclusion[] = {"seq", "size", NULL};
 static const char *const query_page[] = {"limit", "cursor", NULL};
 static const char *const query_lease[] = {"wait", "state", NULL};
 static const char *const query_periods[] = {"lease", "limit", "cursor", NULL};
@@ -20,6 +22,8 @@ static const struct ee_api_route routes[] = {
     {"GET", "/v1/evidence", EE_API_PUBLIC, false, ee_api_evidence, query_nonce},
     {"POST", "/v1/evidence", EE_API_PUBLIC, false, ee_api_evidence_channel, NULL},
     {"GET", "/v1/checkpoint", EE_API_PUBLIC, false, ee_api_checkpoint, NULL},
+    {"GET", "/v1/log/consistency", EE_API_PUBLIC, false, ee_api_consistency, query_consistency},
+    {"GET", "/v1/log/inclusion", EE_API_PUBLIC, false, ee_api_inclusion, query_inclusion},
     {"GET", "/v1/allow-changes", EE_API_PUBLIC, false, ee_api_allow_changes, NULL},
     {"GET", "/v1/policy", EE_API_PUBLIC, false, ee_api_policy, NULL},
     {"POST", "/v1/policy", EE_API_ANY_KEY, true, ee_api_policy_change, NULL},

@@ -241,7 +241,8 @@ enum ee_err ee_control_collateral_reload(struct ee_control *control)
     struct ee_collateral_set *set;
     enum ee_err err = file_offer(control, &set, detail);
     if (err == EE_OK && set != NULL) {
-        err = record(control, set);
+        if (!control->anchoring) /* else BOOT is followed by the records of all */
+            err = record(control, set);
         if (err == EE_OK)
             err = ee_control_collateral_use(control, set);
         else
@@ -284,7 +285,6 @@ static enum ee_err file_first(struct ee_control *control)
 enum ee_err ee_control_collateral_open(struct ee_control *control)
 {
     char path[PATH_SIZE];
-    const struct ee_collateral_set *set;
     struct ee_collateral_store_options options = {
         .crypto = control->crypto,
         .folder = path,
@@ -298,10 +298,16 @@ enum ee_err ee_control_collateral_open(struct ee_control *control)
     EE_TRY(ee_outlook_new(0, &control->outlook));
     EE_TRY(ee_collateral_store_new(&options, &control->collateral));
     EE_TRY(file_first(control));
-    for (size_t i = 0; (set = ee_collateral_store_at(control->collateral, i)) != NULL; i++)
-        EE_TRY(record(control, set));
     EE_TRY(ee_timer_new(control->loop, on_watch, control, &control->collateral_timer));
     ee_timer_start(control->collateral_timer, 1, WATCH_MS);
+    return EE_OK;
+}
+
+enum ee_err ee_control_collateral_record(struct ee_control *control)
+{
+    const struct ee_collateral_set *set;
+    for (size_t i = 0; (set = ee_collateral_store_at(control->collateral, i)) != NULL; i++)
+        EE_TRY(record(control, set));
     return EE_OK;
 }
 

@@ -17,11 +17,14 @@ enum {
 };
 
 /* At the start, after the sequencer: opens STATE/collateral, takes what the file brings when it is
- * newer, and records every held set in the journal, so that each start says by what it judges.
- * Errors of ee_collateral_store_new(), ee_file_read(), ee_control_submit(); EE_SYNTAX: the file is
- * no collateral. A file that is older or does not prove is told in the log, and the start goes on.
+ * newer; ee_control_collateral_record() then records every held set in the journal, so that each
+ * start says by what it judges. Errors of ee_collateral_store_new(), ee_file_read(); EE_SYNTAX: the
+ * file is no collateral. A file that is older or does not prove is told in the log, and the start
+ * goes on.
  */
 EE_MUST_USE enum ee_err ee_control_collateral_open(struct ee_control *control);
+/* Behind BOOT. Errors of ee_control_submit(). */
+EE_MUST_USE enum ee_err ee_control_collateral_record(struct ee_control *control);
 void ee_control_collateral_close(struct ee_control *control);
 /* Reads the file again (SIGHUP). Without a file EE_OK. Errors of ee_file_read() and
  * ee_collateral_store_offer(), then what is held stays in use. */

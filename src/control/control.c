@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "control/anchor.h"
 #include "control/api.h"
 #include "control/api_server.h"
 #include "control/collateral.h"
@@ -83,14 +84,18 @@ static void on_effects(void *context, uint64_t seq, const struct ee_effect *effe
     ee_scheduler_kick(control);
 }
 
-static void on_fatal(void *context, enum ee_err err, const char *what)
+void ee_control_fail(struct ee_control *control, enum ee_err err, const char *what)
 {
-    struct ee_control *control = context;
     EE_LOG(EE_LOG_ERROR, "control", "stopping: what was not answered is not done",
            ee_log_text("what", what), ee_log_err(err));
     control->fatal = true;
     control->fatal_err = err;
     ee_loop_stop(control->loop);
+}
+
+static void on_fatal(void *context, enum ee_err err, const char *what)
+{
+    ee_control_fail(context, err, what);
 }
 
 enum ee_err ee_control_claims(struct ee_control *control, uint8_t *out, size_t capacity,
@@ -178,6 +183,7 @@ static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes g
         .crypto = control->crypto,
         .loop = control->loop,
         .genesis = genesis,
+        .wait_for_boot = true,
         .events = {.context = control, .effects = on_effects, .fatal = on_fatal},
     };
     memcpy(journal.network_id, control->trust.network_id, sizeof journal.network_id);
@@ -365,12 +371,14 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(ee_control_trust_sync(control));
     *step = "the collateral file";
     EE_TRY(ee_control_collateral_open(control));
+    EE_TRY(ee_anchor_start(control));
     *step = "evidence of the control plane";
     EE_TRY(make_first_evidence(control, options->evidence_queue));
     EE_TRY(ee_retention_start(control));
     *step = "the check scheduler";
     EE_TRY(ee_scheduler_new(control, &control->scheduler));
-    ee_scheduler_resume(control);
+    if (!control->anchoring)
+        ee_scheduler_resume(control);
     *step = "the listeners";
     EE_TRY(listen_all(control, options));
     EE_TRY(watch_signals(control));
@@ -444,6 +452,7 @@ void ee_control_free(struct ee_control *control)
     ee_live_close(&control->live);
     ee_control_collateral_close(control);
     ee_timer_free(control->retention);
+    ee_anchor_free(control);
     ee_receipt_store_free(control->evidence);
     ee_blobs_free(control->outputs);
     ee_tdx_device_free(control->device);

@@ -13,6 +13,8 @@ size_t ee_readiness_reasons(struct ee_control *control,
         reasons_out[count++] = "shutting down";
     if (control->rolled_back)
         reasons_out[count++] = "an agent has a checkpoint of ours that this journal lacks";
+    if (control->anchoring)
+        reasons_out[count++] = "agents are asked whether they have seen a newer journal";
     if (ee_sequencer_clock_jumped(control->sequencer))
         reasons_out[count++] = "the wall clock jumped; settlement waits";
     return count;

@@ -5,7 +5,7 @@
 
 #include "control/state.h"
 
-enum { EE_READINESS_REASONS_MAX = 4 };
+enum { EE_READINESS_REASONS_MAX = 5 };
 
 /* Why not, as literals; 0: ready. */
 size_t ee_readiness_reasons(struct ee_control *control,

@@ -407,7 +407,8 @@ static void look(void *context)
     struct ee_scheduler *s = context;
     uint64_t now_us = ee_control_now_us(s->control);
     struct ee_track *next;
-    if (s->control->fatal || s->control->stopping)
+    if (s->control->fatal || s->control->stopping || s->control->anchoring ||
+        s->control->rolled_back)
         return;
     note_clock(s, now_us);
     submit_tick(s, now_us);

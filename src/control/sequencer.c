@@ -41,6 +41,7 @@ struct ee_sequencer {
     size_t random_left;
     struct ee_sequencer_counts counts;
     bool lost;
+    enum ee_err refusing; /* EE_OK: takes commands */
 };
 
 /* ---- taking commands ---- */
@@ -340,14 +341,9 @@ static void clock_start(struct ee_sequencer *sequencer, struct ee_clock_source s
                             ee_core_time_us(sequencer->state.core));
 }
 
-/* GENESIS into an empty journal, then BOOT: written here, before the writer thread exists. */
-static enum ee_err first_batch(struct ee_sequencer *sequencer,
-                               const struct ee_sequencer_options *options)
+/* Written here, while no batch is with the writer thread. */
+static enum ee_err first_batch_write(struct ee_sequencer *sequencer)
 {
-    clock_start(sequencer, options->clock, options->genesis);
-    if (ee_core_seq(sequencer->state.core) == 0)
-        EE_TRY(system_take(sequencer, EE_COMMAND_GENESIS, options->genesis));
-    EE_TRY(boot_take(sequencer, options->anchored));
     batch_turn(sequencer);
     struct ee_journal_job *job = &sequencer->writing->job;
     EE_TRY(batch_sign(sequencer, job));
@@ -356,6 +352,42 @@ static enum ee_err first_batch(struct ee_sequencer *sequencer,
     batch_durable(sequencer);
     deliver_later(sequencer);
     return EE_OK;
+}
+
+/* GENESIS into an empty journal, then BOOT, unless the caller has questions first. */
+static enum ee_err first_batch(struct ee_sequencer *sequencer,
+                               const struct ee_sequencer_options *options)
+{
+    bool empty = ee_core_seq(sequencer->state.core) == 0;
+    clock_start(sequencer, options->clock, options->genesis);
+    if (!empty && options->wait_for_boot) {
+        sequencer->durable_seq = ee_core_seq(sequencer->state.core);
+        sequencer->refusing = EE_ANCHOR;
+        return EE_OK;
+    }
+    if (empty)
+        EE_TRY(system_take(sequencer, EE_COMMAND_GENESIS, options->genesis));
+    EE_TRY(boot_take(sequencer, options->anchored));
+    return first_batch_write(sequencer);
+}
+
+bool ee_sequencer_waits_for_boot(const struct ee_sequencer *sequencer)
+{
+    return sequencer->refusing == EE_ANCHOR;
+}
+
+enum ee_err ee_sequencer_boot(struct ee_sequencer *sequencer, bool anchored)
+{
+    if (sequencer->refusing != EE_ANCHOR)
+        return EE_STATE;
+    sequencer->refusing = EE_OK;
+    EE_TRY(boot_take(sequencer, anchored));
+    return first_batch_write(sequencer);
+}
+
+void ee_sequencer_refuse(struct ee_sequencer *sequencer, enum ee_err err)
+{
+    sequencer->refusing = err;
 }
 
 static enum ee_err sequencer_open(struct ee_sequencer *sequencer,
@@ -422,6 +454,8 @@ enum ee_err ee_sequencer_submit(struct ee_sequencer *sequencer,
 {
     if (sequencer->lost)
         return EE_JOURNAL;
+    if (sequencer->refusing != EE_OK)
+        return sequencer->refusing;
     if (request->payload.size > EE_COMMAND_PAYLOAD_MAX)
         return EE_TOO_LARGE;
     enum ee_err err = room_reserve(sequencer, request->payload.size);

@@ -42,6 +42,7 @@ struct ee_sequencer_options {
                                    have started with; borrowed during start */
     uint8_t checkpoint_seed[EE_ED25519_KEY_SIZE];
     bool anchored;                       /* goes into BOOT */
+    bool wait_for_boot;                  /* unless the journal is empty: ee_sequencer_boot() */
     const struct ee_core_limits *limits; /* NULL: the defaults */
     struct ee_clock_source clock;        /* zero: the machine's clocks and randomness */
     struct ee_sequencer_events events;
@@ -57,6 +58,15 @@ EE_MUST_USE enum ee_err ee_sequencer_start(const struct ee_sequencer_options *op
                                            struct ee_journal_fault *fault_out);
 /* Finishes the batch being written; what was not answered is never answered. NULL is fine. */
 void ee_sequencer_free(struct ee_sequencer *sequencer);
+
+/* Started with wait_for_boot on a journal that was not empty, and BOOT is not written: everything
+ * is refused with EE_ANCHOR. */
+bool ee_sequencer_waits_for_boot(const struct ee_sequencer *sequencer);
+/* Writes BOOT, durably. Blocks. EE_STATE: it does not wait for that; EE_JOURNAL; errors of
+ * ee_core_apply(). */
+EE_MUST_USE enum ee_err ee_sequencer_boot(struct ee_sequencer *sequencer, bool anchored);
+/* From now on every command is refused with `err`; BOOT too. */
+void ee_sequencer_refuse(struct ee_sequencer *sequencer, enum ee_err err);
 
 struct ee_command_request {
     enum ee_actor_kind actor_kind;

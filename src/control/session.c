@@ -92,14 +92,14 @@ static void tell_checkpoint(struct ee_session *session, uint64_t now_us)
 {
     const struct ee_sequencer *sequencer = session->control->sequencer;
     uint64_t seq = ee_sequencer_durable_seq(sequencer);
-    struct ee_bytes note = ee_sequencer_checkpoint(sequencer);
     if (seq == session->checkpoint_seq ||
         now_us < session->checkpoint_us + (uint64_t)EE_SESSION_CHECKPOINT_MS * 1000)
         return;
     session->checkpoint_seq = seq;
     session->checkpoint_us = now_us;
-    ee_session_send(session, json_pack("{s:s, s:s%}", "type", "checkpoint", "note",
-                                       (const char *)note.data, note.size));
+    json_t *message = json_pack("{s:s}", "type", "checkpoint");
+    ee_session_checkpoint_add(session, message, "note");
+    ee_session_send(session, message);
 }
 
 static void on_watch_timer(void *context)

@@ -24,6 +24,7 @@ enum ee_session_state {
     EE_SESSION_AWAITS_HELLO,
     EE_SESSION_QUOTING,         /* our evidence is being made */
     EE_SESSION_AWAITS_EVIDENCE, /* ours is sent */
+    EE_SESSION_AWAITS_ANCHOR,   /* verified; we do not write yet (control/anchor.h) */
     EE_SESSION_ADMITTING,       /* verified; NODE_ADMIT is on its way */
     EE_SESSION_ADMITTED,
     EE_SESSION_ENDED, /* refused or closed; waits for its last callbacks */
@@ -72,6 +73,10 @@ struct ee_session {
     struct ee_session_service services[EE_SESSION_SERVICES_MAX];
     struct ee_session_ask asks[EE_SESSION_ASKS_MAX];
     uint64_t next_ask;
+    uint64_t agent_size;  /* leaves of the highest checkpoint the agent has; 0: none of ours */
+    bool agent_has_newer; /* than our journal: it is refused once it has seen our evidence */
+    size_t admit_size;    /* payload of NODE_ADMIT, once the evidence is verified */
+    uint8_t admit[512];
     uint64_t checkpoint_seq; /* covered by the newest checkpoint the agent was told */
     uint64_t checkpoint_us;  /* and when that was, monotonic */
 };
@@ -120,6 +125,11 @@ void ee_session_close_all(struct ee_control *control);
 /* For session.c and admission.c. */
 void ee_session_on_hello(struct ee_session *session, const json_t *message);
 void ee_session_on_evidence(struct ee_session *session, const json_t *message);
+/* Submits NODE_ADMIT, or refuses the agent. */
+void ee_session_admit(struct ee_session *session);
+/* The newest checkpoint as member `name`, with the proof that it continues what the agent has seen
+ * as "consistency". */
+void ee_session_checkpoint_add(struct ee_session *session, json_t *message, const char *name);
 void ee_session_refuse(struct ee_session *session, enum ee_err err, const char *detail);
 EE_MUST_USE enum ee_err ee_session_watch(struct ee_session *session);
 

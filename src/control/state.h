@@ -84,7 +84,9 @@ struct ee_control {
     struct ee_leases *leases;
     struct ee_live live; /* leases that are not over */
     bool rolled_back;    /* an agent holds a checkpoint of ours beyond this journal */
-    int lock;            /* of the state folder */
+    bool anchoring;      /* nothing is written until agents have shown theirs: control/anchor.h */
+    struct ee_timer *anchor_timer;
+    int lock; /* of the state folder */
     struct ee_timer *drain;
     uint64_t drain_until_us;
     bool stopping;
@@ -101,6 +103,9 @@ int64_t ee_control_now_s(struct ee_control *control);
 /* A command of the control plane itself. As ee_sequencer_submit(). */
 EE_MUST_USE enum ee_err ee_control_submit(struct ee_control *control, enum ee_command_kind kind,
                                           struct ee_bytes payload, ee_answer_fn fn, void *context);
+
+/* The process cannot go on: it stops with this error. */
+void ee_control_fail(struct ee_control *control, enum ee_err err, const char *what);
 
 /* The claims of the control plane at this moment; errors of ee_claims_encode(). */
 EE_MUST_USE enum ee_err ee_control_claims(struct ee_control *control, uint8_t *out, size_t capacity,

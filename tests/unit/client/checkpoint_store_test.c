@@ -7,6 +7,7 @@
 #include "client/checkpoint_store.h"
 #include "io/crypto_openssl.h"
 #include "tap.h"
+#include "tlog/tlog.h"
 
 #include "scratch.h"
 
@@ -16,22 +17,52 @@ static struct ee_client_problem problem;
 static struct ee_client_head floor_head;
 static uint8_t key[32];
 
-/* Observes a note of that size and root, signed by `by`, after the floor was loaded. */
-static enum ee_err observe(uint64_t size, uint8_t root, const uint8_t by[32])
+/* Two logs that differ from leaf 4 on. */
+enum { LEAVES = 20, HONEST = 0, OTHER = 1 };
+static struct ee_tlog logs[2];
+static bool refuses_proof;
+
+static void logs_make(void)
 {
-    struct ee_tlog_checkpoint checkpoint = {.size = size, .root = {{root}}};
+    for (size_t log = 0; log < 2; log++) {
+        ee_tlog_close(&logs[log]);
+        ee_tlog_init(&logs[log], CRYPTO, &ee_allocator_system);
+        for (uint8_t i = 0; i < LEAVES; i++) {
+            struct ee_tlog_hash leaf = {{i < 4 ? i : (uint8_t)(i + 100 * log)}};
+            CHECK(ee_tlog_append(&logs[log], &leaf) == EE_OK);
+        }
+    }
+}
+
+static enum ee_err prove(void *context, uint64_t from, uint64_t to, struct ee_tlog_hash *root_out,
+                         struct ee_tlog_proof *out)
+{
+    const struct ee_tlog *log = context;
+    return refuses_proof || ee_tlog_root(log, from, root_out) != EE_OK ||
+                   ee_tlog_consistency(log, from, to, out) != EE_OK
+               ? EE_PROOF
+               : EE_OK;
+}
+
+/* Observes a note of that size of one of the logs, signed by `by`, after the floor was loaded. */
+static enum ee_err observe(uint64_t size, size_t log, const uint8_t by[32])
+{
+    struct ee_tlog_checkpoint checkpoint = {.size = size};
+    const struct ee_client_prover prover = {.context = &logs[log], .consistency = prove};
     char note[EE_TLOG_CHECKPOINT_SIZE_MAX];
     size_t note_size;
     memcpy(checkpoint.network_id, network, sizeof(network));
-    if (ee_tlog_checkpoint_sign(CRYPTO, &checkpoint, by, note, sizeof(note), &note_size) != EE_OK)
+    if (ee_tlog_root(&logs[log], size, &checkpoint.root) != EE_OK ||
+        ee_tlog_checkpoint_sign(CRYPTO, &checkpoint, by, note, sizeof(note), &note_size) != EE_OK)
         return EE_CRYPTO;
     ee_client_problem_clear(&problem);
-    return ee_client_head_observe(&problem, network, key, &floor_head,
-                                  ee_bytes_of(note, note_size));
+    return ee_client_head_observe(&problem, network, key, &floor_head, ee_bytes_of(note, note_size),
+                                  &prover);
 }
 
 static bool start(void)
 {
+    logs_make();
     return scratch_open() && CRYPTO->ed25519_public(seed, key) &&
            ee_client_head_load(&problem, network, &floor_head) == EE_OK;
 }
@@ -59,30 +90,52 @@ static void the_highest_is_kept(void)
 {
     REQUIRE(start());
     CHECK(floor_head.size == 0);
-    CHECK(observe(5, 1, seed) == EE_OK && stored_size() == 5);
-    CHECK(observe(9, 2, seed) == EE_OK && stored_size() == 9);
-    CHECK(observe(9, 2, seed) == EE_OK && stored_size() == 9);
+    CHECK(observe(5, HONEST, seed) == EE_OK && stored_size() == 5);
+    CHECK(observe(9, HONEST, seed) == EE_OK && stored_size() == 9);
+    CHECK(observe(9, HONEST, seed) == EE_OK && stored_size() == 9);
     scratch_close();
 }
 
 static void an_older_head_is_refused(void)
 {
     REQUIRE(start());
-    CHECK(observe(9, 2, seed) == EE_OK);
+    CHECK(observe(9, HONEST, seed) == EE_OK);
     REQUIRE(ee_client_head_load(&problem, network, &floor_head) == EE_OK);
-    CHECK(observe(8, 1, seed) == EE_CHECKPOINT);
+    CHECK(observe(8, HONEST, seed) == EE_CHECKPOINT);
     CHECK(ee_client_problem_exit_code(&problem) == 7 && strstr(problem.detail, "rolled back"));
     CHECK(stored_size() == 9 && refused_count() == 1); /* both notes are there */
-    CHECK(observe(9, 2, seed) == EE_OK);
+    CHECK(observe(9, HONEST, seed) == EE_OK);
     scratch_close();
 }
 
 static void another_root_for_the_same_size_is_refused(void)
 {
     REQUIRE(start());
-    CHECK(observe(9, 2, seed) == EE_OK);
-    CHECK(observe(9, 3, seed) == EE_CHECKPOINT); /* also when the floor was loaded before */
+    CHECK(observe(9, HONEST, seed) == EE_OK);
+    CHECK(observe(9, OTHER, seed) == EE_CHECKPOINT); /* also when the floor was loaded before */
     CHECK(strstr(problem.detail, "another history") && refused_count() == 1);
+    scratch_close();
+}
+
+static void a_larger_head_of_another_history(void)
+{
+    REQUIRE(start());
+    CHECK(observe(9, HONEST, seed) == EE_OK);
+    CHECK(observe(12, OTHER, seed) == EE_CHECKPOINT && stored_size() == 9);
+    CHECK(strstr(problem.detail, "does not continue") && refused_count() == 1);
+    CHECK(ee_client_problem_exit_code(&problem) == 7);
+    CHECK(observe(12, HONEST, seed) == EE_OK && stored_size() == 12);
+    scratch_close();
+}
+
+static void a_larger_head_without_proof(void)
+{
+    REQUIRE(start());
+    CHECK(observe(9, HONEST, seed) == EE_OK);
+    refuses_proof = true;
+    CHECK(observe(12, HONEST, seed) == EE_CHECKPOINT && stored_size() == 9);
+    refuses_proof = false;
+    CHECK(observe(12, HONEST, seed) == EE_OK && stored_size() == 12);
     scratch_close();
 }
 
@@ -90,19 +143,19 @@ static void another_root_for_the_same_size_is_refused(void)
 static void an_answer_overtaken_by_another_process_is_fine(void)
 {
     REQUIRE(start());
-    CHECK(observe(5, 1, seed) == EE_OK);
+    CHECK(observe(5, HONEST, seed) == EE_OK);
     REQUIRE(ee_client_head_load(&problem, network, &floor_head) == EE_OK);
-    CHECK(observe(12, 3, seed) == EE_OK);
-    CHECK(observe(11, 2, seed) == EE_OK && stored_size() == 12);
+    CHECK(observe(12, HONEST, seed) == EE_OK);
+    CHECK(observe(11, HONEST, seed) == EE_OK && stored_size() == 12);
     scratch_close();
 }
 
 static void notes_of_others_are_refused(void)
 {
     REQUIRE(start());
-    CHECK(observe(5, 1, other_seed) == EE_CHECKPOINT && stored_size() == 0);
-    CHECK(ee_client_head_observe(&problem, network, key, &floor_head, ee_bytes_str("no note")) !=
-          EE_OK);
+    CHECK(observe(5, HONEST, other_seed) == EE_CHECKPOINT && stored_size() == 0);
+    CHECK(ee_client_head_observe(&problem, network, key, &floor_head, ee_bytes_str("no note"),
+                                 NULL) != EE_OK);
     CHECK(ee_client_problem_exit_code(&problem) == 7);
     scratch_close();
 }
@@ -112,7 +165,7 @@ static void a_damaged_store_is_not_taken_for_empty(void)
     char name[128] = "ee/checkpoints/";
     struct ee_client_head head;
     REQUIRE(start());
-    CHECK(observe(5, 1, seed) == EE_OK);
+    CHECK(observe(5, HONEST, seed) == EE_OK);
     ee_hex_encode(network, 32, name + strlen(name));
     (void)snprintf(name + strlen(name), 8, ".json");
     REQUIRE(scratch_write(name, "{}", 0600));
@@ -122,6 +175,6 @@ static void a_damaged_store_is_not_taken_for_empty(void)
 }
 
 TESTS(TEST(the_highest_is_kept), TEST(an_older_head_is_refused),
-      TEST(another_root_for_the_same_size_is_refused),
-      TEST(an_answer_overtaken_by_another_process_is_fine), TEST(notes_of_others_are_refused),
-      TEST(a_damaged_store_is_not_taken_for_empty))
+      TEST(another_root_for_the_same_size_is_refused), TEST(a_larger_head_of_another_history),
+      TEST(a_larger_head_without_proof), TEST(an_answer_overtaken_by_another_process_is_fine),
+      TEST(notes_of_others_are_refused), TEST(a_damaged_store_is_not_taken_for_empty))

@@ -18,10 +18,12 @@
 #include "link/http_server.h"
 #include "sim/collateral.h"
 #include "sim/quote.h"
+#include "tlog/tlog.h"
 
 #include "scratch.h"
 
 #define CRYPTO (&ee_crypto_openssl)
+enum { LOG_LEAVES = 400 };
 
 struct network {
     pthread_t thread;
@@ -34,6 +36,7 @@ struct network {
     struct ee_trust trust;
     uint8_t founding_seed[32], checkpoint_seed[32];
     uint8_t tls_key_hash[32];
+    struct ee_tlog logs[2]; /* the honest one and another, which differ from leaf 60 on */
     _Atomic unsigned lie, tokens, requests, heads;
     _Atomic bool repeated;
     char last_key[80];
@@ -153,12 +156,51 @@ static size_t head_make(struct network *n, char out[EE_TLOG_CHECKPOINT_SIZE_MAX]
     seed[0] ^= n->lie == UNSIGNED_HEAD;
     if (n->lie == TWO_HISTORIES)
         checkpoint.size = 100;
-    checkpoint.root.bytes[0] = n->lie == TWO_HISTORIES ? 2 : 1;
+    if (n->lie == FORKED)
+        checkpoint.size = size + 1;
+    must(ee_tlog_root(&n->logs[n->lie == TWO_HISTORIES || n->lie == FORKED], checkpoint.size,
+                      &checkpoint.root) == EE_OK,
+         "root");
     memcpy(checkpoint.network_id, n->trust.network_id, 32);
     must(ee_tlog_checkpoint_sign(CRYPTO, &checkpoint, seed, out, EE_TLOG_CHECKPOINT_SIZE_MAX,
                                  &note_size) == EE_OK,
          "checkpoint");
     return note_size;
+}
+
+static void logs_make(struct network *n)
+{
+    for (size_t log = 0; log < 2; log++) {
+        ee_tlog_init(&n->logs[log], CRYPTO, &ee_allocator_system);
+        for (size_t i = 0; i < LOG_LEAVES; i++) {
+            struct ee_tlog_hash leaf = {{i < 60 ? (uint8_t)i : (uint8_t)(i + 100 * log)}};
+            must(ee_tlog_append(&n->logs[log], &leaf) == EE_OK, "leaf");
+        }
+    }
+}
+
+static void answer_consistency(struct network *n, struct ee_http_exchange *exchange,
+                               struct ee_bytes target)
+{
+    unsigned long long from, to;
+    char text[160], hex[65], body[8192];
+    const struct ee_tlog *log = &n->logs[n->lie == TWO_HISTORIES || n->lie == FORKED];
+    struct ee_tlog_hash root;
+    struct ee_tlog_proof proof;
+    (void)snprintf(text, sizeof(text), "%.*s", (int)target.size, (const char *)target.data);
+    must(sscanf(text, "/v1/log/consistency?from=%llu&to=%llu", &from, &to) == 2 &&
+             ee_tlog_root(log, from, &root) == EE_OK &&
+             ee_tlog_consistency(log, from, to, &proof) == EE_OK,
+         "proof");
+    size_t used = (size_t)snprintf(body, sizeof(body), "{\"from_root\":\"%s\",\"proof\":[",
+                                   ee_hex_encode(root.bytes, 32, hex));
+    for (size_t i = 0; i < proof.count; i++)
+        used += (size_t)snprintf(body + used, sizeof(body) - used, "%s\"%s\"", i ? "," : "",
+                                 ee_hex_encode(proof.hashes[i].bytes, 32, hex));
+    used += (size_t)snprintf(body + used, sizeof(body) - used, "]}");
+    must(ee_http_exchange_answer_text(exchange, 200, "application/json", ee_bytes_of(body, used)) ==
+             EE_OK,
+         "answer");
 }
 
 static void change_make(const struct network *n, struct ee_allow_change *out)
@@ -317,6 +359,8 @@ static void on_complete(void *context, struct ee_http_exchange *exchange, struct
         must(ee_http_exchange_answer_text(exchange, 200, "text/plain", ee_bytes_of(note, size)) ==
                  EE_OK,
              "answer");
+    } else if (target.size > 20 && memcmp(target.data, "/v1/log/consistency?", 20) == 0) {
+        answer_consistency(n, exchange, target);
     } else {
         answer_other(n, exchange, body);
     }
@@ -416,6 +460,7 @@ struct network *network_start(enum lie lie, struct ee_client_profile *profile_ou
     memcpy(n->folder, scratch_folder, sizeof(n->folder));
     ee_random_bytes(n->founding_seed, 32);
     ee_random_bytes(n->checkpoint_seed, 32);
+    logs_make(n);
     n->lie = lie;
     genesis_make(n);
     tls_make(n);
@@ -453,6 +498,8 @@ void network_stop(struct network *network)
     ee_wakeup_free(network->wakeup);
     ee_loop_free(network->loop);
     ee_tls_free(network->tls);
+    ee_tlog_close(&network->logs[0]);
+    ee_tlog_close(&network->logs[1]);
     memcpy(scratch_folder, network->folder, sizeof(scratch_folder));
     free(network);
     scratch_close();

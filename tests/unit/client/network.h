@@ -30,6 +30,7 @@ enum lie {
     GARBAGE,        /* no evidence document at all */
     ROLLED_BACK,    /* shows an older head than the first time */
     TWO_HISTORIES,  /* another root for the same size */
+    FORKED,         /* a larger head of another history */
     UNSIGNED_HEAD,  /* the checkpoint is of another key than the evidence says */
     DROPS_REQUESTS, /* the first request after verification ends the connection */
 };

@@ -206,6 +206,11 @@ static void a_network_with_two_histories(void)
     second_visit(TWO_HISTORIES);
 }
 
+static void a_network_that_forked(void)
+{
+    second_visit(FORKED);
+}
+
 static void a_head_signed_by_another_key(void)
 {
     second_visit(UNSIGNED_HEAD);
@@ -259,5 +264,6 @@ TESTS(TEST(an_honest_control_plane_is_believed), TEST(a_genuine_td_with_other_me
       TEST(a_platform_refused_by_a_logged_policy), TEST(collateral_older_than_the_last_time),
       TEST(a_genesis_of_another_network_than_the_profile_names),
       TEST(a_network_that_was_rolled_back), TEST(a_network_with_two_histories),
-      TEST(a_head_signed_by_another_key), TEST(a_checkpoint_in_an_answer_counts_too),
+      TEST(a_network_that_forked), TEST(a_head_signed_by_another_key),
+      TEST(a_checkpoint_in_an_answer_counts_too),
       TEST(a_lost_connection_is_verified_anew_and_asked_again), TEST(nobody_at_home))

@@ -104,6 +104,121 @@ static void proofs_equal_the_reference_data(void)
     ee_tlog_close(&log);
 }
 
+/* The other paths and proofs that implementations publish for that data; rows are index or old
+ * size, size, hashes. */
+struct reference {
+    uint64_t at, size;
+    size_t count;
+    const char *hashes[3];
+};
+
+static void same_as_reference(const struct ee_tlog_proof *proof, const struct reference *row)
+{
+    REQUIRE(proof->count == row->count);
+    for (size_t i = 0; i < row->count; i++) {
+        struct ee_tlog_hash expected = hash_of_hex(row->hashes[i]);
+        CHECK(same(&proof->hashes[i], &expected));
+    }
+}
+
+static void all_published_paths_and_proofs(void)
+{
+    static const struct reference paths[] = {
+        {0, 1, 0, {NULL}},
+        {0,
+         8,
+         3,
+         {"96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
+          "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+          "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4"}},
+        {5,
+         8,
+         3,
+         {"bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+          "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+          "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"}},
+        {2, 3, 1, {"fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"}},
+        {1,
+         5,
+         3,
+         {"6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+          "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+          "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b"}},
+    };
+    static const struct reference proofs[] = {
+        {1, 1, 0, {NULL}},
+        {1,
+         8,
+         3,
+         {"96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
+          "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+          "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4"}},
+        {6,
+         8,
+         3,
+         {"0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
+          "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+          "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"}},
+        {2,
+         5,
+         2,
+         {"5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+          "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b"}},
+    };
+    struct ee_tlog_hash leaves[8];
+    struct ee_tlog_proof proof;
+    struct ee_tlog log;
+    reference_leaves(leaves);
+    ee_tlog_init(&log, CRYPTO, &ee_allocator_system);
+    for (size_t i = 0; i < 8; i++)
+        REQUIRE(ee_tlog_append(&log, &leaves[i]) == EE_OK);
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        REQUIRE(ee_tlog_inclusion(&log, paths[i].at, paths[i].size, &proof) == EE_OK);
+        same_as_reference(&proof, &paths[i]);
+    }
+    for (size_t i = 0; i < sizeof(proofs) / sizeof(proofs[0]); i++) {
+        REQUIRE(ee_tlog_consistency(&log, proofs[i].at, proofs[i].size, &proof) == EE_OK);
+        same_as_reference(&proof, &proofs[i]);
+    }
+    ee_tlog_close(&log);
+}
+
+static size_t hashes_made;
+
+static void counting_sha256(const struct ee_bytes *parts, size_t count, uint8_t out[32])
+{
+    hashes_made++;
+    ee_crypto_openssl.sha256(parts, count, out);
+}
+
+/* Whatever the size: two hashes per level at most. */
+static void proof_of_a_large_log_takes_few_hashes(void)
+{
+    enum { LARGE = 50021, STEP = 977, LEVELS = 16 };
+    struct ee_crypto crypto = ee_crypto_openssl;
+    struct ee_tlog_hash leaf, root;
+    struct ee_tlog_proof proof;
+    struct ee_tlog log;
+    crypto.sha256 = counting_sha256;
+    ee_tlog_init(&log, &crypto, &ee_allocator_system);
+    for (uint32_t i = 0; i < LARGE; i++) {
+        memset(&leaf, (int)(i & 0xff), sizeof(leaf));
+        REQUIRE(ee_tlog_append(&log, &leaf) == EE_OK);
+    }
+    for (uint64_t size = 1; size <= LARGE; size += STEP) {
+        hashes_made = 0;
+        REQUIRE(ee_tlog_consistency(&log, size, LARGE, &proof) == EE_OK);
+        CHECK(hashes_made <= 2 * LEVELS && proof.count <= LEVELS + 1);
+        hashes_made = 0;
+        REQUIRE(ee_tlog_inclusion(&log, size - 1, LARGE, &proof) == EE_OK);
+        CHECK(hashes_made <= 2 * LEVELS && proof.count <= LEVELS);
+        hashes_made = 0;
+        REQUIRE(ee_tlog_root(&log, size, &root) == EE_OK);
+        CHECK(hashes_made <= LEVELS);
+    }
+    ee_tlog_close(&log);
+}
+
 enum { SMALL = 35 };
 
 static void every_inclusion_proof_holds_and_no_other_position_does(void)
@@ -228,6 +343,7 @@ static void tree_at_its_limit_is_full(void)
 }
 
 TESTS(TEST(roots_equal_the_reference_data_at_every_size), TEST(proofs_equal_the_reference_data),
+      TEST(all_published_paths_and_proofs), TEST(proof_of_a_large_log_takes_few_hashes),
       TEST(every_inclusion_proof_holds_and_no_other_position_does),
       TEST(inclusion_proof_too_short_too_long_or_with_a_flipped_bit),
       TEST(every_consistency_proof_holds_and_forks_do_not),
