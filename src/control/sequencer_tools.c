@@ -46,7 +46,7 @@ static enum ee_err replay_report(struct ee_replay *replay, struct ee_journal *jo
     report->epoch = ee_core_epoch(replay->core);
     EE_TRY(err);
     EE_TRY(ee_tlog_root(&replay->tlog, replay->tlog.size, &root));
-    ee_core_state_hash(replay->core, report->state_hash);
+    ee_core_state_hash_afresh(replay->core, report->state_hash);
     memcpy(report->log_root, root.bytes, sizeof(report->log_root));
     return EE_OK;
 }
