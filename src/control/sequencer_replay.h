@@ -17,6 +17,7 @@ struct ee_replay {
     size_t note_size;
     uint64_t batches;
     bool every_state; /* compare the state hash of every BOOT, not of the last one only */
+    bool afresh;      /* from every record, and with all invariants; slow */
     uint64_t epoch;   /* of the batch being replayed */
     uint64_t last_epoch;
     struct ee_result result; /* scratch */

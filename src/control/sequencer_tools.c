@@ -52,7 +52,8 @@ static enum ee_err replay_report(struct ee_replay *replay, struct ee_journal *jo
 }
 
 enum ee_err ee_journal_verify(const char *path, const struct ee_crypto *crypto,
-                              const struct ee_journal_seal *seal, struct ee_journal_report *report)
+                              const struct ee_journal_seal *seal, bool afresh,
+                              struct ee_journal_report *report)
 {
     struct ee_journal *journal = NULL;
     *report = (struct ee_journal_report){0};
@@ -64,6 +65,7 @@ enum ee_err ee_journal_verify(const char *path, const struct ee_crypto *crypto,
         goto out;
     err = ee_replay_init(replay, &ee_allocator_system, crypto, NULL);
     replay->every_state = true;
+    replay->afresh = afresh;
     if (err == EE_OK)
         err = replay_report(replay, journal, report);
     ee_replay_close(replay);
