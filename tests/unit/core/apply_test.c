@@ -63,6 +63,23 @@ static void command_with_seq_time_or_version_out_of_order(void)
     close_network();
 }
 
+/* What the version before wrote is read; what the next one writes is not. */
+static void commands_of_the_version_before_apply(void)
+{
+    static struct ee_result result;
+    open_network();
+    struct ee_command older = {.core_version = EE_CORE_VERSION - 1,
+                               .seq = ee_core_seq(n.core) + 1,
+                               .time_us = n.now_us,
+                               .actor_kind = EE_ACTOR_SYSTEM,
+                               .kind = EE_COMMAND_TICK};
+    CHECK(ee_core_apply(n.core, &older, &result) == EE_OK);
+    older.seq++;
+    older.core_version = 0;
+    CHECK(ee_core_apply(n.core, &older, &result) == EE_VERSION);
+    close_network();
+}
+
 static void first_command_is_genesis(void)
 {
     static struct ee_result result;
@@ -360,7 +377,8 @@ static void node_of_a_retired_measurement_gets_no_lease(void)
     close_network();
 }
 
-TESTS(TEST(command_with_seq_time_or_version_out_of_order), TEST(first_command_is_genesis),
+TESTS(TEST(command_with_seq_time_or_version_out_of_order),
+      TEST(commands_of_the_version_before_apply), TEST(first_command_is_genesis),
       TEST(id_repeated_with_the_same_body_gets_the_same_answer),
       TEST(id_repeated_with_another_body_is_a_conflict), TEST(refusal_is_remembered),
       TEST(every_full_table_refuses_and_keeps_the_rest),
