@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ee-control journal verify | export: of a stopped control plane. */
+/* ee-control journal verify | replay | export | restore of a stopped control plane, backup of any.
+ */
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,14 +14,15 @@
 #include "core/genesis.h"
 #include "io/crypto_openssl.h"
 #include "io/file.h"
+#include "io/journal_copy.h"
 
 #include "base/banned.h"
 
 enum { PATH_SIZE = 1024 };
 
 struct settings {
-    const char *state, *genesis;
-    bool json;
+    const char *state, *genesis, *other; /* other: --to, --from of a restore */
+    bool json, replace, restore;
     uint64_t from;
 };
 
@@ -30,6 +32,8 @@ static int read_settings(int argc, char **argv, struct settings *out)
                                             {"genesis", required_argument, NULL, 'g'},
                                             {"json", no_argument, NULL, 'j'},
                                             {"from", required_argument, NULL, 'f'},
+                                            {"to", required_argument, NULL, 't'},
+                                            {"replace", no_argument, NULL, 'r'},
                                             {NULL, 0, NULL, 0}};
     int option;
     out->from = 1;
@@ -40,6 +44,10 @@ static int read_settings(int argc, char **argv, struct settings *out)
             out->genesis = optarg;
         else if (option == 'j')
             out->json = true;
+        else if (option == 'r' && out->restore)
+            out->replace = true;
+        else if (option == 't' || (option == 'f' && out->restore))
+            out->other = optarg;
         else if (option != 'f' || ee_u64_parse(optarg, &out->from) != EE_OK)
             return ee_control_usage("journal: an option is wrong");
     }
@@ -97,17 +105,14 @@ static void print_report(enum ee_err err, const struct ee_journal_report *report
                  ee_hex_encode(report->log_root, 32, root));
 }
 
-static int cmd_verify(const struct settings *settings)
+/* Of any journal; prints what was found. */
+static enum ee_err verify(const struct settings *settings, const char *path, bool afresh)
 {
     struct ee_journal_report report = {0};
-    char path[PATH_SIZE];
     uint8_t network[32];
-    enum ee_err err = journal_path(settings->state, path);
-    if (err == EE_OK && settings->genesis != NULL)
-        err = network_of(settings->genesis, network);
-    if (err != EE_OK)
-        return ee_control_failed(err, "the genesis file or the state folder");
-    err = ee_journal_verify(path, &ee_crypto_openssl, NULL, &report);
+    enum ee_err err = settings->genesis == NULL ? EE_OK : network_of(settings->genesis, network);
+    if (err == EE_OK)
+        err = ee_journal_verify(path, &ee_crypto_openssl, NULL, afresh, &report);
     if (err == EE_OK && settings->genesis != NULL && memcmp(network, report.network_id, 32) != 0)
         err = EE_WRONG_NETWORK;
     if (settings->json) {
@@ -118,7 +123,61 @@ static int cmd_verify(const struct settings *settings)
     } else {
         print_report(err, &report);
     }
-    return ee_err_exit_code(err);
+    return err;
+}
+
+static int cmd_verify(const struct settings *settings, bool afresh)
+{
+    char path[PATH_SIZE];
+    enum ee_err err = journal_path(settings->state, path);
+    if (err != EE_OK)
+        return ee_control_failed(err, "the state folder");
+    return ee_err_exit_code(verify(settings, path, afresh));
+}
+
+/* ---- copies ---- */
+
+static int cmd_backup(const struct settings *settings)
+{
+    char path[PATH_SIZE];
+    if (settings->other == NULL)
+        return ee_control_usage("journal backup needs --to FILE");
+    enum ee_err err = journal_path(settings->state, path);
+    if (err == EE_OK)
+        err = ee_journal_copy(path, settings->other);
+    if (err != EE_OK)
+        return ee_control_failed(err, err == EE_STATE ? "FILE exists" : "the copy");
+    return ee_err_exit_code(verify(settings, settings->other, false));
+}
+
+/* With the lock of the journal, so that no control plane starts meanwhile. */
+static enum ee_err replace(const struct settings *settings, const char *path)
+{
+    char lock_path[PATH_SIZE + 8];
+    int lock = -1;
+    (void)snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
+    EE_TRY(ee_file_lock(lock_path, &lock));
+    enum ee_err err = settings->replace ? ee_journal_set_aside(path) : EE_OK;
+    if (err == EE_OK)
+        err = ee_journal_copy(settings->other, path);
+    ee_file_unlock(lock);
+    return err;
+}
+
+static int cmd_restore(const struct settings *settings)
+{
+    char path[PATH_SIZE];
+    if (settings->other == NULL)
+        return ee_control_usage("journal restore needs --from FILE");
+    enum ee_err err = journal_path(settings->state, path);
+    if (err == EE_OK && !settings->replace && ee_file_exists(path))
+        return ee_control_failed(EE_STATE, "there is a journal: --replace sets it aside");
+    if (err == EE_OK)
+        err = verify(settings, settings->other, false);
+    if (err != EE_OK)
+        return ee_err_exit_code(err);
+    err = replace(settings, path);
+    return err == EE_OK ? 0 : ee_control_failed(err, "the journal");
 }
 
 static enum ee_err print_line(void *context, struct ee_bytes line)
@@ -142,13 +201,20 @@ static int cmd_export(const struct settings *settings)
 
 int ee_control_cmd_journal(int argc, char **argv)
 {
-    struct settings settings = {0};
     const char *verb = argc > 1 ? argv[1] : "";
-    bool verify = strcmp(verb, "verify") == 0;
-    if (!verify && strcmp(verb, "export") != 0)
-        return ee_control_usage("journal verify, or journal export");
+    struct settings settings = {.restore = strcmp(verb, "restore") == 0};
+    bool known = settings.restore || strcmp(verb, "verify") == 0 || strcmp(verb, "replay") == 0 ||
+                 strcmp(verb, "export") == 0 || strcmp(verb, "backup") == 0;
+    if (!known)
+        return ee_control_usage("journal verify, replay, export, backup or restore");
     int code = read_settings(argc - 1, argv + 1, &settings);
     if (code != 0)
         return code;
-    return verify ? cmd_verify(&settings) : cmd_export(&settings);
+    if (settings.restore)
+        return cmd_restore(&settings);
+    if (strcmp(verb, "backup") == 0)
+        return cmd_backup(&settings);
+    if (strcmp(verb, "export") == 0)
+        return cmd_export(&settings);
+    return cmd_verify(&settings, strcmp(verb, "replay") == 0);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ee-control: the control plane. `init` makes its keys, `run` serves until a signal, `journal`
- * verifies and exports the journal of a stopped one. */
+ * verifies, replays, exports and restores that of a stopped one, and backs up any. */
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -29,8 +29,11 @@ static const char usage[] =
     "      [--evidence-queue N] [--deployments measured|any] [--collateral-warn-days N]\n"
     "      [--ready-file FILE]\n"
     "      serve until SIGTERM; SIGHUP reads the collateral again\n"
-    "  ee-control journal verify --state DIR [--genesis FILE] [--json]\n"
+    "  ee-control journal verify|replay --state DIR [--genesis FILE] [--json]\n"
     "  ee-control journal export --state DIR [--from SEQ]\n"
+    "  ee-control journal backup --state DIR --to FILE [--json]\n"
+    "      a verified copy, also beside a control plane that runs\n"
+    "  ee-control journal restore --state DIR --from FILE [--genesis FILE] [--replace] [--json]\n"
     "  ee-control version\n"
     "\n"
     "--tdx-device: auto (default), configfs[:DIR], tdx_guest[:QGS], or sim:FILE, the software TDX "

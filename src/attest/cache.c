@@ -197,7 +197,9 @@ static struct ee_cache_platform *set_of(const struct ee_verify_cache *cache, con
     for (size_t i = 0; i < sizeof(hash); i++)
         hash = hash << 8 | id[i];
     *ways = cache->platform_count < EE_CACHE_WAYS ? cache->platform_count : EE_CACHE_WAYS;
-    size_t sets = *ways ? cache->platform_count / *ways : 1;
+    if (*ways == 0)
+        return NULL;
+    const size_t sets = cache->platform_count / *ways;
     return cache->platforms + (size_t)(hash % sets) * *ways;
 }
 

@@ -17,6 +17,7 @@ struct ee_replay {
     size_t note_size;
     uint64_t batches;
     bool every_state; /* compare the state hash of every BOOT, not of the last one only */
+    bool afresh;      /* from every record, and with all invariants; slow */
     uint64_t epoch;   /* of the batch being replayed */
     uint64_t last_epoch;
     struct ee_result result; /* scratch */
@@ -30,10 +31,9 @@ EE_MUST_USE enum ee_err ee_replay_init(struct ee_replay *replay,
                                        const struct ee_core_limits *limits);
 void ee_replay_close(struct ee_replay *replay);
 /* Applies a journal from its first batch to its last. Per command: it is canonical, takes its place
- * and gives the stored result; the last BOOT (every_state: each): its state hash is the state's. A
- * state hash goes over all records, and the last one covers what was before. Per batch: the
- * checkpoint is of the recomputed root. At the end: the invariants. Errors: ee_sequencer_start().
- */
+ * and gives the stored result; the last BOOT (every_state: each): its state hash is the state's.
+ * The last one covers what was before. Per batch: the checkpoint is of the recomputed root. At the
+ * end: the invariants. Errors: ee_sequencer_start(). */
 EE_MUST_USE enum ee_err ee_replay_run(struct ee_replay *replay, struct ee_journal *journal);
 
 #endif

@@ -46,13 +46,14 @@ static enum ee_err replay_report(struct ee_replay *replay, struct ee_journal *jo
     report->epoch = ee_core_epoch(replay->core);
     EE_TRY(err);
     EE_TRY(ee_tlog_root(&replay->tlog, replay->tlog.size, &root));
-    ee_core_state_hash(replay->core, report->state_hash);
+    ee_core_state_hash_afresh(replay->core, report->state_hash);
     memcpy(report->log_root, root.bytes, sizeof(report->log_root));
     return EE_OK;
 }
 
 enum ee_err ee_journal_verify(const char *path, const struct ee_crypto *crypto,
-                              const struct ee_journal_seal *seal, struct ee_journal_report *report)
+                              const struct ee_journal_seal *seal, bool afresh,
+                              struct ee_journal_report *report)
 {
     struct ee_journal *journal = NULL;
     *report = (struct ee_journal_report){0};
@@ -64,6 +65,7 @@ enum ee_err ee_journal_verify(const char *path, const struct ee_crypto *crypto,
         goto out;
     err = ee_replay_init(replay, &ee_allocator_system, crypto, NULL);
     replay->every_state = true;
+    replay->afresh = afresh;
     if (err == EE_OK)
         err = replay_report(replay, journal, report);
     ee_replay_close(replay);

@@ -17,9 +17,9 @@ struct ee_journal_report {
 /* Recomputes every hash, result, Merkle root and state hash of the journal at `path`, and checks
  * the invariants. On failure report->fault names the first bad batch or command. Errors:
  * ee_journal_sqlite_open(), ee_sequencer_start(). `seal` NULL: a plain journal of a development
- * network. */
+ * network. `afresh`: at every start the state hash from every record, and the invariants. */
 EE_MUST_USE enum ee_err ee_journal_verify(const char *path, const struct ee_crypto *crypto,
-                                          const struct ee_journal_seal *seal,
+                                          const struct ee_journal_seal *seal, bool afresh,
                                           struct ee_journal_report *report);
 
 /* One line with a line feed, borrowed during the call; anything but EE_OK ends the export. */

@@ -15,7 +15,12 @@
 #include "base/text.h"
 #include "core/deployment.h"
 
-enum { EE_CORE_VERSION = 1, EE_COMMAND_PAYLOAD_MAX = 98304, EE_COMMAND_SIZE_MAX = 98304 + 256 };
+enum {
+    EE_CORE_VERSION = 2,       /* 1: the same rules, a BOOT with the state hash as it was then */
+    EE_STATE_HASH_VERSION = 2, /* of BOOTs from core version 2 on */
+    EE_COMMAND_PAYLOAD_MAX = 98304,
+    EE_COMMAND_SIZE_MAX = 98304 + 256,
+};
 enum { EE_ID_SIZE = 16, EE_CHECK_SLOTS_MAX = 512, EE_REFERENCE_MAX = 64, EE_MEMO_MAX = 128 };
 enum { EE_CHECKS_COLLATERAL_MAX = 8 };
 

@@ -96,8 +96,8 @@ struct ee_core *ee_core_new(const struct ee_allocator *allocator, const struct e
     /* Two per period: lock and settlement. */
     uint32_t transfers = core->limits.transfers + core->limits.mints +
                          2 * core->limits.redemptions + 2 * core->periods.limit;
-    const struct ee_ledger_limits book = {.accounts = core->limits.accounts + 1,
-                                          .transfers = transfers};
+    const struct ee_ledger_limits book = {
+        .accounts = core->limits.accounts + 1, .transfers = transfers, .touched = true};
     core->ledger = ee_ledger_new(allocator, &book);
     if (core->ledger)
         return core;
@@ -110,9 +110,10 @@ void ee_core_free(struct ee_core *core)
     if (!core)
         return;
     for (size_t i = 0; i < core->apps.count; i++)
-        ee_free(core->allocator, ((struct ee_app_row *)ee_table_at(&core->apps, i))->deployment);
+        ee_free(core->allocator,
+                ((const struct ee_app_row *)ee_table_at(&core->apps, i))->deployment);
     for (size_t i = 0; i < core->ids.count; i++)
-        ee_free(core->allocator, ((struct ee_id_row *)ee_table_at(&core->ids, i))->body);
+        ee_free(core->allocator, ((const struct ee_id_row *)ee_table_at(&core->ids, i))->body);
     struct ee_table *const tables[] = {&core->accounts, &core->keys,          &core->nodes,
                                        &core->apps,     &core->leases,        &core->periods,
                                        &core->ids,      &core->mints,         &core->redemptions,
@@ -121,7 +122,7 @@ void ee_core_free(struct ee_core *core)
         ee_table_close(tables[i]);
     ee_ledger_free(core->ledger);
     ee_free(core->allocator, core->timers);
-    ee_free(core->allocator, core->order);
+    ee_core_trees_free(core);
     ee_free(core->allocator, core->candidates);
     ee_free(core->allocator, core->reasons);
     ee_free(core->allocator, core);
@@ -308,7 +309,7 @@ static enum ee_err dispatch(struct ee_change *c)
     if (!(rule.actors & 1u << c->command->actor_kind))
         return ee_change_refuse(c, EE_FORBIDDEN);
     if (c->command->actor_kind == EE_ACTOR_ACCOUNT &&
-        !ee_core_account_row(c->core, c->command->actor))
+        !ee_core_account_find(c->core, c->command->actor))
         return ee_change_refuse(c, EE_ACCOUNT_UNKNOWN);
     return rule.handler(c);
 }
@@ -333,45 +334,6 @@ static enum ee_err check_place(const struct ee_core *core, const struct ee_comma
     return (command->kind == EE_COMMAND_GENESIS) == !core->founded ? EE_OK : EE_STATE;
 }
 
-static uint32_t largest_table(const struct ee_core *core)
-{
-    const uint32_t counts[] = {core->accounts.count,
-                               core->keys.count,
-                               core->nodes.count,
-                               core->apps.count,
-                               core->leases.count,
-                               core->periods.count,
-                               core->ids.count,
-                               core->mints.count,
-                               core->redemptions.count,
-                               core->allow.count,
-                               core->allow_changes.count,
-                               core->policies.count,
-                               ee_ledger_accounts(core->ledger),
-                               ee_ledger_entries(core->ledger)};
-    uint32_t largest = 0;
-    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
-        largest = counts[i] > largest ? counts[i] : largest;
-    return largest;
-}
-
-/* The state hash sorts without allocating: its place to sort grows with the tables. */
-static enum ee_err order_reserve(struct ee_core *core)
-{
-    uint32_t needed = largest_table(core) + 4 * EE_TICK_STEPS_MAX;
-    uint32_t capacity = core->order_capacity ? core->order_capacity : 4 * EE_TICK_STEPS_MAX;
-    while (capacity < needed)
-        capacity *= 2;
-    if (capacity == core->order_capacity)
-        return EE_OK;
-    uint32_t *order = ee_realloc(core->allocator, core->order, capacity, sizeof(*order));
-    if (!order)
-        return EE_NO_MEMORY;
-    core->order = order;
-    core->order_capacity = capacity;
-    return EE_OK;
-}
-
 static void result_clear(struct ee_result *result)
 {
     result->err = EE_OK;
@@ -384,7 +346,7 @@ static void result_clear(struct ee_result *result)
 static enum ee_err handle(struct ee_change *c, struct ee_id_row *id)
 {
     struct ee_core *core = c->core;
-    EE_TRY(order_reserve(core));
+    EE_TRY(ee_core_trees_reserve(core));
     EE_TRY(ee_core_timers_reserve(core, EE_COMMAND_ROWS_MAX));
     EE_TRY(id_prepare(core, c->command, id));
     EE_TRY(dispatch(c));

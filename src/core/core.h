@@ -79,8 +79,11 @@ uint64_t ee_core_next_due_us(const struct ee_core *core);
 const struct ee_genesis *ee_core_genesis(const struct ee_core *core); /* NULL before GENESIS */
 const uint8_t *ee_core_network_id(const struct ee_core *core);
 const struct ee_params *ee_core_params(const struct ee_core *core);
-/* Merkle root (RFC 9162 hashing) over the canonical records sorted by kind and key. */
+/* Hash over all canonical records (docs/spec/commands.md, "State hash"), at the cost of what
+ * changed since the last call. Not beside any other call. */
 void ee_core_state_hash(const struct ee_core *core, uint8_t out[32]);
+/* The same from every record, trusting nothing that is remembered: for checks of this code. */
+void ee_core_state_hash_afresh(const struct ee_core *core, uint8_t out[32]);
 /* All invariants (docs/spec/money.md): EE_OK, or EE_STATE with the broken rule in *rule_out. */
 EE_MUST_USE enum ee_err ee_core_check(const struct ee_core *core, const char **rule_out);
 

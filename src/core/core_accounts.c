@@ -58,7 +58,7 @@ enum ee_err ee_core_on_account_create(struct ee_change *c)
     struct ee_core *core = c->core;
     struct ee_account_create create;
     EE_TRY(ee_account_create_decode(c->command->payload, &create));
-    if (ee_core_account_row(core, create.name))
+    if (ee_core_account_find(core, create.name))
         return ee_change_refuse(c, EE_ACCOUNT_EXISTS);
     enum ee_err err = key_check(c, &create.first_key);
     if (err != EE_OK)
@@ -87,7 +87,8 @@ enum ee_err ee_core_on_key_revoke(struct ee_change *c)
 {
     struct ee_key_revoke revoke;
     EE_TRY(ee_key_revoke_decode(c->command->payload, &revoke));
-    struct ee_api_key *key = ee_table_find(&c->core->keys, revoke.key_hash);
+    struct ee_api_key *key =
+        ee_table_edit(&c->core->keys, ee_table_find(&c->core->keys, revoke.key_hash));
     if (!key || strcmp(key->account, c->command->actor) != 0)
         return ee_change_refuse(c, EE_KEY_UNKNOWN);
     key->revoked = true;

@@ -70,7 +70,8 @@ static const char *locks_rule(const struct ee_core *core)
         held += p->state == EE_LOCK_DUE ? p->locked.micros : 0;
     }
     for (size_t i = 0; i < core->accounts.count; i++)
-        held_recorded += ((struct ee_account_row *)ee_table_at(&core->accounts, i))->held_micros;
+        held_recorded +=
+            ((const struct ee_account_row *)ee_table_at(&core->accounts, i))->held_micros;
     for (size_t i = 0; i < core->redemptions.count; i++) {
         const struct ee_redemption *r = ee_core_redemption_at(core, i);
         open += r->state == EE_REDEMPTION_PENDING ? r->amount.micros : 0;
@@ -121,7 +122,7 @@ static const char *lease_rule(const struct ee_core *core, const struct ee_lease_
 {
     const struct ee_lease *l = &row->lease;
     bool live = l->state != EE_LEASE_ENDED;
-    const struct ee_app_row *app = ee_core_app_row(core, l->app);
+    const struct ee_app_row *app = ee_core_app_find(core, l->app);
     HOLDS(app && strcmp(app->app.launcher, l->launcher) == 0, "a lease runs its launcher's app");
     bool current = app->lease_row && ee_table_at(&core->leases, app->lease_row - 1) == row;
     HOLDS(current == live, "an app has one live lease at most");

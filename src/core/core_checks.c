@@ -43,7 +43,7 @@ static void bit_set(uint8_t *bits, uint32_t index)
 bool ee_core_slot_missed(const struct ee_core *core, const uint8_t lease[EE_ID_SIZE],
                          uint32_t period, enum ee_check_kind kind, uint32_t slot)
 {
-    const struct ee_period_row *row = ee_core_period_row(core, lease, period);
+    const struct ee_period_row *row = ee_core_period_find(core, lease, period);
     if (!row || slot >= EE_CHECK_SLOTS_MAX)
         return false;
     return bit_get(kind == EE_CHECK_HEALTH ? row->missed_health : row->missed_attestation, slot);
@@ -61,7 +61,7 @@ enum ee_err ee_core_on_slot_missed(struct ee_change *c)
 {
     struct ee_slot_missed missed;
     EE_TRY(ee_slot_missed_decode(c->command->payload, &missed));
-    if (!ee_core_lease_row(c->core, missed.lease))
+    if (!ee_core_lease_find(c->core, missed.lease))
         return ee_change_refuse(c, EE_LEASE_UNKNOWN);
     struct ee_period_row *row = ee_core_period_row(c->core, missed.lease, missed.period);
     if (!row || row->period.starts_us == 0 ||
@@ -101,7 +101,7 @@ static enum ee_verdict_kind verdict_of(const struct ee_period *p, enum ee_fail_r
 
 static enum ee_err checks_check(const struct ee_core *core, const struct ee_checks *checks)
 {
-    if (!ee_core_lease_row(core, checks->lease))
+    if (!ee_core_lease_find(core, checks->lease))
         return EE_LEASE_UNKNOWN;
     const struct ee_period *period = ee_core_period(core, checks->lease, checks->period);
     if (!period || period->state != EE_LOCK_DUE)

@@ -61,7 +61,7 @@ enum ee_err ee_core_on_boot(struct ee_change *c)
     EE_TRY(ee_core_timers_reserve(core, core->nodes.count));
     core->epoch = boot.epoch;
     for (size_t i = 0; i < core->nodes.count; i++) {
-        struct ee_node_row *row = ee_table_at(&core->nodes, i);
+        struct ee_node_row *row = ee_table_edit(&core->nodes, ee_table_at(&core->nodes, i));
         if (!row->node.admitted)
             continue;
         row->node.connected = false;
@@ -121,7 +121,7 @@ enum ee_err ee_core_on_allow(struct ee_change *c)
     (void)ee_table_add(&core->allow_changes, &c->command->seq);
     allow_row(change.role, change.measurement, change.label, &row);
     row.active = change.add != 0;
-    struct ee_allow_row *known = ee_table_find(&core->allow, row.key);
+    struct ee_allow_row *known = ee_table_edit(&core->allow, ee_table_find(&core->allow, row.key));
     if (known)
         *known = row;
     else

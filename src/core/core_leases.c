@@ -64,7 +64,7 @@ static void node_remove(struct ee_core *core, struct ee_lease_row *lease)
     uint32_t *link = &node->first_lease_row;
     while (*link != self) {
         assert(*link);
-        link = &((struct ee_lease_row *)ee_table_at(&core->leases, *link - 1))->next_on_node_row;
+        link = ee_core_next_on_node(core, *link - 1);
     }
     *link = lease->next_on_node_row;
     lease->next_on_node_row = 0;
@@ -166,7 +166,8 @@ enum ee_err ee_core_on_lease_stop(struct ee_change *c)
         return ee_change_refuse(c, EE_LEASE_STATE);
     if (app->lease_row) {
         EE_TRY(ee_ledger_reserve(core->ledger, 0, EE_COMMAND_ROWS_MAX));
-        struct ee_lease_row *lease = ee_table_at(&core->leases, app->lease_row - 1);
+        struct ee_lease_row *lease =
+            ee_table_edit(&core->leases, ee_table_at(&core->leases, app->lease_row - 1));
         ee_change_effect(c, EE_EFFECT_STOP_LEASE, &lease->lease, lease->present);
         ee_core_lease_finish(c, lease, EE_END_STOPPED);
     }

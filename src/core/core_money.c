@@ -111,7 +111,7 @@ struct ee_money ee_core_available(const struct ee_core *core, const struct ee_ac
 
 enum ee_err ee_core_balance(const struct ee_core *core, const char *account, struct ee_balance *out)
 {
-    const struct ee_account_row *row = ee_core_account_row(core, account);
+    const struct ee_account_row *row = ee_core_account_find(core, account);
     if (!row)
         return EE_ACCOUNT_UNKNOWN;
     const struct ee_ledger_account *b = book_of(core, row);
@@ -212,7 +212,7 @@ static enum ee_err mint_again(struct ee_change *c, const struct ee_mint *mint,
 {
     if (known->amount_micros != mint->amount.micros || strcmp(known->account, mint->account) != 0)
         return ee_change_refuse(c, EE_REFERENCE_CONFLICT);
-    ee_core_balance_body(c, ee_core_account_row(c->core, known->account));
+    ee_core_balance_body(c, ee_core_account_find(c->core, known->account));
     return EE_OK;
 }
 
@@ -246,8 +246,8 @@ enum ee_err ee_core_on_transfer(struct ee_change *c)
     struct ee_core *core = c->core;
     struct ee_transfer_credits move;
     EE_TRY(ee_transfer_credits_decode(c->command->payload, &move));
-    const struct ee_account_row *from = ee_core_account_row(core, c->command->actor);
-    const struct ee_account_row *to = ee_core_account_row(core, move.to);
+    const struct ee_account_row *from = ee_core_account_find(core, c->command->actor);
+    const struct ee_account_row *to = ee_core_account_find(core, move.to);
     if (!to)
         return ee_change_refuse(c, EE_ACCOUNT_UNKNOWN);
     if (from == to)
@@ -288,7 +288,7 @@ void ee_core_redemption_transfer(const struct ee_core *core, const struct ee_red
                                  struct ee_ledger_transfer *out)
 {
     *out = (struct ee_ledger_transfer){
-        .debit_account = ee_core_account_row(core, redemption->account)->ledger_id,
+        .debit_account = ee_core_account_find(core, redemption->account)->ledger_id,
         .credit_account = core->cash,
         .amount = (uint64_t)redemption->amount.micros,
         .ledger = BOOK,
@@ -312,8 +312,8 @@ static void lock_transfer(const struct ee_core *core, const struct ee_lease *lea
                                        .ledger = BOOK,
                                        .code = CODE_LOCK,
                                        .flags = EE_LEDGER_PENDING};
-    out->debit_account = ee_core_account_row(core, lease->launcher)->ledger_id;
-    out->credit_account = ee_core_account_row(core, lease->operator_name)->ledger_id;
+    out->debit_account = ee_core_account_find(core, lease->launcher)->ledger_id;
+    out->credit_account = ee_core_account_find(core, lease->operator_name)->ledger_id;
     lock_id(core, "ee-ledger-lock", lease->id, index, &out->id);
 }
 
@@ -364,7 +364,7 @@ void ee_core_lock_move(struct ee_core *core, struct ee_period_row *row, enum ee_
     struct ee_period *p = &row->period;
     assert(lock_next[p->state] & 1u << next);
     struct ee_account_row *launcher =
-        ee_core_account_row(core, ee_core_lease_row(core, p->lease)->lease.launcher);
+        ee_core_account_row(core, ee_core_lease_find(core, p->lease)->lease.launcher);
     if (p->state == EE_LOCK_DUE)
         launcher->held_micros -= p->locked.micros;
     if (next == EE_LOCK_DUE)

@@ -8,7 +8,7 @@
 #include "base/banned.h"
 
 /* Names are keys of EE_NAME_MAX + 1 bytes padded with zeros. */
-static void *find_name(const struct ee_table *table, const char *name)
+static const void *find_name(const struct ee_table *table, const char *name)
 {
     char key[EE_NAME_MAX + 1] = {0};
     size_t size = 0;
@@ -20,34 +20,56 @@ static void *find_name(const struct ee_table *table, const char *name)
     return ee_table_find(table, key);
 }
 
-struct ee_account_row *ee_core_account_row(const struct ee_core *core, const char *name)
+const struct ee_account_row *ee_core_account_find(const struct ee_core *core, const char *name)
 {
     return find_name(&core->accounts, name);
 }
 
-struct ee_node_row *ee_core_node_row(const struct ee_core *core, const char *name)
-{
-    return find_name(&core->nodes, name);
-}
-
-struct ee_app_row *ee_core_app_row(const struct ee_core *core, const char *name)
+const struct ee_app_row *ee_core_app_find(const struct ee_core *core, const char *name)
 {
     return find_name(&core->apps, name);
 }
 
-struct ee_lease_row *ee_core_lease_row(const struct ee_core *core, const uint8_t id[EE_ID_SIZE])
+const struct ee_lease_row *ee_core_lease_find(const struct ee_core *core,
+                                              const uint8_t id[EE_ID_SIZE])
 {
     return ee_table_find(&core->leases, id);
 }
 
-struct ee_period_row *ee_core_period_row(const struct ee_core *core,
-                                         const uint8_t lease[EE_ID_SIZE], uint32_t index)
+const struct ee_period_row *ee_core_period_find(const struct ee_core *core,
+                                                const uint8_t lease[EE_ID_SIZE], uint32_t index)
 {
     struct ee_period key;
     memset(&key, 0, sizeof(key));
     memcpy(key.lease, lease, sizeof(key.lease));
     key.index = index;
     return ee_table_find(&core->periods, &key);
+}
+
+struct ee_account_row *ee_core_account_row(const struct ee_core *core, const char *name)
+{
+    return ee_table_edit(&core->accounts, ee_core_account_find(core, name));
+}
+
+struct ee_node_row *ee_core_node_row(const struct ee_core *core, const char *name)
+{
+    return ee_table_edit(&core->nodes, find_name(&core->nodes, name));
+}
+
+struct ee_app_row *ee_core_app_row(const struct ee_core *core, const char *name)
+{
+    return ee_table_edit(&core->apps, ee_core_app_find(core, name));
+}
+
+struct ee_lease_row *ee_core_lease_row(const struct ee_core *core, const uint8_t id[EE_ID_SIZE])
+{
+    return ee_table_edit(&core->leases, ee_core_lease_find(core, id));
+}
+
+struct ee_period_row *ee_core_period_row(const struct ee_core *core,
+                                         const uint8_t lease[EE_ID_SIZE], uint32_t index)
+{
+    return ee_table_edit(&core->periods, ee_core_period_find(core, lease, index));
 }
 
 const struct ee_redemption *ee_core_redemption(const struct ee_core *core,
@@ -75,7 +97,7 @@ uint32_t ee_core_node_free(const struct ee_core *core, const struct ee_node *nod
 #define BY_NAME(type)                                                                              \
     const struct ee_##type *ee_core_##type(const struct ee_core *core, const char *name)           \
     {                                                                                              \
-        const struct ee_##type##_row *row = ee_core_##type##_row(core, name);                      \
+        const struct ee_##type##_row *row = find_name(&core->type##s, name);                       \
         return row ? &row->type : NULL;                                                            \
     }
 BY_NAME(account)
@@ -109,14 +131,14 @@ const struct ee_api_key *ee_core_key_at(const struct ee_core *core, size_t index
 
 const struct ee_lease *ee_core_lease(const struct ee_core *core, const uint8_t id[EE_ID_SIZE])
 {
-    const struct ee_lease_row *row = ee_core_lease_row(core, id);
+    const struct ee_lease_row *row = ee_core_lease_find(core, id);
     return row ? &row->lease : NULL;
 }
 
 const struct ee_period *ee_core_period(const struct ee_core *core, const uint8_t lease[EE_ID_SIZE],
                                        uint32_t index)
 {
-    const struct ee_period_row *row = ee_core_period_row(core, lease, index);
+    const struct ee_period_row *row = ee_core_period_find(core, lease, index);
     return row ? &row->period : NULL;
 }
 

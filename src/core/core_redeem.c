@@ -14,7 +14,7 @@ static void redeem_body(struct ee_change *c, const struct ee_redemption *redempt
     memcpy(body.redemption, redemption->id, sizeof(body.redemption));
     memcpy(body.account, redemption->account, sizeof(body.account));
     body.amount = redemption->amount;
-    body.available = ee_core_available(c->core, ee_core_account_row(c->core, redemption->account));
+    body.available = ee_core_available(c->core, ee_core_account_find(c->core, redemption->account));
     struct ee_writer w = ee_change_body(c);
     ee_change_body_end(c, &w, ee_redeem_result_encode(&body, &w));
 }
@@ -77,7 +77,8 @@ enum ee_err ee_core_on_redemption(struct ee_change *c)
     EE_TRY(ee_redemption_word_decode(c->command->payload, &word));
     if (!word_signed(core, &word))
         return ee_change_refuse(c, EE_SIGNATURE);
-    struct ee_redemption_row *row = ee_table_find(&core->redemptions, word.redemption);
+    struct ee_redemption_row *row =
+        ee_table_edit(&core->redemptions, ee_table_find(&core->redemptions, word.redemption));
     if (!row)
         return ee_change_refuse(c, EE_REDEMPTION_UNKNOWN);
     if (row->redemption.state != EE_REDEMPTION_PENDING)

@@ -48,11 +48,18 @@ enum ee_err ee_core_lease_lock(const struct ee_core *core, const struct ee_lease
     return ee_money_lock(lease->price_nanos, (uint64_t)lease->vcpus * core->params->period_s, out);
 }
 
+uint32_t *ee_core_next_on_node(const struct ee_core *core, uint32_t lease)
+{
+    struct ee_lease_row *row =
+        ee_table_edit_derived(&core->leases, ee_table_at(&core->leases, lease));
+    return &row->next_on_node_row;
+}
+
 static void node_append(struct ee_core *core, struct ee_node_row *node, struct ee_lease_row *lease)
 {
     uint32_t *link = &node->first_lease_row;
     while (*link)
-        link = &((struct ee_lease_row *)ee_table_at(&core->leases, *link - 1))->next_on_node_row;
+        link = ee_core_next_on_node(core, *link - 1);
     *link = ee_core_row_index(&core->leases, lease) + 1;
     node->node.vcpus_leased += lease->lease.vcpus;
 }
@@ -204,7 +211,7 @@ enum ee_err ee_core_on_lease_reserve(struct ee_change *c)
     uint8_t *deployment;
     EE_TRY(ee_lease_reserve_decode(c->command->payload, &r.request));
     if (ee_bytes_all_zero(c->command->random, EE_ID_SIZE) ||
-        ee_core_lease_row(core, c->command->random))
+        ee_core_lease_find(core, c->command->random))
         return EE_RANGE; /* the shell's random bytes are not random */
     r.known = ee_core_app_row(core, r.request.name);
     enum ee_err err = reserve_check(c, &r);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state hash: a Merkle root (RFC 9162 section 2.1.1) over one leaf per record, sorted by kind
- * and key. Everything that later commands depend on is in a leaf; nothing else is. Numbers are
- * written field by field, so padding and byte order of the machine do not count. */
+/* The state hash: a Merkle tree (RFC 9162 section 2.1.1) per kind of record, over groups of records
+ * in order of creation, and a hash over their roots. Everything that later commands depend on is in
+ * a record; nothing else is. Numbers are written field by field, so padding and byte order of the
+ * machine do not count. The trees are kept, so a hash costs what changed since the one before. */
+#include <assert.h>
 #include <string.h>
 
 #include "core/state.h"
-#include "tlog/merkle.h"
+#include "core/state_tree.h"
 
 #include "base/banned.h"
 
@@ -28,37 +30,14 @@ enum kind {
     KIND_END,
 };
 
-/* ---- Merkle tree of a stream of leaves ---- */
-
-struct tree {
-    const struct ee_crypto *crypto;
-    uint64_t count;
-    struct ee_tlog_hash roots[64]; /* of the complete subtrees, largest first */
-    unsigned depth;
+enum {
+    RECORD_MAX = 512, /* bytes; the longest is below 400 */
+    ROOT_INPUT_MAX = 1024,
 };
 
-static void join(struct tree *t)
-{
-    struct ee_tlog_hash *left = &t->roots[t->depth - 2];
-    ee_tlog_node_hash(t->crypto, left, &t->roots[t->depth - 1], left);
-    t->depth--;
-}
-
-/* Leaf i closes as many complete subtrees as i has trailing one bits. */
-static void tree_add(struct tree *t, struct ee_bytes leaf)
-{
-    ee_tlog_leaf_hash(t->crypto, leaf, &t->roots[t->depth++]);
-    for (uint64_t i = t->count++; i & 1; i >>= 1)
-        join(t);
-}
-
-/* There is a leaf: the network's. */
-static void tree_root(struct tree *t, uint8_t out[32])
-{
-    while (t->depth > 1)
-        join(t);
-    memcpy(out, t->roots[0].bytes, 32);
-}
+struct ee_state_trees {
+    struct ee_state_tree of[KIND_END];
+};
 
 /* ---- rows ---- */
 
@@ -120,63 +99,14 @@ static const void *row_at(const struct ee_core *core, enum kind kind, uint32_t i
     return ee_table_at(table_of(core, kind), index);
 }
 
-/* The key is the first member of every row; the number of a period is compared as a number. */
-static int compare(const struct ee_core *core, enum kind kind, uint32_t a, uint32_t b)
-{
-    const struct ee_table *table = table_of(core, kind);
-    size_t size = table ? table->key_size : sizeof(struct ee_ledger_id);
-    if (kind == KIND_PERIOD)
-        size = EE_ID_SIZE;
-    int order = size ? memcmp(row_at(core, kind, a), row_at(core, kind, b), size) : 0;
-    if (order)
-        return order;
-    if (kind == KIND_PERIOD) {
-        a = ((const struct ee_period_row *)row_at(core, kind, a))->period.index;
-        b = ((const struct ee_period_row *)row_at(core, kind, b))->period.index;
-    }
-    return (a > b) - (a < b);
-}
-
-static void sift_down(const struct ee_core *core, enum kind kind, size_t root, size_t count)
-{
-    uint32_t *order = core->order, moved = order[root];
-    for (;;) {
-        size_t child = 2 * root + 1;
-        if (child >= count)
-            break;
-        if (child + 1 < count && compare(core, kind, order[child], order[child + 1]) < 0)
-            child++;
-        if (compare(core, kind, moved, order[child]) >= 0)
-            break;
-        order[root] = order[child];
-        root = child;
-    }
-    order[root] = moved;
-}
-
-/* Heapsort of the row numbers into core->order. */
-static void sort(const struct ee_core *core, enum kind kind, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        core->order[i] = i;
-    for (size_t i = count / 2; i > 0; i--)
-        sift_down(core, kind, i - 1, count);
-    for (size_t end = count; end > 1; end--) {
-        uint32_t first = core->order[0];
-        core->order[0] = core->order[end - 1];
-        core->order[end - 1] = first;
-        sift_down(core, kind, 0, end - 1);
-    }
-}
-
-/* ---- leaves ---- */
+/* ---- records ---- */
 
 static void put_money(struct ee_writer *w, struct ee_money money)
 {
     ee_writer_u64(w, (uint64_t)money.micros);
 }
 
-static void leaf_network(struct ee_writer *w, const struct ee_core *core)
+static void record_network(struct ee_writer *w, const struct ee_core *core)
 {
     ee_writer_bytes(w, core->network_id, sizeof(core->network_id));
     ee_writer_u64(w, core->seq);
@@ -187,7 +117,7 @@ static void leaf_network(struct ee_writer *w, const struct ee_core *core)
     ee_writer_u64(w, core->transfer_count);
 }
 
-static void leaf_account(struct ee_writer *w, const struct ee_account_row *row)
+static void record_account(struct ee_writer *w, const struct ee_account_row *row)
 {
     ee_writer_text(w, row->account.name);
     ee_writer_u8(w, (uint8_t)row->account.kind);
@@ -196,7 +126,7 @@ static void leaf_account(struct ee_writer *w, const struct ee_account_row *row)
     ee_writer_u64(w, (uint64_t)row->held_micros);
 }
 
-static void leaf_key(struct ee_writer *w, const struct ee_api_key *key)
+static void record_key(struct ee_writer *w, const struct ee_api_key *key)
 {
     ee_writer_bytes(w, key->key_hash, sizeof(key->key_hash));
     ee_writer_text(w, key->account);
@@ -206,7 +136,7 @@ static void leaf_key(struct ee_writer *w, const struct ee_api_key *key)
     ee_writer_u8(w, key->revoked);
 }
 
-static void leaf_node(struct ee_writer *w, const struct ee_node *n)
+static void record_node(struct ee_writer *w, const struct ee_node *n)
 {
     ee_writer_text(w, n->name);
     ee_writer_text(w, n->operator_name);
@@ -226,7 +156,7 @@ static void leaf_node(struct ee_writer *w, const struct ee_node *n)
     ee_writer_u64(w, n->lost_us);
 }
 
-static void leaf_app(struct ee_writer *w, const struct ee_app_row *row)
+static void record_app(struct ee_writer *w, const struct ee_app_row *row)
 {
     const struct ee_app *a = &row->app;
     ee_writer_text(w, a->name);
@@ -245,7 +175,7 @@ static void leaf_app(struct ee_writer *w, const struct ee_app_row *row)
     ee_writer_u64(w, row->retry_us);
 }
 
-static void leaf_lease(struct ee_writer *w, const struct ee_lease_row *row)
+static void record_lease(struct ee_writer *w, const struct ee_lease_row *row)
 {
     const struct ee_lease *l = &row->lease;
     ee_writer_bytes(w, l->id, sizeof(l->id));
@@ -271,7 +201,7 @@ static void leaf_lease(struct ee_writer *w, const struct ee_lease_row *row)
     ee_writer_u32(w, row->present);
 }
 
-static void leaf_period(struct ee_writer *w, const struct ee_period_row *row)
+static void record_period(struct ee_writer *w, const struct ee_period_row *row)
 {
     const struct ee_period *p = &row->period;
     ee_writer_bytes(w, p->lease, sizeof(p->lease));
@@ -299,7 +229,7 @@ static void leaf_period(struct ee_writer *w, const struct ee_period_row *row)
     ee_writer_bytes(w, row->missed_attestation, sizeof(row->missed_attestation));
 }
 
-static void leaf_id(struct ee_writer *w, const struct ee_core *core, const struct ee_id_row *row)
+static void record_id(struct ee_writer *w, const struct ee_core *core, const struct ee_id_row *row)
 {
     uint8_t body_hash[32];
     const struct ee_bytes body = ee_bytes_of(row->body, row->body_size);
@@ -311,7 +241,7 @@ static void leaf_id(struct ee_writer *w, const struct ee_core *core, const struc
     ee_writer_bytes(w, body_hash, sizeof(body_hash));
 }
 
-static void leaf_mint(struct ee_writer *w, const struct ee_mint_row *row)
+static void record_mint(struct ee_writer *w, const struct ee_mint_row *row)
 {
     ee_writer_text(w, row->reference);
     ee_writer_text(w, row->account);
@@ -319,20 +249,20 @@ static void leaf_mint(struct ee_writer *w, const struct ee_mint_row *row)
     ee_writer_u64(w, row->seq);
 }
 
-static void leaf_allow(struct ee_writer *w, const struct ee_allow_row *row)
+static void record_allow(struct ee_writer *w, const struct ee_allow_row *row)
 {
     ee_writer_bytes(w, row->key, sizeof(row->key));
     ee_writer_text(w, row->label);
     ee_writer_u8(w, row->active);
 }
 
-static void leaf_policy(struct ee_writer *w, const struct ee_policy_applied *row)
+static void record_policy(struct ee_writer *w, const struct ee_policy_applied *row)
 {
     ee_writer_u64(w, row->seq);
     ee_writer_bytes(w, row->hash, sizeof(row->hash));
 }
 
-static void leaf_book(struct ee_writer *w, const struct ee_ledger_account *a)
+static void record_book(struct ee_writer *w, const struct ee_ledger_account *a)
 {
     ee_writer_bytes(w, a->id.bytes, sizeof(a->id.bytes));
     ee_writer_u32(w, a->ledger);
@@ -344,8 +274,8 @@ static void leaf_book(struct ee_writer *w, const struct ee_ledger_account *a)
     ee_writer_u64(w, a->credits_posted);
 }
 
-static void leaf_entry(struct ee_writer *w, const struct ee_core *core,
-                       const struct ee_ledger_row *row)
+static void record_entry(struct ee_writer *w, const struct ee_core *core,
+                         const struct ee_ledger_row *row)
 {
     const struct ee_ledger_entry entry = ee_ledger_entry_of(core->ledger, row);
     const struct ee_ledger_transfer *t = &entry.transfer;
@@ -360,7 +290,7 @@ static void leaf_entry(struct ee_writer *w, const struct ee_core *core,
     ee_writer_u8(w, (uint8_t)entry.state);
 }
 
-static void leaf_redemption(struct ee_writer *w, const struct ee_redemption_row *row)
+static void record_redemption(struct ee_writer *w, const struct ee_redemption_row *row)
 {
     const struct ee_redemption *r = &row->redemption;
     ee_writer_bytes(w, r->id, sizeof(r->id));
@@ -373,76 +303,144 @@ static void leaf_redemption(struct ee_writer *w, const struct ee_redemption_row 
     ee_writer_text(w, row->reference);
 }
 
-static void leaf(struct ee_writer *w, const struct ee_core *core, enum kind kind, uint32_t index)
+static void record(struct ee_writer *w, const struct ee_core *core, enum kind kind, uint32_t index)
 {
     const void *row = row_at(core, kind, index);
-    ee_writer_label(w, "ee-state", EE_CORE_VERSION);
+    ee_writer_label(w, "ee-state", EE_STATE_HASH_VERSION);
     ee_writer_u8(w, (uint8_t)kind);
     switch (kind) {
     case KIND_NETWORK:
-        leaf_network(w, core);
+        record_network(w, core);
         return;
     case KIND_ACCOUNT:
-        leaf_account(w, row);
+        record_account(w, row);
         return;
     case KIND_KEY:
-        leaf_key(w, row);
+        record_key(w, row);
         return;
     case KIND_NODE:
-        leaf_node(w, &((const struct ee_node_row *)row)->node);
+        record_node(w, &((const struct ee_node_row *)row)->node);
         return;
     case KIND_APP:
-        leaf_app(w, row);
+        record_app(w, row);
         return;
     case KIND_LEASE:
-        leaf_lease(w, row);
+        record_lease(w, row);
         return;
     case KIND_PERIOD:
-        leaf_period(w, row);
+        record_period(w, row);
         return;
     case KIND_ID:
-        leaf_id(w, core, row);
+        record_id(w, core, row);
         return;
     case KIND_MINT:
-        leaf_mint(w, row);
+        record_mint(w, row);
         return;
     case KIND_ALLOW:
-        leaf_allow(w, row);
+        record_allow(w, row);
         return;
     case KIND_ALLOW_CHANGE:
         ee_writer_u64(w, *(const uint64_t *)row);
         return;
     case KIND_POLICY:
-        leaf_policy(w, row);
+        record_policy(w, row);
         return;
     case KIND_BOOK:
-        leaf_book(w, row);
+        record_book(w, row);
         return;
     case KIND_ENTRY:
-        leaf_entry(w, core, row);
+        record_entry(w, core, row);
         return;
     case KIND_REDEMPTION:
-        leaf_redemption(w, row);
+        record_redemption(w, row);
         return;
     case KIND_END:
         return;
     }
 }
 
+/* ---- trees ---- */
+
+enum ee_err ee_core_trees_reserve(struct ee_core *core)
+{
+    if (!core->trees)
+        core->trees = ee_alloc(core->allocator, 1, sizeof(*core->trees));
+    if (!core->trees)
+        return EE_NO_MEMORY;
+    for (int kind = KIND_ACCOUNT; kind < KIND_END; kind++)
+        EE_TRY(ee_state_tree_reserve(&core->trees->of[kind], core->allocator,
+                                     (uint64_t)row_count(core, (enum kind)kind) +
+                                         4 * EE_TICK_STEPS_MAX));
+    return EE_OK;
+}
+
+void ee_core_trees_free(struct ee_core *core)
+{
+    for (int kind = 0; core->trees && kind < KIND_END; kind++)
+        ee_state_tree_free(&core->trees->of[kind], core->allocator);
+    ee_free(core->allocator, core->trees);
+}
+
+struct records {
+    const struct ee_core *core;
+    enum kind kind;
+};
+
+static void group_hash(const void *context, uint32_t first, uint32_t count,
+                       struct ee_tlog_hash *out)
+{
+    const struct records *records = context;
+    uint8_t buffer[EE_TOUCHED_GROUP * RECORD_MAX];
+    struct ee_writer w;
+    ee_writer_init(&w, buffer, sizeof(buffer));
+    for (uint32_t i = first; i < first + count; i++)
+        record(&w, records->core, records->kind, i);
+    assert(w.err == EE_OK);
+    ee_tlog_leaf_hash(records->core->crypto, ee_writer_done(&w), out);
+}
+
+static const struct ee_touched *touched_of(const struct ee_core *core, enum kind kind)
+{
+    if (kind == KIND_BOOK)
+        return ee_ledger_accounts_touched(core->ledger);
+    if (kind == KIND_ENTRY)
+        return ee_ledger_rows_touched(core->ledger);
+    return &table_of(core, kind)->touched;
+}
+
+static void kind_root(const struct ee_core *core, enum kind kind, struct ee_tlog_hash *out)
+{
+    const struct records records = {core, kind};
+    const struct ee_state_rows rows = {.leaf = group_hash,
+                                       .context = &records,
+                                       .count = row_count(core, kind),
+                                       .touched = touched_of(core, kind)};
+    static const struct ee_state_tree none;
+    ee_state_tree_update(core->trees ? &core->trees->of[kind] : &none, core->crypto, &rows, out);
+}
+
 void ee_core_state_hash(const struct ee_core *core, uint8_t out[32])
 {
-    uint8_t buffer[1024];
-    struct tree tree = {.crypto = core->crypto};
-    for (int kind = KIND_NETWORK; kind < KIND_END; kind++) {
-        uint32_t count = row_count(core, (enum kind)kind);
-        if (count > 1)
-            sort(core, (enum kind)kind, count);
-        for (uint32_t i = 0; i < count; i++) {
-            struct ee_writer w;
-            ee_writer_init(&w, buffer, sizeof(buffer));
-            leaf(&w, core, (enum kind)kind, count > 1 ? core->order[i] : 0);
-            tree_add(&tree, ee_writer_done(&w));
-        }
+    uint8_t buffer[ROOT_INPUT_MAX];
+    struct ee_tlog_hash root;
+    struct ee_writer w;
+    ee_writer_init(&w, buffer, sizeof(buffer));
+    ee_writer_label(&w, "ee-state-root", EE_STATE_HASH_VERSION);
+    record(&w, core, KIND_NETWORK, 0);
+    for (int kind = KIND_ACCOUNT; kind < KIND_END; kind++) {
+        kind_root(core, (enum kind)kind, &root);
+        ee_writer_u64(&w, row_count(core, (enum kind)kind));
+        ee_writer_bytes(&w, root.bytes, sizeof(root.bytes));
     }
-    tree_root(&tree, out);
+    const struct ee_bytes input = ee_writer_done(&w);
+    assert(w.err == EE_OK);
+    core->crypto->sha256(&input, 1, out);
+}
+
+void ee_core_state_hash_afresh(const struct ee_core *core, uint8_t out[32])
+{
+    for (int kind = KIND_ACCOUNT; kind < KIND_END; kind++)
+        for (uint32_t i = 0; i < row_count(core, (enum kind)kind); i += EE_TOUCHED_GROUP)
+            ee_touched_mark(touched_of(core, (enum kind)kind), i);
+    ee_core_state_hash(core, out);
 }

@@ -9,6 +9,11 @@
 
 static const uint64_t retry_after_us = EE_MICROS_PER_SECOND;
 
+static void *row_edit(const struct ee_table *table, uint32_t row)
+{
+    return ee_table_edit(table, ee_table_at(table, row));
+}
+
 static void lease_step(struct ee_change *c, struct ee_lease_row *lease)
 {
     switch (lease->lease.state) {
@@ -32,7 +37,7 @@ static void lease_step(struct ee_change *c, struct ee_lease_row *lease)
 static void node_step(struct ee_change *c, struct ee_node_row *node)
 {
     if (node->first_lease_row)
-        ee_core_lease_finish(c, ee_table_at(&c->core->leases, node->first_lease_row - 1),
+        ee_core_lease_finish(c, row_edit(&c->core->leases, node->first_lease_row - 1),
                              EE_END_NODE_LOST);
     if (!node->first_lease_row)
         ee_core_timer_set(c->core, EE_TIMER_NODE, node, EE_NEVER);
@@ -67,16 +72,16 @@ static void step(struct ee_change *c, enum ee_timer_kind kind, uint32_t row)
     struct ee_core *core = c->core;
     switch (kind) {
     case EE_TIMER_LEASE:
-        lease_step(c, ee_table_at(&core->leases, row));
+        lease_step(c, row_edit(&core->leases, row));
         return;
     case EE_TIMER_NODE:
-        node_step(c, ee_table_at(&core->nodes, row));
+        node_step(c, row_edit(&core->nodes, row));
         return;
     case EE_TIMER_APP:
-        app_step(c, ee_table_at(&core->apps, row));
+        app_step(c, row_edit(&core->apps, row));
         return;
     case EE_TIMER_PERIOD:
-        ee_core_period_expire(c, ee_table_at(&core->periods, row));
+        ee_core_period_expire(c, row_edit(&core->periods, row));
         return;
     }
 }

@@ -43,7 +43,8 @@ static const struct ee_table *table_of(const struct ee_core *core, enum ee_timer
 
 uint32_t *ee_core_timer_place(const struct ee_core *core, enum ee_timer_kind kind, uint32_t row)
 {
-    void *found = ee_table_at(table_of(core, kind), row);
+    const struct ee_table *table = table_of(core, kind);
+    void *found = ee_table_edit_derived(table, ee_table_at(table, row));
     switch (kind) {
     case EE_TIMER_LEASE:
         return &((struct ee_lease_row *)found)->timer;

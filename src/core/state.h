@@ -119,8 +119,7 @@ struct ee_core {
         allow_changes, policies;
     struct ee_timer *timers; /* binary heap by (due, kind, row) */
     uint32_t timer_count, timer_capacity;
-    uint32_t *order; /* scratch of the state hash: a place for every row of the largest table */
-    uint32_t order_capacity;
+    struct ee_state_trees *trees;           /* of the state hash */
     struct ee_market_candidate *candidates; /* scratch of placement: one per node */
     enum ee_market_reason *reasons;
     uint32_t candidate_capacity;
@@ -154,6 +153,13 @@ ee_handler ee_core_on_genesis, ee_core_on_boot, ee_core_on_tick, ee_core_on_acco
     ee_core_on_redemption, ee_core_on_report;
 
 /* ---- lookups (core_read.c); NULL: none ---- */
+const struct ee_account_row *ee_core_account_find(const struct ee_core *core, const char *name);
+const struct ee_app_row *ee_core_app_find(const struct ee_core *core, const char *name);
+const struct ee_lease_row *ee_core_lease_find(const struct ee_core *core,
+                                              const uint8_t id[EE_ID_SIZE]);
+const struct ee_period_row *ee_core_period_find(const struct ee_core *core,
+                                                const uint8_t lease[EE_ID_SIZE], uint32_t index);
+/* The same to be written: the row counts as changed, and the next state hash reads it again. */
 struct ee_account_row *ee_core_account_row(const struct ee_core *core, const char *name);
 struct ee_node_row *ee_core_node_row(const struct ee_core *core, const char *name);
 struct ee_app_row *ee_core_app_row(const struct ee_core *core, const char *name);
@@ -164,6 +170,10 @@ struct ee_period_row *ee_core_period_row(const struct ee_core *core,
 uint32_t ee_core_row_index(const struct ee_table *table, const void *row);
 /* What its TD measures minus the agent's reserve, at most what is offered, minus what is leased. */
 uint32_t ee_core_node_free(const struct ee_core *core, const struct ee_node *node);
+
+/* ---- the trees of the state hash (core_state_tree.c) ---- */
+EE_MUST_USE enum ee_err ee_core_trees_reserve(struct ee_core *core);
+void ee_core_trees_free(struct ee_core *core);
 
 /* ---- timers (core_timers.c) ---- */
 EE_MUST_USE enum ee_err ee_core_timers_reserve(struct ee_core *core, uint32_t extra);
@@ -218,6 +228,8 @@ struct ee_lease_row *ee_core_lease_create(struct ee_change *c, struct ee_app_row
                                           bool moved);
 EE_MUST_USE enum ee_err ee_core_lease_lock(const struct ee_core *core, const struct ee_lease *lease,
                                            struct ee_money *out);
+/* The link behind a lease in the list of its node; the list follows from the leases. */
+uint32_t *ee_core_next_on_node(const struct ee_core *core, uint32_t lease);
 void ee_core_lease_finish(struct ee_change *c, struct ee_lease_row *lease,
                           enum ee_end_reason reason);
 /* The lease as it would be made; for checks. */

@@ -200,10 +200,11 @@ static enum ee_http_rule line_step(struct ee_http_parser *p)
 static enum ee_http_rule head_step(struct ee_http_parser *p, struct feed *f)
 {
     enum ee_http_rule rule = scan(p, f);
-    if (rule == EE_HTTP_RULE_NONE && !p->scanner.done)
-        return line_step(p);
-    if (rule != EE_HTTP_RULE_NONE)
-        return rule;
+    if (rule != EE_HTTP_RULE_NONE || !p->scanner.done) {
+        /* The line comes before what is wrong behind it, however the input was cut. */
+        const enum ee_http_rule line_rule = line_step(p);
+        return line_rule != EE_HTTP_RULE_NONE ? line_rule : rule;
+    }
     if (p->scanner.line_count == 0)
         return empty_line_skipped(p) ? EE_HTTP_RULE_NONE : EE_HTTP_RULE_START_LINE;
     rule = p->role == EE_HTTP_SERVER ? request_done(p) : response_done(p);

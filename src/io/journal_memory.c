@@ -33,6 +33,10 @@ struct ee_journal_memory {
     bool open;
     bool held;
     bool lies;
+    bool tears;
+    bool filled;
+    size_t tear_bytes;
+    uint64_t room; /* bytes left, once filled */
     bool fails;
     bool keeps_row;
     uint64_t fail_after;
@@ -89,6 +93,22 @@ static enum ee_err entry_add(struct ee_journal_memory *memory, const struct ee_j
     return EE_OK;
 }
 
+/* Takes the row's bytes of the room there is. */
+static bool room_take(struct ee_journal_memory *memory, const struct ee_journal_row *row)
+{
+    uint64_t size = (uint64_t)row->body.size + row->note.size;
+    if (!memory->filled)
+        return true;
+    if (size > memory->room) {
+        memory->room = 0;
+        memory->fails = true;
+        memory->fail_after = 0;
+        return false;
+    }
+    memory->room -= size;
+    return true;
+}
+
 static enum ee_err memory_append(void *context, const struct ee_journal_row *row)
 {
     struct ee_journal_memory *memory = context;
@@ -96,10 +116,11 @@ static enum ee_err memory_append(void *context, const struct ee_journal_row *row
     pthread_mutex_lock(&memory->mutex);
     while (memory->held)
         pthread_cond_wait(&memory->released, &memory->mutex);
+    bool room = room_take(memory, row);
     bool failing = memory->fails && memory->fail_after == 0;
     if (memory->fails && memory->fail_after > 0)
         memory->fail_after--;
-    if (!failing || memory->keeps_row)
+    if (room && (!failing || memory->keeps_row))
         err = entry_add(memory, row);
     if (failing) {
         memory->keeps_row = false; /* only the first failing append may leave its row */
@@ -230,13 +251,48 @@ void ee_journal_memory_lie(struct ee_journal_memory *memory)
     pthread_mutex_unlock(&memory->mutex);
 }
 
+void ee_journal_memory_fill(struct ee_journal_memory *memory, uint64_t bytes)
+{
+    pthread_mutex_lock(&memory->mutex);
+    memory->filled = true;
+    memory->room = bytes;
+    pthread_mutex_unlock(&memory->mutex);
+}
+
+void ee_journal_memory_tear(struct ee_journal_memory *memory, size_t bytes)
+{
+    pthread_mutex_lock(&memory->mutex);
+    memory->lies = true;
+    memory->tears = true;
+    memory->tear_bytes = bytes;
+    pthread_mutex_unlock(&memory->mutex);
+}
+
+/* The oldest unsynced row, short. */
+static void row_tear(struct ee_journal_memory *memory)
+{
+    size_t first = memory->count;
+    while (first > 0 && !memory->entries[first - 1].synced)
+        first--;
+    if (first == memory->count)
+        return;
+    struct entry *entry = &memory->entries[first];
+    entry->synced = true;
+    if (memory->tear_bytes < entry->row.body.size)
+        entry->row.body.size = memory->tear_bytes;
+}
+
 void ee_journal_memory_cut(struct ee_journal_memory *memory)
 {
     pthread_mutex_lock(&memory->mutex);
+    if (memory->tears)
+        row_tear(memory);
     while (memory->count > 0 && !memory->entries[memory->count - 1].synced)
         free(memory->entries[--memory->count].bytes);
     memory->lies = false;
+    memory->tears = false;
     memory->fails = false;
+    memory->filled = false;
     memory->open = false;
     pthread_mutex_unlock(&memory->mutex);
 }

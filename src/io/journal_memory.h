@@ -21,6 +21,12 @@ uint64_t ee_journal_memory_count(struct ee_journal_memory *memory);
 void ee_journal_memory_fail(struct ee_journal_memory *memory, uint64_t after, bool keep_row);
 /* A disk that says "synced" and is not: rows appended from now on are gone at the next cut. */
 void ee_journal_memory_lie(struct ee_journal_memory *memory);
+/* The disk has room for `bytes` more of bodies and notes: the append that goes beyond fails with
+ * EE_JOURNAL (ENOSPC), and so do all later ones. */
+void ee_journal_memory_fill(struct ee_journal_memory *memory, uint64_t bytes);
+/* A disk that tears: at the next cut the oldest row that was not synced stays, with only the first
+ * `bytes` of its body (a short write). Implies ee_journal_memory_lie(). */
+void ee_journal_memory_tear(struct ee_journal_memory *memory, size_t bytes);
 /* Power cut: loses what was not synced, forgets faults and locks. */
 void ee_journal_memory_cut(struct ee_journal_memory *memory);
 /* While held, appends wait. From any thread. */

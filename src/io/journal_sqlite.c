@@ -308,7 +308,6 @@ static enum ee_err database_open(struct store *store, const char *path)
     if (code != SQLITE_OK)
         return error_of(code, EE_IO);
     sqlite3_extended_result_codes(store->db, 1);
-    EE_TRY(sql_run(store->db, "PRAGMA locking_mode = EXCLUSIVE"));
     EE_TRY(wal_start(store->db));
     EE_TRY(sql_run(store->db, "PRAGMA synchronous = FULL"));
     EE_TRY(schema_check(store->db));

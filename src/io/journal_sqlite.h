@@ -10,7 +10,7 @@ enum ee_journal_sqlite_mode {
     EE_JOURNAL_EXISTING,
 };
 
-/* Opens the file and locks it for this process: flock on `path`.lock and SQLite's exclusive mode.
+/* Opens the file and locks it for this process: flock on `path`.lock. Readers are not kept out.
  * EE_JOURNAL_LOCKED: another process has it. EE_NOT_FOUND: missing (EXISTING). EE_UNSUPPORTED: not
  * a journal; EE_VERSION: of a newer release. EE_JOURNAL_CORRUPT: SQLite finds its file damaged.
  * EE_TOO_LARGE: path; EE_NO_MEMORY, EE_IO, EE_JOURNAL. */

@@ -16,6 +16,7 @@ static bool resolves(uint16_t flags)
 static struct ee_ledger_account *account(struct ee_ledger *ledger, uint64_t number)
 {
     assert(number < ledger->accounts.count);
+    ee_touched_mark(&ledger->accounts_touched, number);
     return &ledger->accounts.rows[number];
 }
 

@@ -90,6 +90,8 @@ static void expire(struct ee_ledger *ledger, struct ee_ledger_row *row)
     struct ee_ledger_account *accounts = ledger->accounts.rows;
     accounts[row->link >> 32].debits_pending -= row->amount;
     accounts[(uint32_t)row->link].credits_pending -= row->amount;
+    ee_touched_mark(&ledger->accounts_touched, row->link >> 32);
+    ee_touched_mark(&ledger->accounts_touched, (uint32_t)row->link);
     row->state = EE_LEDGER_STATE_EXPIRED;
 }
 

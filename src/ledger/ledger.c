@@ -43,7 +43,7 @@ struct ee_ledger *ee_ledger_new(const struct ee_allocator *allocator,
                                 const struct ee_ledger_limits *limits)
 {
     if (limits->accounts > EE_LEDGER_ROWS_MAX || limits->transfers > EE_LEDGER_ROWS_MAX ||
-        limits->reservations > EE_LEDGER_ROWS_MAX)
+        limits->reservations > EE_LEDGER_ROWS_MAX || (limits->window && limits->touched))
         return NULL;
     struct ee_ledger *ledger = ee_alloc(allocator, 1, sizeof(*ledger));
     if (!ledger)
@@ -65,6 +65,8 @@ void ee_ledger_free(struct ee_ledger *ledger)
     ee_free(ledger->allocator, ledger->open.rows);
     ee_free(ledger->allocator, ledger->dues.rows);
     ee_free(ledger->allocator, ledger->past);
+    ee_touched_close(&ledger->accounts_touched, ledger->allocator);
+    ee_touched_close(&ledger->rows_touched, ledger->allocator);
     ee_id_index_close(&ledger->accounts.index, ledger->allocator);
     ee_id_index_close(&ledger->recent.index, ledger->allocator);
     ee_id_index_close(&ledger->open.index, ledger->allocator);
@@ -90,6 +92,9 @@ static enum ee_err accounts_reserve(struct ee_ledger *ledger, uint32_t extra)
                                      sizeof(*accounts->rows), accounts->count + extra);
     accounts->rows = rows;
     EE_TRY(err);
+    if (ledger->limits.touched)
+        EE_TRY(
+            ee_touched_reserve(&ledger->accounts_touched, ledger->allocator, accounts->capacity));
     if (accounts->index.slot_count > accounts->capacity)
         return EE_OK;
     EE_TRY(ee_id_index_resize(&accounts->index, ledger->allocator, accounts->capacity));
@@ -175,6 +180,16 @@ void ee_ledger_past_clear(struct ee_ledger *ledger)
     ledger->past_count = 0;
 }
 
+const struct ee_touched *ee_ledger_accounts_touched(const struct ee_ledger *ledger)
+{
+    return &ledger->accounts_touched;
+}
+
+const struct ee_touched *ee_ledger_rows_touched(const struct ee_ledger *ledger)
+{
+    return &ledger->rows_touched;
+}
+
 uint32_t ee_ledger_accounts(const struct ee_ledger *ledger)
 {
     return ledger->accounts.count;
@@ -237,6 +252,7 @@ void ee_ledger_account_load(struct ee_ledger *ledger, const struct ee_ledger_acc
     struct ee_ledger_accounts *accounts = &ledger->accounts;
     assert(accounts->count < accounts->capacity);
     accounts->rows[accounts->count] = *account;
+    ee_touched_mark(&ledger->accounts_touched, accounts->count);
     ee_id_index_put(&accounts->index, account_rows(ledger), accounts->count);
     accounts->count++;
 }
@@ -247,6 +263,9 @@ static void account_drop_last(struct ee_ledger *ledger)
     assert(accounts->count > 0);
     ee_id_index_remove(&accounts->index, account_rows(ledger), accounts->count - 1);
     accounts->count--;
+    ee_touched_mark(&ledger->accounts_touched, accounts->count);
+    if (accounts->count > 0) /* the group before may be the last one now */
+        ee_touched_mark(&ledger->accounts_touched, accounts->count - 1);
 }
 
 /* ---- batches: accounts and transfers alike ---- */

@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/err.h"
+#include "ledger/touched.h"
 
 struct ee_ledger_id {
     uint8_t bytes[16]; /* all zero: none; all ones: refused */
@@ -189,6 +190,7 @@ struct ee_ledger_limits {
     bool window;        /* older rows leave; then a batch has at most EE_LEDGER_BATCH_MAX events */
     uint32_t reservations; /* window: open reservations older than it, which stay in memory */
     uint64_t hash_seed;    /* random where strangers choose ids; nothing else depends on it */
+    bool touched;          /* remember which rows changed; not with a window */
 };
 
 /* NULL without memory or with limits beyond EE_LEDGER_ROWS_MAX. The allocator is borrowed. */
@@ -243,6 +245,10 @@ struct ee_ledger_entry ee_ledger_entry_of(const struct ee_ledger *ledger,
 
 uint32_t ee_ledger_accounts(const struct ee_ledger *ledger); /* how many */
 uint32_t ee_ledger_entries(const struct ee_ledger *ledger);  /* rows in memory but for old ones */
+
+/* What changed since the caller last cleared it, by number in order of creation. */
+const struct ee_touched *ee_ledger_accounts_touched(const struct ee_ledger *ledger);
+const struct ee_touched *ee_ledger_rows_touched(const struct ee_ledger *ledger);
 
 /* Debits equal credits, posted and pending apart, and no limited account is beyond its limit. */
 bool ee_ledger_balanced(const struct ee_ledger *ledger);

@@ -50,6 +50,8 @@ static enum ee_err recent_resize(struct ee_ledger *ledger, uint32_t capacity)
             return EE_NO_MEMORY;
         recent->rows = rows;
         recent->capacity = capacity;
+        if (ledger->limits.touched)
+            EE_TRY(ee_touched_reserve(&ledger->rows_touched, ledger->allocator, capacity));
     }
     if ((uint64_t)recent->index.slot_count > (uint64_t)capacity + capacity / 2)
         return EE_OK;
@@ -164,8 +166,10 @@ struct ee_ledger_found ee_ledger_find(const struct ee_ledger *ledger,
 struct ee_ledger_row *ee_ledger_in_memory(struct ee_ledger *ledger, const struct ee_ledger_id *id)
 {
     uint32_t position = ee_id_index_find(&ledger->recent.index, recent_rows(ledger), id);
-    if (position != EE_ID_NOWHERE)
+    if (position != EE_ID_NOWHERE) {
+        ee_touched_mark(&ledger->rows_touched, position); /* no window: it is the number */
         return &ledger->recent.rows[position];
+    }
     position = ee_id_index_find(&ledger->open.index, open_rows(ledger), id);
     return position != EE_ID_NOWHERE ? &ledger->open.rows[position].row : NULL;
 }
@@ -193,6 +197,7 @@ void ee_ledger_recent_add(struct ee_ledger *ledger, const struct ee_ledger_row *
     assert(recent->count < recent->capacity);
     uint32_t position = (uint32_t)((recent->first + recent->count) % recent->capacity);
     recent->rows[position] = *row;
+    ee_touched_mark(&ledger->rows_touched, position);
     ee_id_index_put(&recent->index, recent_rows(ledger), position);
     recent->count++;
 }
@@ -204,6 +209,9 @@ void ee_ledger_recent_drop_last(struct ee_ledger *ledger)
     uint64_t last = recent->first + recent->count - 1;
     ee_id_index_remove(&recent->index, recent_rows(ledger), (uint32_t)(last % recent->capacity));
     recent->count--;
+    ee_touched_mark(&ledger->rows_touched, last);
+    if (last > 0) /* the group before may be the last one now */
+        ee_touched_mark(&ledger->rows_touched, last - 1);
 }
 
 static void past_add(struct ee_ledger *ledger, const struct ee_ledger_row *row, uint64_t number)

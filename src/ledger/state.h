@@ -5,6 +5,7 @@
 
 #include "ledger/id_index.h"
 #include "ledger/ledger.h"
+#include "ledger/touched.h"
 
 /* Accounts in order of creation; their number is their place. */
 struct ee_ledger_accounts {
@@ -54,6 +55,7 @@ struct ee_ledger {
     struct ee_ledger_past *past; /* left the window, not yet cleared */
     uint32_t past_count, past_capacity;
     uint64_t time_s;
+    struct ee_touched accounts_touched, rows_touched; /* limits.touched only */
 };
 
 bool ee_ledger_id_zero(const struct ee_ledger_id *id);

@@ -23,6 +23,7 @@ void ee_table_close(struct ee_table *table)
 {
     ee_free(table->allocator, table->rows);
     ee_free(table->allocator, table->slots);
+    ee_touched_close(&table->touched, table->allocator);
     table->rows = NULL;
     table->slots = NULL;
     table->count = table->capacity = table->slot_count = 0;
@@ -40,7 +41,7 @@ static uint32_t key_hash(const void *key, size_t size)
     return (uint32_t)(hash >> 32);
 }
 
-void *ee_table_at(const struct ee_table *table, size_t index)
+const void *ee_table_at(const struct ee_table *table, size_t index)
 {
     return index < table->count ? table->rows + index * table->row_size : NULL;
 }
@@ -61,12 +62,25 @@ static uint32_t slot_of(const struct ee_table *table, const void *key)
     return slot;
 }
 
-void *ee_table_find(const struct ee_table *table, const void *key)
+const void *ee_table_find(const struct ee_table *table, const void *key)
 {
     if (table->slot_count == 0)
         return NULL;
     uint32_t slot = slot_of(table, key);
     return table->slots[slot] ? ee_table_at(table, table->slots[slot] - 1) : NULL;
+}
+
+void *ee_table_edit_derived(const struct ee_table *table, const void *row)
+{
+    return row ? table->rows + ((const uint8_t *)row - table->rows) : NULL;
+}
+
+void *ee_table_edit(const struct ee_table *table, const void *row)
+{
+    if (row)
+        ee_touched_mark(&table->touched,
+                        (uint64_t)((const uint8_t *)row - table->rows) / table->row_size);
+    return ee_table_edit_derived(table, row);
 }
 
 static enum ee_err rows_grow(struct ee_table *table, uint32_t capacity)
@@ -104,6 +118,7 @@ enum ee_err ee_table_reserve(struct ee_table *table, uint32_t extra)
         capacity *= 2;
     if (capacity > table->capacity)
         EE_TRY(rows_grow(table, capacity));
+    EE_TRY(ee_touched_reserve(&table->touched, table->allocator, capacity));
     if (table->key_size && table->slot_count < 2 * table->capacity)
         EE_TRY(slots_grow(table, 2 * table->capacity));
     return EE_OK;
@@ -120,6 +135,7 @@ void *ee_table_add(struct ee_table *table, const void *row)
     }
     void *place = table->rows + table->count * table->row_size;
     memcpy(place, row, table->row_size);
+    ee_touched_mark(&table->touched, table->count);
     table->count++;
     return place;
 }
@@ -131,4 +147,7 @@ void ee_table_drop_last(struct ee_table *table)
     if (table->key_size)
         table->slots[slot_of(table, row_key(table, table->count - 1))] = 0;
     table->count--;
+    if (table->count > 0) /* the group before may be the last one now */
+        ee_touched_mark(&table->touched, table->count - 1);
+    ee_touched_mark(&table->touched, table->count);
 }

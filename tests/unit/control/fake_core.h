@@ -186,6 +186,11 @@ void ee_core_state_hash(const struct ee_core *core, uint8_t out[32])
     memcpy(out, core->state, 32);
 }
 
+void ee_core_state_hash_afresh(const struct ee_core *core, uint8_t out[32])
+{
+    ee_core_state_hash(core, out);
+}
+
 enum ee_err ee_core_check(const struct ee_core *core, const char **rule_out)
 {
     (void)core;

@@ -53,7 +53,7 @@ static void second_control_plane_is_refused(void)
     core_fixture_init(&c);
     REQUIRE(core_fixture_start(&c) == EE_OK);
     CHECK(ee_journal_sqlite_open(c.path, EE_JOURNAL_EXISTING, &store) == EE_JOURNAL_LOCKED);
-    CHECK(ee_journal_verify(c.path, CRYPTO, NULL, &report) == EE_JOURNAL_LOCKED);
+    CHECK(ee_journal_verify(c.path, CRYPTO, NULL, false, &report) == EE_JOURNAL_LOCKED);
     core_fixture_close(&c);
 }
 
@@ -243,16 +243,16 @@ static void verify_recomputes_and_names_the_first_bad_record(void)
     struct ee_journal_report report;
     uint8_t state[32];
     core_fixture_init(&c);
-    CHECK(ee_journal_verify(c.path, CRYPTO, NULL, &report) == EE_NOT_FOUND);
+    CHECK(ee_journal_verify(c.path, CRYPTO, NULL, false, &report) == EE_NOT_FOUND);
     REQUIRE(core_fixture_start(&c) == EE_OK && core_populate(c.f));
     ee_core_state_hash(ee_sequencer_core(c.f->sequencer), state);
     fixture_stop(c.f);
-    REQUIRE(ee_journal_verify(c.path, CRYPTO, NULL, &report) == EE_OK);
+    REQUIRE(ee_journal_verify(c.path, CRYPTO, NULL, false, &report) == EE_OK);
     CHECK(report.batches == 2 && report.commands == 5 && report.epoch == 1);
     CHECK(memcmp(report.state_hash, state, 32) == 0);
     CHECK(memcmp(report.network_id, c.f->network_id, 32) == 0 && report.fault.what == NULL);
     CHECK(sql_run(c.path, "UPDATE batch SET body = zeroblob(length(body)) WHERE batch = 2"));
-    CHECK(ee_journal_verify(c.path, CRYPTO, NULL, &report) == EE_JOURNAL_CORRUPT);
+    CHECK(ee_journal_verify(c.path, CRYPTO, NULL, false, &report) == EE_JOURNAL_CORRUPT);
     CHECK(report.fault.batch == 2 && report.fault.what != NULL && report.commands == 2);
     core_fixture_close(&c);
 }

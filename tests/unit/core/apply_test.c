@@ -63,6 +63,23 @@ static void command_with_seq_time_or_version_out_of_order(void)
     close_network();
 }
 
+/* What the version before wrote is read; what the next one writes is not. */
+static void commands_of_the_version_before_apply(void)
+{
+    static struct ee_result result;
+    open_network();
+    struct ee_command older = {.core_version = EE_CORE_VERSION - 1,
+                               .seq = ee_core_seq(n.core) + 1,
+                               .time_us = n.now_us,
+                               .actor_kind = EE_ACTOR_SYSTEM,
+                               .kind = EE_COMMAND_TICK};
+    CHECK(ee_core_apply(n.core, &older, &result) == EE_OK);
+    older.seq++;
+    older.core_version = 0;
+    CHECK(ee_core_apply(n.core, &older, &result) == EE_VERSION);
+    close_network();
+}
+
 static void first_command_is_genesis(void)
 {
     static struct ee_result result;
@@ -228,7 +245,7 @@ static void failed_allocation_leaves_the_core_unchanged(void)
         uint8_t before[32], after[32];
         CHECK(ee_command_decode(ee_cursor_block(&c, SIZE_MAX), &command) == EE_OK);
         (void)ee_cursor_block(&c, SIZE_MAX);
-        ee_core_state_hash(core, before);
+        ee_core_state_hash_afresh(core, before);
         for (f.fail_at = 1;; f.fail_at++) {
             f.calls = 0;
             enum ee_err err = ee_core_apply(core, &command, &result);
@@ -236,7 +253,7 @@ static void failed_allocation_leaves_the_core_unchanged(void)
                 break;
             injected++;
             CHECK(err == EE_NO_MEMORY);
-            ee_core_state_hash(core, after);
+            ee_core_state_hash_afresh(core, after);
             CHECK(memcmp(before, after, 32) == 0);
         }
         f.fail_at = 0;
@@ -244,7 +261,7 @@ static void failed_allocation_leaves_the_core_unchanged(void)
     printf("# %u failures injected\n", injected);
     CHECK(injected > 20);
     uint8_t one[32], two[32];
-    ee_core_state_hash(core, one);
+    ee_core_state_hash_afresh(core, one);
     ee_core_state_hash(n.core, two);
     CHECK(memcmp(one, two, 32) == 0);
     ee_core_free(core);
@@ -360,7 +377,8 @@ static void node_of_a_retired_measurement_gets_no_lease(void)
     close_network();
 }
 
-TESTS(TEST(command_with_seq_time_or_version_out_of_order), TEST(first_command_is_genesis),
+TESTS(TEST(command_with_seq_time_or_version_out_of_order),
+      TEST(commands_of_the_version_before_apply), TEST(first_command_is_genesis),
       TEST(id_repeated_with_the_same_body_gets_the_same_answer),
       TEST(id_repeated_with_another_body_is_a_conflict), TEST(refusal_is_remembered),
       TEST(every_full_table_refuses_and_keeps_the_rest),

@@ -141,6 +141,18 @@ bool network_replay(const struct network *n, uint8_t hash_out[32])
 
 /* ---- commands ---- */
 
+/* The invariants, and that the state hash remembers what the records are. */
+static const char *broken_rule(const struct ee_core *core)
+{
+    const char *rule;
+    uint8_t kept[32], afresh[32];
+    if (ee_core_check(core, &rule) != EE_OK)
+        return rule;
+    ee_core_state_hash(core, kept);
+    ee_core_state_hash_afresh(core, afresh);
+    return memcmp(kept, afresh, sizeof(kept)) == 0 ? NULL : "the state hash is of every record";
+}
+
 enum ee_err network_submit(struct network *n, enum ee_actor_kind actor_kind, const char *actor,
                            enum ee_command_kind kind, struct ee_bytes payload)
 {
@@ -150,7 +162,6 @@ enum ee_err network_submit(struct network *n, enum ee_actor_kind actor_kind, con
                                  .actor_kind = actor_kind,
                                  .kind = kind,
                                  .payload = payload};
-    const char *rule;
     n->draws++;
     const struct ee_bytes draw = ee_bytes_of(&n->draws, sizeof(n->draws));
     crypto->sha256(&draw, 1, command.random);
@@ -160,9 +171,10 @@ enum ee_err network_submit(struct network *n, enum ee_actor_kind actor_kind, con
     n->err = ee_core_apply(n->core, &command, &n->result);
     n->now_us += n->step_us;
     record_command(n, &command);
-    if (!n->unchecked && !n->broken && ee_core_check(n->core, &rule) != EE_OK) {
-        n->broken = rule;
-        printf("# after %s: broken: %s\n", ee_command_kind_name(kind), rule);
+    if (!n->unchecked && !n->broken) {
+        n->broken = broken_rule(n->core);
+        if (n->broken)
+            printf("# after %s: broken: %s\n", ee_command_kind_name(kind), n->broken);
     }
     return n->err != EE_OK ? n->err : n->result.err;
 }

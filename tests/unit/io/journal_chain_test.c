@@ -254,6 +254,43 @@ static void lost_unsynced_suffix_leaves_a_valid_prefix(void)
     ee_journal_memory_free(memory);
 }
 
+/* Whatever of it reached the disk, and although the disk had said it was there. */
+static void torn_row_is_named(void)
+{
+    static const size_t sizes[] = {0, 1, 7, 11};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct ee_journal_memory *memory = journal_memory_filled(2);
+        struct ee_journal *journal = NULL;
+        struct ee_journal_fault fault;
+        REQUIRE(memory != NULL && journal_memory_open(memory, &journal) == EE_OK);
+        REQUIRE(ee_journal_replay(journal, NULL, NULL, NULL) == EE_OK);
+        ee_journal_memory_tear(memory, sizes[i]);
+        CHECK(journal_fill(journal, 3) == EE_OK);
+        ee_journal_close(journal);
+        ee_journal_memory_cut(memory);
+        CHECK(ee_journal_memory_count(memory) == 3);
+        CHECK(journal_memory_check(memory, &fault) == EE_JOURNAL_CORRUPT && fault.batch == 3);
+        ee_journal_memory_free(memory);
+    }
+}
+
+static void full_store_stops_the_journal_and_keeps_what_was(void)
+{
+    struct ee_journal_memory *memory = journal_memory_filled(2);
+    struct ee_journal *journal = NULL;
+    REQUIRE(memory != NULL && journal_memory_open(memory, &journal) == EE_OK);
+    REQUIRE(ee_journal_replay(journal, NULL, NULL, NULL) == EE_OK);
+    ee_journal_memory_fill(memory, 1);
+    CHECK(journal_fill(journal, 1) == EE_JOURNAL);
+    ee_journal_memory_fill(memory, 1 << 20); /* somebody made room: the journal stays stopped */
+    CHECK(journal_fill(journal, 1) == EE_JOURNAL);
+    ee_journal_close(journal);
+    ee_journal_memory_cut(memory);
+    CHECK(ee_journal_memory_count(memory) == 2);
+    CHECK(journal_memory_check(memory, NULL) == EE_OK);
+    ee_journal_memory_free(memory);
+}
+
 /* ---- sealing: AES-256-GCM with a nonce that counts, enough for a test ---- */
 
 static const uint8_t seal_key[EE_AEAD_KEY_SIZE] = {7};
@@ -383,6 +420,7 @@ TESTS(TEST(what_was_appended_is_replayed_in_order), TEST(reading_from_the_middle
       TEST(appends_beyond_the_limits_write_nothing), TEST(journal_of_another_network_is_refused),
       TEST(second_journal_on_one_store_is_refused), TEST(nothing_is_appended_after_a_failed_append),
       TEST(row_kept_by_a_failed_append_is_part_of_the_chain),
-      TEST(lost_unsynced_suffix_leaves_a_valid_prefix),
+      TEST(lost_unsynced_suffix_leaves_a_valid_prefix), TEST(torn_row_is_named),
+      TEST(full_store_stops_the_journal_and_keeps_what_was),
       TEST(sealed_batches_open_in_their_place_only), TEST(plain_batch_is_refused_in_production),
       TEST(small_values_are_kept_and_replaced))

@@ -202,6 +202,76 @@ static void full_disk_stops_the_journal(void)
     folder_remove();
 }
 
+/* ---- power cut in the write-ahead log ---- */
+
+static uint8_t log_bytes[1 << 20];
+
+static size_t log_read(void)
+{
+    char name[160];
+    (void)snprintf(name, sizeof(name), "%s-wal", path);
+    FILE *file = fopen(name, "rb");
+    size_t size = file != NULL ? fread(log_bytes, 1, sizeof(log_bytes), file) : 0;
+    if (file != NULL)
+        (void)fclose(file);
+    return size;
+}
+
+static bool log_write(size_t size)
+{
+    char name[160];
+    (void)snprintf(name, sizeof(name), "%s-shm", path);
+    (void)unlink(name);
+    (void)snprintf(name, sizeof(name), "%s-wal", path);
+    FILE *file = fopen(name, "wb");
+    if (file == NULL)
+        return false;
+    bool written = fwrite(log_bytes, 1, size, file) == size;
+    return fclose(file) == 0 && written;
+}
+
+/* As a killed process leaves it: everything in the log, nothing in the file. */
+static void killed_writer(uint32_t batches)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct ee_journal *journal = NULL;
+        bool written = file_open(&journal) == EE_OK &&
+                       ee_journal_replay(journal, NULL, NULL, NULL) == EE_OK &&
+                       journal_fill(journal, batches) == EE_OK;
+        _exit(written ? 0 : 1);
+    }
+    int status = 1;
+    REQUIRE(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* Cut short anywhere, or with any frame torn, the journal is a valid prefix. */
+static void torn_log_leaves_a_valid_prefix(void)
+{
+    enum { FRAME = 4096 + 24, CUTS = 40 };
+    REQUIRE(folder_make());
+    killed_writer(5);
+    size_t size = log_read();
+    REQUIRE(size > 4 * FRAME);
+    uint64_t whole = 0;
+    REQUIRE(file_check(NULL, &whole) == EE_OK && whole > 0);
+    for (size_t i = 0; i < CUTS; i++) {
+        folder_remove();
+        REQUIRE(folder_make());
+        killed_writer(5);
+        size = log_read();
+        size_t cut = size - 1 - i * (size / 2) / CUTS;
+        if (i % 2 == 0)
+            size = cut;
+        else
+            log_bytes[cut] ^= 0x10;
+        REQUIRE(log_write(size));
+        uint64_t seq = 0;
+        CHECK(file_check(NULL, &seq) == EE_OK && seq <= whole);
+    }
+    folder_remove();
+}
+
 TESTS(TEST(batches_survive_reopening), TEST(second_opening_is_refused),
       TEST(changed_rows_are_named), TEST(files_that_are_not_ours_are_refused),
-      TEST(full_disk_stops_the_journal))
+      TEST(full_disk_stops_the_journal), TEST(torn_log_leaves_a_valid_prefix))
