@@ -6,40 +6,9 @@
 
 #include "base/text.h"
 #include "client/json.h"
+#include "core/names.h"
 
 #include "base/banned.h"
-
-static const char *verdict_name(enum ee_verdict_kind verdict)
-{
-    switch (verdict) {
-    case EE_VERDICT_NONE:
-        return "none";
-    case EE_VERDICT_PASS:
-        return "pass";
-    case EE_VERDICT_FAIL:
-        return "fail";
-    case EE_VERDICT_VOID:
-        return "void";
-    }
-    return "unknown";
-}
-
-static const char *fail_name(enum ee_fail_reason reason)
-{
-    switch (reason) {
-    case EE_FAIL_NONE:
-        return "none";
-    case EE_FAIL_MISSED_HEALTH:
-        return "missed_health";
-    case EE_FAIL_MISSED_ATTESTATION:
-        return "missed_attestation";
-    case EE_FAIL_ABUSE:
-        return "abuse";
-    case EE_FAIL_INELIGIBLE:
-        return "ineligible";
-    }
-    return "unknown";
-}
 
 /* ---- one sentence ---- */
 
@@ -52,8 +21,9 @@ static void settlement_summary(const struct ee_receipt_settlement *settlement,
     (void)snprintf(out, EE_CLI_SUMMARY_SIZE,
                    "period %u of %s (%s) on %s: %s%s%s; of %s locked %s paid to %s, %s returned",
                    settlement->checks.period, s->app, s->launcher, s->node,
-                   verdict_name(s->verdict), failed ? ", " : "", failed ? fail_name(s->reason) : "",
-                   ee_money_show(s->locked, locked), ee_money_show(s->paid, paid), s->operator_name,
+                   ee_verdict_name(s->verdict), failed ? ", " : "",
+                   failed ? ee_fail_reason_name(s->reason) : "", ee_money_show(s->locked, locked),
+                   ee_money_show(s->paid, paid), s->operator_name,
                    ee_money_show(s->refunded, refunded));
 }
 
@@ -241,7 +211,7 @@ static json_t *settlement_json(const struct ee_receipt_settlement *settlement)
                             "node", s->node, "operator", s->operator_name);
     (void)json_object_set_new(out, "starts_at", time_json(s->starts_us));
     (void)json_object_set_new(out, "ends_at", time_json(s->ends_us));
-    (void)json_object_set_new(out, "reason", json_string(fail_name(s->reason)));
+    (void)json_object_set_new(out, "reason", json_string(ee_fail_reason_name(s->reason)));
     (void)json_object_set_new(out, "locked", money_json(s->locked));
     (void)json_object_set_new(out, "paid", money_json(s->paid));
     (void)json_object_set_new(out, "refunded", money_json(s->refunded));
@@ -268,7 +238,7 @@ json_t *ee_cli_receipt_json(const struct ee_receipt_checked *checked)
                               ee_client_json_hex_new(fact->checkpoint.network_id, 32));
     (void)json_object_set_new(out, "verdict",
                               checked->is_settlement
-                                  ? json_string(verdict_name(checked->settlement.settle.verdict))
+                                  ? json_string(ee_verdict_name(checked->settlement.settle.verdict))
                                   : json_null());
     (void)json_object_set_new(out, "summary",
                               json_string(ee_cli_receipt_summary(checked, summary)));

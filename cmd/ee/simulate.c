@@ -23,8 +23,7 @@ static void answer_print(json_t *answer)
 static void refuse(json_t *answer, enum ee_err err, const char *hint)
 {
     (void)json_object_set_new(answer, "result", json_string(ee_err_name(err)));
-    if (err != EE_OK)
-        (void)json_object_set_new(answer, "error", json_string(hint[0] ? hint : ee_err_text(err)));
+    (void)json_object_set_new(answer, "error", json_string(hint[0] ? hint : ee_err_text(err)));
 }
 
 static void line_do(struct ee_simulation *s, const char *text, size_t size)

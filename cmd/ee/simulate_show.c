@@ -24,9 +24,9 @@ static json_t *hex(const void *data, size_t size)
 }
 
 /* Seconds since the start of the simulation; null: not yet. */
-static json_t *seconds(const struct ee_simulation *s, uint64_t time_us)
+static json_t *seconds(uint64_t time_us)
 {
-    return time_us ? json_integer((json_int_t)(ee_simulation_since_start_us(s, time_us) / 1000000))
+    return time_us ? json_integer((json_int_t)(ee_simulation_since_start_us(time_us) / 1000000))
                    : json_null();
 }
 
@@ -49,7 +49,7 @@ static void show_balances(const struct ee_core *core, json_t *answer)
     (void)json_object_set_new(answer, "redeemed", micros(totals.redeemed));
 }
 
-static void show_leases(const struct ee_simulation *s, const struct ee_core *core, json_t *answer)
+static void show_leases(const struct ee_core *core, json_t *answer)
 {
     const struct ee_lease *l;
     json_t *leases = json_array();
@@ -61,27 +61,26 @@ static void show_leases(const struct ee_simulation *s, const struct ee_core *cor
                       hex(l->id, sizeof(l->id)), "app", l->app, "account", l->launcher, "node",
                       l->node, "operator", l->operator_name, "state", ee_lease_state_name(l->state),
                       "end_reason", ended ? ee_end_reason_name(l->end_reason) : NULL, "vcpus",
-                      (json_int_t)l->vcpus, "reserved_at", seconds(s, l->reserved_us), "running_at",
-                      seconds(s, l->running_us), "ended_at", seconds(s, l->ended_us)));
+                      (json_int_t)l->vcpus, "reserved_at", seconds(l->reserved_us), "running_at",
+                      seconds(l->running_us), "ended_at", seconds(l->ended_us)));
     }
     (void)json_object_set_new(answer, "leases", leases);
 }
 
-static void show_periods(const struct ee_simulation *s, const struct ee_core *core, json_t *answer)
+static void show_periods(const struct ee_core *core, json_t *answer)
 {
     const struct ee_period *p;
     json_t *periods = json_array();
     for (size_t i = 0; (p = ee_core_period_at(core, i)) != NULL; i++) {
         const struct ee_lease *lease = ee_core_lease(core, p->lease);
         (void)json_array_append_new(
-            periods,
-            json_pack("{s:o,s:s,s:I,s:o,s:o,s:s,s:s,s:s,s:o,s:o,s:o}", "lease",
-                      hex(p->lease, sizeof(p->lease)), "app", lease->app, "period",
-                      (json_int_t)p->index, "starts_at", seconds(s, p->starts_us), "ends_at",
-                      seconds(s, p->ends_us), "state", ee_lock_state_name(p->state), "verdict",
-                      ee_verdict_name(p->verdict), "reason", ee_fail_reason_name(p->reason),
-                      "locked", micros(p->locked), "paid", micros(p->paid), "refunded",
-                      micros(p->refunded)));
+            periods, json_pack("{s:o,s:s,s:I,s:o,s:o,s:s,s:s,s:s,s:o,s:o,s:o}", "lease",
+                               hex(p->lease, sizeof(p->lease)), "app", lease->app, "period",
+                               (json_int_t)p->index, "starts_at", seconds(p->starts_us), "ends_at",
+                               seconds(p->ends_us), "state", ee_lock_state_name(p->state),
+                               "verdict", ee_verdict_name(p->verdict), "reason",
+                               ee_fail_reason_name(p->reason), "locked", micros(p->locked), "paid",
+                               micros(p->paid), "refunded", micros(p->refunded)));
     }
     (void)json_object_set_new(answer, "periods", periods);
 }
@@ -124,9 +123,9 @@ enum ee_err ee_simulate_show(const struct ee_simulation *s, const char *what, js
     if (strcmp(what, "balances") == 0)
         show_balances(core, answer);
     else if (strcmp(what, "leases") == 0)
-        show_leases(s, core, answer);
+        show_leases(core, answer);
     else if (strcmp(what, "periods") == 0)
-        show_periods(s, core, answer);
+        show_periods(core, answer);
     else if (strcmp(what, "nodes") == 0)
         show_nodes(core, answer);
     else if (strcmp(what, "state") == 0)

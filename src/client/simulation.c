@@ -8,7 +8,7 @@
 #include "io/crypto_openssl.h"
 #include "base/banned.h"
 
-enum { LABELS_FIRST = 64, DUES_FIRST = 64, EFFECT_QUEUE_MAX = 1 << 16 };
+enum { LABELS_FIRST = 64, DUES_FIRST = 64 };
 static const uint64_t start_us = UINT64_C(1767225600) * 1000000; /* 2026-01-01 */
 
 struct label {
@@ -77,9 +77,8 @@ uint64_t ee_simulation_now_us(const struct ee_simulation *s)
     return s->now_us - start_us;
 }
 
-uint64_t ee_simulation_since_start_us(const struct ee_simulation *s, uint64_t time_us)
+uint64_t ee_simulation_since_start_us(uint64_t time_us)
 {
-    (void)s; /* all simulations start at the same time */
     return time_us - start_us;
 }
 

@@ -25,7 +25,8 @@ const struct ee_core *ee_simulation_core(const struct ee_simulation *s);
 const struct ee_result *ee_simulation_result(const struct ee_simulation *s); /* of the last one */
 uint64_t ee_simulation_now_us(const struct ee_simulation *s);                /* since the start */
 
-uint64_t ee_simulation_since_start_us(const struct ee_simulation *s, uint64_t time_us);
+/* Since the start, of a time the core tells. */
+uint64_t ee_simulation_since_start_us(uint64_t time_us);
 
 /* Submits a command now and follows its effects. The command's own outcome, or the error that kept
  * it out. `id`: idempotency key, NULL or empty: none. */
