@@ -16,8 +16,8 @@
 #include "core/deployment.h"
 
 enum {
-    EE_CORE_VERSION = 2,       /* 1: the same rules, a BOOT with the state hash as it was then */
-    EE_STATE_HASH_VERSION = 2, /* of BOOTs from core version 2 on */
+    EE_CORE_VERSION = 3,       /* 1, 2: the same rules, a BOOT with the state hash as it was then */
+    EE_STATE_HASH_VERSION = 3, /* of BOOTs from core version 3 on */
     EE_COMMAND_PAYLOAD_MAX = 98304,
     EE_COMMAND_SIZE_MAX = 98304 + 256,
 };

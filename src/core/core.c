@@ -83,6 +83,15 @@ static void tables_init(struct ee_core *core)
                   POLICY_LIMIT);
 }
 
+struct ee_ledger_limits ee_core_ledger_limits(const struct ee_core *core)
+{
+    /* Two per period: lock and settlement. */
+    uint32_t transfers = core->limits.transfers + core->limits.mints +
+                         2 * core->limits.redemptions + 2 * core->periods.limit;
+    return (struct ee_ledger_limits){
+        .accounts = core->limits.accounts + 1, .transfers = transfers, .touched = true};
+}
+
 struct ee_core *ee_core_new(const struct ee_allocator *allocator, const struct ee_crypto *crypto,
                             const struct ee_core_limits *limits)
 {
@@ -93,11 +102,7 @@ struct ee_core *ee_core_new(const struct ee_allocator *allocator, const struct e
     core->crypto = crypto;
     limits_set(core, limits);
     tables_init(core);
-    /* Two per period: lock and settlement. */
-    uint32_t transfers = core->limits.transfers + core->limits.mints +
-                         2 * core->limits.redemptions + 2 * core->periods.limit;
-    const struct ee_ledger_limits book = {
-        .accounts = core->limits.accounts + 1, .transfers = transfers, .touched = true};
+    const struct ee_ledger_limits book = ee_core_ledger_limits(core);
     core->ledger = ee_ledger_new(allocator, &book);
     if (core->ledger)
         return core;

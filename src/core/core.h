@@ -84,6 +84,23 @@ const struct ee_params *ee_core_params(const struct ee_core *core);
 void ee_core_state_hash(const struct ee_core *core, uint8_t out[32]);
 /* The same from every record, trusting nothing that is remembered: for checks of this code. */
 void ee_core_state_hash_afresh(const struct ee_core *core, uint8_t out[32]);
+/* The whole state as bytes (docs/spec/snapshot.md), in pieces of any size; anything but EE_OK from
+ * the sink ends the writing. Takes no memory and draws on nothing but the core. EE_STATE: before
+ * GENESIS. */
+typedef enum ee_err (*ee_core_sink_fn)(void *context, struct ee_bytes piece);
+EE_MUST_USE enum ee_err ee_core_save(const struct ee_core *core, ee_core_sink_fn sink,
+                                     void *context);
+/* Fills the next `size` bytes. */
+typedef enum ee_err (*ee_core_source_fn)(void *context, uint8_t *out, size_t size);
+/* The core that was saved. Trusts nothing: what loads has every invariant (ee_core_check()) and
+ * rows that name rows that exist; whether it is the network's own state is for its state hash to
+ * say. Takes memory as the bytes come. EE_VERSION: saved by a newer release; EE_SYNTAX,
+ * EE_UNSUPPORTED, EE_RANGE and other errors of a decoder; EE_STATE: an invariant; EE_FULL: a limit;
+ * EE_NO_MEMORY; errors of `source`. */
+EE_MUST_USE enum ee_err ee_core_load(const struct ee_allocator *allocator,
+                                     const struct ee_crypto *crypto,
+                                     const struct ee_core_limits *limits, ee_core_source_fn source,
+                                     void *context, struct ee_core **out);
 /* All invariants (docs/spec/money.md): EE_OK, or EE_STATE with the broken rule in *rule_out. */
 EE_MUST_USE enum ee_err ee_core_check(const struct ee_core *core, const char **rule_out);
 
