@@ -27,7 +27,7 @@ static const char usage[] =
     "      --tls-chain FILE [--http 127.0.0.1:PORT] [--domain apps.localhost]\n"
     "      [--admin-key-hash-file FILE] [--collateral FILE] [--tdx-device DEVICE]\n"
     "      [--evidence-queue N] [--deployments measured|any] [--collateral-warn-days N]\n"
-    "      [--ready-file FILE]\n"
+    "      [--snapshot-every COMMANDS] [--ready-file FILE]\n"
     "      serve until SIGTERM; SIGHUP reads the collateral again\n"
     "  ee-control journal verify|replay --state DIR [--genesis FILE] [--json]\n"
     "  ee-control journal export --state DIR [--from SEQ]\n"
@@ -156,8 +156,10 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                                             {"ready-file", required_argument, NULL, 0},
                                             {"deployments", required_argument, NULL, 0},
                                             {"collateral-warn-days", required_argument, NULL, 0},
+                                            {"snapshot-every", required_argument, NULL, 0},
                                             {NULL, 0, NULL, 0}};
-    const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL;
+    const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL,
+               *every = NULL;
     const char **fields[] = {&out->state_folder,
                              &out->genesis_path,
                              &out->listen,
@@ -172,7 +174,8 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &queue,
                              &out->ready_path,
                              &deployments,
-                             &warn_days};
+                             &warn_days,
+                             &every};
     int index = 0, option;
     while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (option != 0)
@@ -187,6 +190,9 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
         return ee_control_usage("run: --deployments is measured or any");
     if (read_days(warn_days, &out->collateral_warn_days) != EE_OK)
         return ee_control_usage("run: --collateral-warn-days is 1 to 365");
+    if (every != NULL &&
+        (ee_u64_parse(every, &out->snapshot_every) != EE_OK || out->snapshot_every == 0))
+        return ee_control_usage("run: --snapshot-every is a number of commands");
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
         out->listen == NULL || out->gateway == NULL || out->tls_chain_path == NULL)
         return ee_control_usage(

@@ -149,6 +149,7 @@ enum ee_err_class {
     ROW(ROLLED_BACK, "rolled_back", 406, VERIFY,                                                   \
         "the network's journal lacks a checkpoint it has signed: it was put back to an older "     \
         "state, and nothing is written")                                                           \
+    ROW(SNAPSHOT, "snapshot", 430, VERIFY, "the snapshot is damaged, or not of this journal")      \
     ROW(SPAWN, "spawn", 500, SYSTEM, "the workload could not be started")                          \
     ROW(TENANCY, "tenancy", 501, RULE, "the agent serves another launcher")                        \
     ROW(EXPOSE_REFUSED, "expose_refused", 503, RULE,                                               \

@@ -17,6 +17,7 @@
 #include "control/retention.h"
 #include "control/scheduler.h"
 #include "control/session.h"
+#include "control/snapshots.h"
 #include "control/state.h"
 #include "control/verify.h"
 #include "control/verify_cache.h"
@@ -168,8 +169,22 @@ static enum ee_err open_device(struct ee_control *control, const struct ee_contr
     return err;
 }
 
+static enum ee_err open_snapshots(struct ee_control *control, uint64_t every,
+                                  const struct ee_journal_options *journal)
+{
+    char folder[PATH_SIZE];
+    const struct ee_snapshots_options options = {.file = {.folder = folder,
+                                                          .crypto = control->crypto,
+                                                          .allow_plain = journal->allow_plain,
+                                                          .seal = journal->seal},
+                                                 .allocator = control->allocator,
+                                                 .every = every};
+    EE_TRY(join(control->state_folder, "snapshots", folder));
+    return ee_snapshots_new(&options, &control->snapshots);
+}
+
 static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes genesis,
-                                   struct ee_journal_fault *fault)
+                                   uint64_t snapshot_every, struct ee_journal_fault *fault)
 {
     char path[PATH_SIZE];
     struct ee_journal_store store;
@@ -192,6 +207,8 @@ static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes g
     EE_TRY(ee_journal_sqlite_open(path, EE_JOURNAL_CREATE, &store));
     EE_TRY(ee_journal_open(&journal, store, &control->journal));
     options.journal = control->journal;
+    EE_TRY(open_snapshots(control, snapshot_every, &journal));
+    options.snapshots = control->snapshots;
     return ee_sequencer_start(&options, &control->sequencer, fault);
 }
 
@@ -366,7 +383,7 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(open_stores(control));
     EE_TRY(ee_leases_init(control));
     *step = "the journal";
-    EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), fault));
+    EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), options->snapshot_every, fault));
     control->started_us = ee_control_now_us(control);
     EE_TRY(ee_control_trust_sync(control));
     *step = "the collateral file";
@@ -447,6 +464,7 @@ void ee_control_free(struct ee_control *control)
     control->scheduler = NULL;
     ee_quoter_free(control->quoter);
     ee_sequencer_free(control->sequencer);
+    ee_snapshots_free(control->snapshots);
     ee_journal_close(control->journal);
     ee_leases_free(control);
     ee_live_close(&control->live);

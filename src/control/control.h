@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -28,6 +29,7 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
     const char *tdx_device;        /* link/tdx_device.h; NULL: "auto" */
     size_t evidence_queue;         /* challenges that may wait for a quote; 0: 1024 */
     const char *ready_path;        /* may be NULL */
+    uint64_t snapshot_every;       /* commands; 0: EE_SNAPSHOT_EVERY */
     /* Attestations of leases count although the agent's event log does not show the deployment:
      * for machines whose kernel cannot extend RTMR3. */
     bool allow_unmeasured;

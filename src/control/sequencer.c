@@ -7,6 +7,7 @@
 #include "control/sequencer_batch.h"
 #include "control/sequencer_queue.h"
 #include "control/sequencer_replay.h"
+#include "control/snapshots.h"
 #include "io/journal_writer.h"
 #include "io/log.h"
 
@@ -27,6 +28,7 @@ struct ee_sequencer {
     struct ee_sequencer_clock clock;
     struct ee_sequencer_queue queue;
     struct ee_replay state; /* core, tree, newest note */
+    struct ee_snapshots *snapshots;
     struct ee_deferred write_soon;
     struct ee_deferred deliver_soon;
     struct ee_sequencer_batch batches[BATCHES];
@@ -193,6 +195,7 @@ static void batch_turn(struct ee_sequencer *sequencer)
     sequencer->writing = batch;
     sequencer->collecting = &sequencer->batches[(index + 1) % BATCHES];
     ee_sequencer_batch_clear(sequencer->collecting, batch->number + 1);
+    ee_snapshots_batch(sequencer->snapshots, sequencer->state.core, &sequencer->state.tlog);
 }
 
 static void batch_write(void *context)
@@ -274,6 +277,7 @@ static void batch_durable(struct ee_sequencer *sequencer)
     sequencer->durable_seq = batch->last_seq;
     memcpy(sequencer->state.note, batch->job.note, batch->job.note_size);
     sequencer->state.note_size = batch->job.note_size;
+    ee_snapshots_durable(sequencer->snapshots, sequencer->journal);
     sequencer->counts.batches++;
     if (batch->count > sequencer->counts.largest_batch)
         sequencer->counts.largest_batch = batch->count;
@@ -398,7 +402,7 @@ static enum ee_err sequencer_open(struct ee_sequencer *sequencer,
     if (!options->crypto->ed25519_public(sequencer->seed, sequencer->public_key))
         return EE_CRYPTO;
     EE_TRY(ee_replay_init(&sequencer->state, options->allocator, options->crypto, options->limits));
-    EE_TRY(ee_replay_run(&sequencer->state, options->journal));
+    EE_TRY(ee_snapshots_replay(options->snapshots, &sequencer->state, options->journal));
     EE_TRY(first_batch(sequencer, options));
     return ee_journal_writer_new(options->loop, options->journal, &events, &sequencer->writer);
 }
@@ -414,6 +418,7 @@ enum ee_err ee_sequencer_start(const struct ee_sequencer_options *options,
     sequencer->loop = options->loop;
     sequencer->journal = options->journal;
     sequencer->events = options->events;
+    sequencer->snapshots = options->snapshots;
     sequencer->write_soon = (struct ee_deferred){.fn = batch_write, .context = sequencer};
     sequencer->deliver_soon = (struct ee_deferred){.fn = deliver, .context = sequencer};
     sequencer->collecting = &sequencer->batches[0];
@@ -436,6 +441,9 @@ void ee_sequencer_free(struct ee_sequencer *sequencer)
     if (sequencer == NULL)
         return;
     ee_journal_writer_free(sequencer->writer);
+    if (sequencer->writer != NULL && !sequencer->lost)
+        ee_snapshots_stop(sequencer->snapshots, sequencer->state.core, &sequencer->state.tlog,
+                          sequencer->journal);
     ee_loop_defer_cancel(&sequencer->write_soon);
     ee_loop_defer_cancel(&sequencer->deliver_soon);
     ee_sequencer_queue_close(&sequencer->queue);

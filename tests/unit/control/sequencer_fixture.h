@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "control/sequencer.h"
+#include "control/snapshots.h"
 #include "io/crypto_openssl.h"
 #include "io/journal_memory.h"
 
@@ -40,6 +41,7 @@ struct fixture {
     struct ee_journal_memory *memory;
     struct ee_journal *journal;
     struct ee_sequencer *sequencer;
+    struct ee_snapshots *snapshots; /* of the next start; NULL: none */
     struct ee_journal_fault fault;
     size_t answer_count;
     struct seen_answer answers[SEEN_MAX];
@@ -117,6 +119,7 @@ static inline enum ee_err fixture_start_on(struct fixture *f, struct ee_journal_
         .loop = f->loop,
         .genesis = ee_bytes_of(f->genesis, f->genesis_size),
         .events = {f, fixture_effects, fixture_fatal},
+        .snapshots = f->snapshots,
     };
     if (!machine_clock)
         options.clock = test_clock_source(&f->clock);
@@ -143,6 +146,8 @@ static inline enum ee_err fixture_start(struct fixture *f)
 static inline void fixture_stop(struct fixture *f)
 {
     ee_sequencer_free(f->sequencer);
+    ee_snapshots_free(f->snapshots);
+    f->snapshots = NULL;
     ee_journal_close(f->journal);
     f->sequencer = NULL;
     f->journal = NULL;
