@@ -165,9 +165,17 @@ static enum ee_err start_from(struct ee_snapshots *s, uint64_t seq, struct ee_re
     return err;
 }
 
+/* Damaged, or of another journal: it would stand before good ones for ever. Not so when it could
+ * not be read or opened now. */
+static bool useless(enum ee_err err)
+{
+    return err == EE_SNAPSHOT || err == EE_TRUNCATED || err == EE_TRAILING || err == EE_REPLAY;
+}
+
 enum ee_err ee_snapshots_replay(struct ee_snapshots *s, struct ee_replay *replay,
                                 struct ee_journal *journal)
 {
+    bool remove[EE_SNAPSHOTS_LISTED_MAX] = {false};
     uint64_t seqs[EE_SNAPSHOTS_LISTED_MAX];
     size_t count = 0;
     if (s == NULL)
@@ -178,10 +186,17 @@ enum ee_err ee_snapshots_replay(struct ee_snapshots *s, struct ee_replay *replay
     for (size_t i = 0; i < count; i++) {
         bool loaded;
         enum ee_err err = start_from(s, seqs[i], replay, journal, &loaded);
-        if (err == EE_OK || err == EE_NO_MEMORY || err == EE_VERSION ||
-            (loaded && !may_be_its_fault(err)))
+        remove[i] = useless(err);
+        if (err == EE_OK)
+            break;
+        if (err == EE_NO_MEMORY || err == EE_VERSION || (loaded && !may_be_its_fault(err)))
             return err;
         EE_TRY(replay_reset(s, replay));
     }
-    return ee_replay_run(replay, journal);
+    if (s->counts.start_seq == 0)
+        EE_TRY(ee_replay_run(replay, journal));
+    for (size_t i = 0; i < count; i++)
+        if (remove[i])
+            ee_snapshot_remove(s->folder, seqs[i]);
+    return EE_OK;
 }

@@ -88,16 +88,21 @@ static void partial_remove(const char *folder)
     closedir(dir);
 }
 
+void ee_snapshot_remove(const char *folder, uint64_t seq)
+{
+    char path[PATH_MAX];
+    if (ee_snapshot_path(folder, seq, path) == EE_OK)
+        (void)unlink(path);
+}
+
 void ee_snapshot_prune(const char *folder, size_t keep)
 {
     uint64_t seqs[EE_SNAPSHOTS_LISTED_MAX];
     size_t count = 0;
-    char path[PATH_MAX];
     if (ee_snapshot_list(folder, seqs, &count) != EE_OK)
         return;
     for (size_t i = keep; i < count; i++)
-        if (ee_snapshot_path(folder, seqs[i], path) == EE_OK)
-            (void)unlink(path);
+        ee_snapshot_remove(folder, seqs[i]);
     partial_remove(folder);
 }
 

@@ -37,6 +37,8 @@ EE_MUST_USE enum ee_err ee_snapshot_list(const char *folder, uint64_t out[EE_SNA
  * the next call tries again. */
 void ee_snapshot_prune(const char *folder, size_t keep);
 
+void ee_snapshot_remove(const char *folder, uint64_t seq);
+
 struct ee_snapshot_writer;
 /* Makes the folder if need be. `head->form` is set by the seal. EE_JOURNAL_PLAIN: neither a seal
  * nor leave to write plain; EE_IO, EE_NO_MEMORY, EE_TOO_LARGE. */

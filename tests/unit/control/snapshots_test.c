@@ -208,7 +208,7 @@ static void snapshot_of_a_longer_journal_is_not_used(void)
     REQUIRE(core_fixture_start(&c) == EE_OK);
     CHECK(transfers(3 * EVERY));
     fixture_stop(c.f);
-    (void)snprintf(command, sizeof(command), "rm '%s'*-wal '%s'*-shm; mv '%s.old' '%s'", c.path,
+    (void)snprintf(command, sizeof(command), "rm -f '%s-wal' '%s-shm'; mv '%s.old' '%s'", c.path,
                    c.path, c.path, c.path);
     CHECK(system(command) >= 0);
     REQUIRE(core_fixture_start(&c) == EE_OK);
