@@ -23,6 +23,7 @@ enum {
     SEALED_MAX = EE_SNAPSHOT_CHUNK_MAX + EE_JOURNAL_SEAL_OVERHEAD_MAX,
     ASSOCIATED_MAX = 96,
     NAME_DIGITS = 20,
+    PUSH_SIZE = 512 * 1024,
 };
 
 static const char ending[] = ".snapshot";
@@ -180,7 +181,8 @@ struct ee_snapshot_writer {
     char folder[PATH_MAX], path[PATH_MAX], partial[PATH_MAX];
     int fd;
     uint8_t chain[EE_SHA256_SIZE];
-    size_t size; /* in the chunk that collects */
+    uint64_t written, pushed; /* bytes of the file, and those sent on their way to the disk */
+    size_t size;              /* in the chunk that collects */
     uint8_t chunk[EE_SNAPSHOT_CHUNK_MAX];
     uint8_t sealed[SEALED_MAX];
 };
@@ -199,6 +201,18 @@ static enum ee_err write_all(int fd, struct ee_bytes bytes)
     return EE_OK;
 }
 
+/* Little by little: many megabytes at the end would keep the journal's own fsync waiting. Only a
+ * hint; fsync decides. */
+static void push(struct ee_snapshot_writer *writer)
+{
+    if (writer->written - writer->pushed < PUSH_SIZE)
+        return;
+    (void)sync_file_range(
+        writer->fd, (off_t)writer->pushed, (off_t)(writer->written - writer->pushed),
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    writer->pushed = writer->written;
+}
+
 static enum ee_err chunk_write(struct ee_snapshot_writer *writer, bool last)
 {
     uint8_t head[CHUNK_HEAD_SIZE], associated[ASSOCIATED_MAX];
@@ -215,7 +229,9 @@ static enum ee_err chunk_write(struct ee_snapshot_writer *writer, bool last)
     EE_TRY(write_all(writer->fd, head_part));
     EE_TRY(write_all(writer->fd, body));
     EE_TRY(write_all(writer->fd, ee_bytes_of(writer->chain, sizeof(writer->chain))));
+    writer->written += head_part.size + body.size + sizeof(writer->chain);
     writer->size = 0;
+    push(writer);
     return EE_OK;
 }
 
