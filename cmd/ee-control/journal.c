@@ -15,6 +15,7 @@
 #include "io/crypto_openssl.h"
 #include "io/file.h"
 #include "io/journal_copy.h"
+#include "io/snapshot_file.h"
 
 #include "base/banned.h"
 
@@ -22,19 +23,17 @@ enum { PATH_SIZE = 1024 };
 
 struct settings {
     const char *state, *genesis, *other; /* other: --to, --from of a restore */
-    bool json, replace, restore;
+    bool json, replace, restore, snapshots;
     uint64_t from;
 };
 
 static int read_settings(int argc, char **argv, struct settings *out)
 {
-    static const struct option options[] = {{"state", required_argument, NULL, 's'},
-                                            {"genesis", required_argument, NULL, 'g'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"from", required_argument, NULL, 'f'},
-                                            {"to", required_argument, NULL, 't'},
-                                            {"replace", no_argument, NULL, 'r'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"state", required_argument, NULL, 's'}, {"genesis", required_argument, NULL, 'g'},
+        {"json", no_argument, NULL, 'j'},        {"from", required_argument, NULL, 'f'},
+        {"to", required_argument, NULL, 't'},    {"replace", no_argument, NULL, 'r'},
+        {"snapshots", no_argument, NULL, 'n'},   {NULL, 0, NULL, 0}};
     int option;
     out->from = 1;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -44,6 +43,8 @@ static int read_settings(int argc, char **argv, struct settings *out)
             out->genesis = optarg;
         else if (option == 'j')
             out->json = true;
+        else if (option == 'n')
+            out->snapshots = true;
         else if (option == 'r' && out->restore)
             out->replace = true;
         else if (option == 't' || (option == 'f' && out->restore))
@@ -80,12 +81,13 @@ static json_t *report_json(enum ee_err err, const struct ee_journal_report *repo
 {
     char network[65], state[65], root[65];
     return json_pack(
-        "{s:b, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:s}", "ok", err == EE_OK, "error",
+        "{s:b, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I, s:s}", "ok", err == EE_OK, "error",
         ee_err_name(err), "network", ee_hex_encode(report->network_id, 32, network), "batches",
         (json_int_t)report->batches, "commands", (json_int_t)report->commands, "epoch",
         (json_int_t)report->epoch, "state_hash", ee_hex_encode(report->state_hash, 32, state),
-        "log_root", ee_hex_encode(report->log_root, 32, root), "fault_batch",
-        (json_int_t)report->fault.batch, "fault_seq", (json_int_t)report->fault.seq, "fault",
+        "log_root", ee_hex_encode(report->log_root, 32, root), "snapshots",
+        (json_int_t)report->snapshots, "fault_batch", (json_int_t)report->fault.batch, "fault_seq",
+        (json_int_t)report->fault.seq, "fault",
         report->fault.what != NULL ? report->fault.what : "");
 }
 
@@ -99,10 +101,17 @@ static void print_report(enum ee_err err, const struct ee_journal_report *report
                      (unsigned long long)report->fault.seq);
         return;
     }
+    if (report->snapshots > 0)
+        (void)printf("%llu snapshots agree\n", (unsigned long long)report->snapshots);
     (void)printf("%llu commands in %llu batches, epoch %llu\nstate %s\nlog   %s\nOK\n",
                  (unsigned long long)report->commands, (unsigned long long)report->batches,
                  (unsigned long long)report->epoch, ee_hex_encode(report->state_hash, 32, state),
                  ee_hex_encode(report->log_root, 32, root));
+}
+
+static void folder_of_snapshots(const struct settings *settings, char out[PATH_SIZE])
+{
+    (void)snprintf(out, PATH_SIZE, "%s/snapshots", settings->state);
 }
 
 /* Of any journal; prints what was found. */
@@ -115,6 +124,11 @@ static enum ee_err verify(const struct settings *settings, const char *path, boo
         err = ee_journal_verify(path, &ee_crypto_openssl, NULL, afresh, &report);
     if (err == EE_OK && settings->genesis != NULL && memcmp(network, report.network_id, 32) != 0)
         err = EE_WRONG_NETWORK;
+    if (err == EE_OK && settings->snapshots && afresh) {
+        char folder[PATH_SIZE];
+        folder_of_snapshots(settings, folder);
+        err = ee_journal_snapshots_verify(path, folder, &ee_crypto_openssl, NULL, &report);
+    }
     if (settings->json) {
         json_t *value = report_json(err, &report);
         (void)json_dumpf(value, stdout, JSON_COMPACT);
@@ -160,6 +174,11 @@ static enum ee_err replace(const struct settings *settings, const char *path)
     enum ee_err err = settings->replace ? ee_journal_set_aside(path) : EE_OK;
     if (err == EE_OK)
         err = ee_journal_copy(settings->other, path);
+    if (err == EE_OK) { /* they are of the journal before, or will be made again */
+        char folder[PATH_SIZE];
+        folder_of_snapshots(settings, folder);
+        ee_snapshot_prune(folder, 0);
+    }
     ee_file_unlock(lock);
     return err;
 }

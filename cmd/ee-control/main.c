@@ -29,7 +29,7 @@ static const char usage[] =
     "      [--evidence-queue N] [--deployments measured|any] [--collateral-warn-days N]\n"
     "      [--snapshot-every COMMANDS] [--ready-file FILE]\n"
     "      serve until SIGTERM; SIGHUP reads the collateral again\n"
-    "  ee-control journal verify|replay --state DIR [--genesis FILE] [--json]\n"
+    "  ee-control journal verify|replay --state DIR [--genesis FILE] [--snapshots] [--json]\n"
     "  ee-control journal export --state DIR [--from SEQ]\n"
     "  ee-control journal backup --state DIR --to FILE [--json]\n"
     "      a verified copy, also beside a control plane that runs\n"

@@ -137,7 +137,10 @@ static enum ee_err batch_replay(void *context, const struct ee_journal_batch *ba
     for (; ee_journal_body_next(&c, &command, &result, NULL); seq++)
         EE_TRY(command_replay(replay, seq, command, result));
     replay->batches++;
-    return ee_replay_note_check(replay, batch->note);
+    EE_TRY(ee_replay_note_check(replay, batch->note));
+    if (replay->batch_end != NULL)
+        replay->batch_end(replay->batch_context, replay->core);
+    return EE_OK;
 }
 
 static enum ee_err invariants_check(struct ee_replay *replay, const struct ee_journal *journal)

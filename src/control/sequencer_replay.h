@@ -20,7 +20,10 @@ struct ee_replay {
     uint8_t from_hash[32]; /* of it */
     bool every_state;      /* compare the state hash of every BOOT, not of the last one only */
     bool afresh;           /* from every record, and with all invariants; slow */
-    uint64_t epoch;        /* of the batch being replayed */
+    /* Called at the end of each batch, with everything of it applied and checked; may be NULL. */
+    void (*batch_end)(void *context, const struct ee_core *core);
+    void *batch_context;
+    uint64_t epoch; /* of the batch being replayed */
     uint64_t last_epoch;
     struct ee_result result; /* scratch */
     struct ee_journal_fault fault;

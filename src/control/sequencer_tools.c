@@ -13,9 +13,8 @@
 
 #include "base/banned.h"
 
-/* The journal of whatever network it belongs to: a tool has no configuration to compare with. */
-static enum ee_err journal_open(const char *path, const struct ee_crypto *crypto,
-                                const struct ee_journal_seal *seal, struct ee_journal **out)
+enum ee_err ee_journal_tool_open(const char *path, const struct ee_crypto *crypto,
+                                 const struct ee_journal_seal *seal, struct ee_journal **out)
 {
     struct ee_journal_options options = {
         .crypto = crypto,
@@ -57,7 +56,7 @@ enum ee_err ee_journal_verify(const char *path, const struct ee_crypto *crypto,
 {
     struct ee_journal *journal = NULL;
     *report = (struct ee_journal_report){0};
-    EE_TRY(journal_open(path, crypto, seal, &journal));
+    EE_TRY(ee_journal_tool_open(path, crypto, seal, &journal));
     memcpy(report->network_id, ee_journal_network_id(journal), sizeof(report->network_id));
     struct ee_replay *replay = calloc(1, sizeof(*replay));
     enum ee_err err = EE_NO_MEMORY;
@@ -173,7 +172,7 @@ enum ee_err ee_journal_export(const char *path, const struct ee_crypto *crypto,
 {
     struct ee_journal *journal = NULL;
     struct ee_journal_fault fault = {0};
-    EE_TRY(journal_open(path, crypto, seal, &journal));
+    EE_TRY(ee_journal_tool_open(path, crypto, seal, &journal));
     enum ee_err err = EE_NO_MEMORY;
     struct exporting *exporting = calloc(1, sizeof(*exporting));
     if (exporting != NULL) {

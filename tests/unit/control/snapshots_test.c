@@ -7,6 +7,7 @@
 #include "control/sequencer_tools.h"
 #include "io/file.h"
 #include "tap.h"
+#include "unit/core/saved.h"
 
 #include "core_fixture.h"
 
@@ -97,6 +98,62 @@ static void replay_from_the_first_batch_gives_the_same_state(void)
     }
     fixture_stop(c.f);
     CHECK(ee_journal_verify(c.path, &ee_crypto_openssl, NULL, true, &report) == EE_OK);
+    CHECK(ee_journal_snapshots_verify(c.path, c.snapshots, &ee_crypto_openssl, NULL, &report) ==
+          EE_OK);
+    CHECK(report.snapshots == EE_SNAPSHOTS_KEPT);
+    core_fixture_close(&c);
+}
+
+static enum ee_err forge_source(void *context, uint8_t *out, size_t size)
+{
+    return ee_snapshot_read(context, out, size);
+}
+
+/* The same snapshot of another state: whole, and on the chain. Outside development nobody without
+ * the journal's key can do this. */
+static void snapshot_forge(uint64_t seq)
+{
+    const struct ee_snapshot_options options = {
+        .folder = c.snapshots, .crypto = &ee_crypto_openssl, .allow_plain = true};
+    struct saved s = {0};
+    struct ee_snapshot_head head;
+    struct ee_snapshot_reader *reader;
+    struct ee_snapshot_writer *writer;
+    struct ee_core *core;
+    uint8_t hash[32];
+    bool done = ee_snapshot_open(&options, seq, &head, &reader) == EE_OK &&
+                ee_snapshot_read(reader, hash, sizeof(hash)) == EE_OK &&
+                ee_core_load(&ee_allocator_system, &ee_crypto_openssl, NULL, forge_source, reader,
+                             &core) == EE_OK &&
+                ee_core_save(core, saved_take, &s) == EE_OK;
+    ee_snapshot_close(reader);
+    ee_core_free(core);
+    uint8_t *label = memmem(s.bytes, s.size, "first", 5); /* of an API key */
+    label[0] = 'F';
+    done = done && saved_load(&s, &ee_allocator_system, &ee_crypto_openssl, NULL, &core) == EE_OK;
+    ee_core_state_hash(core, hash);
+    ee_core_free(core);
+    done = done && ee_snapshot_create(&options, &head, &writer) == EE_OK &&
+           ee_snapshot_write(writer, ee_bytes_of(hash, sizeof(hash))) == EE_OK &&
+           ee_snapshot_write(writer, ee_bytes_of(s.bytes, s.size)) == EE_OK &&
+           ee_snapshot_finish(writer) == EE_OK;
+    saved_free(&s);
+    if (!done)
+        abort();
+}
+
+static void snapshot_of_another_state_is_named(void)
+{
+    struct ee_journal_report report;
+    uint64_t seqs[EE_SNAPSHOTS_LISTED_MAX];
+    opened();
+    CHECK(transfers(2 * EVERY) && again() == EE_OK);
+    fixture_stop(c.f);
+    REQUIRE(listed(seqs) > 0);
+    snapshot_forge(seqs[0]);
+    CHECK(ee_journal_snapshots_verify(c.path, c.snapshots, &ee_crypto_openssl, NULL, &report) ==
+          EE_SNAPSHOT);
+    CHECK(report.fault.seq == seqs[0] && report.fault.what != NULL);
     core_fixture_close(&c);
 }
 
@@ -309,8 +366,8 @@ static void sealed_snapshot_shows_nothing_and_needs_its_key(void)
 }
 
 TESTS(TEST(start_goes_on_from_the_newest), TEST(replay_from_the_first_batch_gives_the_same_state),
-      TEST(proofs_over_old_leaves_still_hold), TEST(only_the_newest_two_are_kept),
-      TEST(damaged_one_gives_way_to_the_older),
+      TEST(snapshot_of_another_state_is_named), TEST(proofs_over_old_leaves_still_hold),
+      TEST(only_the_newest_two_are_kept), TEST(damaged_one_gives_way_to_the_older),
       TEST(without_a_good_one_the_first_batch_is_the_start), TEST(changed_leaf_is_noticed),
       TEST(snapshot_of_a_longer_journal_is_not_used), TEST(snapshot_of_a_newer_release_is_refused),
       TEST(folder_that_cannot_be_made_stops_nothing),
