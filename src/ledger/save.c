@@ -259,12 +259,14 @@ static enum ee_err ledger_read(struct source *source, struct ee_ledger *ledger)
         EE_TRY(ee_ledger_recent_reserve(ledger, 1));
         EE_TRY(recent_read(source, ledger));
     }
-    EE_TRY(ee_ledger_open_reserve(ledger, head.open));
-    for (uint32_t i = 0; i < head.open; i++)
+    for (uint32_t i = 0; i < head.open; i++) {
+        EE_TRY(ee_ledger_open_reserve(ledger, i + 1));
         EE_TRY(open_read(source, ledger));
-    EE_TRY(ee_ledger_dues_reserve(ledger, head.dues));
-    for (uint32_t i = 0; i < head.dues; i++)
+    }
+    for (uint32_t i = 0; i < head.dues; i++) {
+        EE_TRY(ee_ledger_dues_reserve(ledger, 1));
         EE_TRY(due_read(source, ledger));
+    }
     return EE_OK;
 }
 
