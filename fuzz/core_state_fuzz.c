@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A saved state (docs/spec/snapshot.md, "State"): refused, or a core that holds every invariant, has
- * a state hash, and is saved as the same bytes again. */
+/* A saved state (docs/spec/snapshot.md, "State"): refused, or a core that holds every invariant,
+ * has a state hash, and is saved as the same bytes again. */
 #include "core/core.h"
 #include "fuzz.h"
 #include "unit/core/saved.h"

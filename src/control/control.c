@@ -14,6 +14,7 @@
 #include "control/collateral.h"
 #include "control/gateway.h"
 #include "control/leases.h"
+#include "control/old_ids.h"
 #include "control/retention.h"
 #include "control/scheduler.h"
 #include "control/session.h"
@@ -209,6 +210,9 @@ static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes g
     options.journal = control->journal;
     EE_TRY(open_snapshots(control, snapshot_every, &journal));
     options.snapshots = control->snapshots;
+    EE_TRY(join(control->state_folder, "ids.db", path));
+    EE_TRY(ee_old_ids_open(path, control->crypto, &control->old_ids));
+    options.old_ids = control->old_ids;
     return ee_sequencer_start(&options, &control->sequencer, fault);
 }
 
@@ -465,6 +469,7 @@ void ee_control_free(struct ee_control *control)
     ee_quoter_free(control->quoter);
     ee_sequencer_free(control->sequencer);
     ee_snapshots_free(control->snapshots);
+    ee_old_ids_close(control->old_ids);
     ee_journal_close(control->journal);
     ee_leases_free(control);
     ee_live_close(&control->live);

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "control/old_ids.h"
 #include "control/sequencer_batch.h"
 #include "control/sequencer_queue.h"
 #include "control/sequencer_replay.h"
@@ -29,6 +30,7 @@ struct ee_sequencer {
     struct ee_sequencer_queue queue;
     struct ee_replay state; /* core, tree, newest note */
     struct ee_snapshots *snapshots;
+    struct ee_old_ids *old_ids;
     struct ee_deferred write_soon;
     struct ee_deferred deliver_soon;
     struct ee_sequencer_batch batches[BATCHES];
@@ -157,6 +159,12 @@ static enum ee_err command_take(struct ee_sequencer *sequencer,
     if (request->id != NULL)
         memcpy(command.id, request->id, sizeof(command.id));
     random_take(sequencer, command.random);
+    if (request->id != NULL) {
+        enum ee_err err = ee_old_ids_answer(sequencer->old_ids, sequencer->state.core,
+                                            sequencer->journal, &command, result);
+        if (err != EE_NOT_FOUND)
+            return err == EE_OK ? repeat_wait(sequencer, result, fn, context) : err;
+    }
     EE_TRY(ee_sequencer_batch_stage(sequencer->collecting, &command));
     EE_TRY(ee_core_apply(sequencer->state.core, &command, result));
     if (result->repeated)
@@ -278,6 +286,8 @@ static void batch_durable(struct ee_sequencer *sequencer)
     memcpy(sequencer->state.note, batch->job.note, batch->job.note_size);
     sequencer->state.note_size = batch->job.note_size;
     ee_snapshots_durable(sequencer->snapshots, sequencer->journal);
+    ee_old_ids_durable(sequencer->old_ids, sequencer->state.core, sequencer->journal,
+                       sequencer->durable_seq);
     sequencer->counts.batches++;
     if (batch->count > sequencer->counts.largest_batch)
         sequencer->counts.largest_batch = batch->count;
@@ -403,6 +413,7 @@ static enum ee_err sequencer_open(struct ee_sequencer *sequencer,
         return EE_CRYPTO;
     EE_TRY(ee_replay_init(&sequencer->state, options->allocator, options->crypto, options->limits));
     EE_TRY(ee_snapshots_replay(options->snapshots, &sequencer->state, options->journal));
+    EE_TRY(ee_old_ids_start(options->old_ids, sequencer->state.core, options->journal));
     EE_TRY(first_batch(sequencer, options));
     return ee_journal_writer_new(options->loop, options->journal, &events, &sequencer->writer);
 }
@@ -419,6 +430,7 @@ enum ee_err ee_sequencer_start(const struct ee_sequencer_options *options,
     sequencer->journal = options->journal;
     sequencer->events = options->events;
     sequencer->snapshots = options->snapshots;
+    sequencer->old_ids = options->old_ids;
     sequencer->write_soon = (struct ee_deferred){.fn = batch_write, .context = sequencer};
     sequencer->deliver_soon = (struct ee_deferred){.fn = deliver, .context = sequencer};
     sequencer->collecting = &sequencer->batches[0];

@@ -198,5 +198,6 @@ enum ee_err ee_snapshots_replay(struct ee_snapshots *s, struct ee_replay *replay
     for (size_t i = 0; i < count; i++)
         if (remove[i])
             ee_snapshot_remove(s->folder, seqs[i]);
+    ee_snapshot_prune(s->folder, EE_SNAPSHOTS_KEPT);
     return EE_OK;
 }

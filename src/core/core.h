@@ -67,6 +67,27 @@ struct ee_result {
 EE_MUST_USE enum ee_err ee_core_apply(struct ee_core *core, const struct ee_command *command,
                                       struct ee_result *result);
 
+/* ---- ids that left memory ---- */
+
+/* The newest params.id_window ids are remembered; older ones leave, and the core would take them as
+ * new: whoever submits looks them up in the journal first. Ids are numbered in the order of their
+ * commands, from 0. */
+struct ee_core_ids {
+    uint64_t total; /* remembered ever: the next one's number */
+    uint64_t first; /* number of the oldest still in memory; total: none */
+    uint32_t window;
+};
+void ee_core_ids(const struct ee_core *core, struct ee_core_ids *out);
+/* Key and command of id `number`, first <= number < total. */
+void ee_core_id_at(const struct ee_core *core, uint64_t number, uint8_t key_out[32],
+                   uint64_t *seq_out);
+bool ee_core_id_known(const struct ee_core *core, const uint8_t key[32]);
+/* SHA-256 of actor and id; of kind and payload. */
+void ee_core_id_key(const struct ee_crypto *crypto, const struct ee_command *command,
+                    uint8_t out[32]);
+void ee_core_id_body_hash(const struct ee_crypto *crypto, const struct ee_command *command,
+                          uint8_t out[32]);
+
 /* Canonical bytes of a result for journal and Merkle tree: u16 err, body block. */
 EE_MUST_USE enum ee_err ee_result_encode(const struct ee_result *result, struct ee_writer *out);
 EE_MUST_USE enum ee_err ee_result_decode(struct ee_bytes bytes, struct ee_result *out);

@@ -241,6 +241,10 @@ static enum ee_err core_read(struct loading *l)
     EE_TRY(network_read(l));
     EE_TRY(tables_read(l));
     EE_TRY(ledger_read(l));
+    if (l->core->ids.count != (l->core->id_total < l->core->params->id_window
+                                   ? l->core->id_total
+                                   : l->core->params->id_window))
+        return EE_RANGE;
     EE_TRY(ee_core_trees_reserve(l->core));
     return ee_core_check(l->core, &rule);
 }

@@ -30,6 +30,7 @@ void ee_record_network(struct ee_record *r, struct ee_core *core)
     U64(core->mint_day);
     I64(core->minted_today_micros);
     U64(core->transfer_count);
+    U64(core->id_total);
 }
 
 static void account(struct ee_codec *k, struct ee_account_row *row)

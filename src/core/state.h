@@ -113,6 +113,7 @@ struct ee_core {
     uint64_t mint_day; /* days since 1970 */
     int64_t minted_today_micros;
     uint64_t transfer_count; /* TRANSFERs booked */
+    uint64_t id_total;       /* ids ever remembered; number n is in row n % params->id_window */
     struct ee_ledger_id cash;
     struct ee_ledger *ledger;
     struct ee_table accounts, keys, nodes, apps, leases, periods, ids, mints, redemptions, allow,
