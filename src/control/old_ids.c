@@ -102,6 +102,22 @@ static void entries_take(struct ee_old_ids *ids, const struct ee_core *core,
     }
 }
 
+/* False: there is not enough for it. */
+static bool part_take(struct ee_old_ids *ids, const struct ee_core *core,
+                      const struct ee_journal *journal, uint64_t seq)
+{
+    struct ee_core_ids have;
+    ee_core_ids(core, &have);
+    if (have.total - ids->indexed < have.window / 2 ||
+        entries_room(ids, have.window / PARTS) != EE_OK)
+        return false;
+    entries_take(ids, core, &have, seq);
+    ids->mark.count = ids->indexed + ids->count;
+    ids->mark.batch = ee_journal_last_batch(journal);
+    memcpy(ids->mark.batch_hash, ee_journal_last_hash(journal), sizeof(ids->mark.batch_hash));
+    return ids->count > 0;
+}
+
 static void finished(struct ee_old_ids *ids)
 {
     ee_background_join(ids->work);
@@ -116,21 +132,12 @@ static void finished(struct ee_old_ids *ids)
 void ee_old_ids_durable(struct ee_old_ids *ids, const struct ee_core *core,
                         const struct ee_journal *journal, uint64_t seq)
 {
-    struct ee_core_ids have;
     if (ids == NULL || (ids->work != NULL && !ee_background_done(ids->work)))
         return;
     if (ids->work != NULL)
         finished(ids);
-    ee_core_ids(core, &have);
-    if (have.total - ids->indexed < have.window / 2 ||
-        entries_room(ids, have.window / PARTS) != EE_OK)
+    if (!part_take(ids, core, journal, seq))
         return;
-    entries_take(ids, core, &have, seq);
-    if (ids->count == 0)
-        return;
-    ids->mark.count = ids->indexed + ids->count;
-    ids->mark.batch = ee_journal_last_batch(journal);
-    memcpy(ids->mark.batch_hash, ee_journal_last_hash(journal), sizeof(ids->mark.batch_hash));
     if (ee_background_start(background, ids, &ids->work) != EE_OK)
         EE_LOG(EE_LOG_ERROR, "ids", "no thread could be started to index old ids");
 }
@@ -195,6 +202,17 @@ static enum ee_err batch_index(void *context, const struct ee_journal_batch *bat
     return EE_OK;
 }
 
+/* From the journal, ids up to number `end` - 1. */
+static enum ee_err rebuild(struct ee_old_ids *ids, uint64_t end, struct ee_journal *journal)
+{
+    struct rebuilding r = {.ids = ids, .end = end};
+    EE_LOG(EE_LOG_INFO, "ids", "indexing old ids from the journal",
+           ee_log_unsigned("ids", end - ids->indexed));
+    ids->count = 0;
+    EE_TRY(ee_journal_read(journal, 1, ee_journal_last_batch(journal), batch_index, &r, NULL));
+    return ids->indexed >= end ? EE_OK : EE_REPLAY;
+}
+
 enum ee_err ee_old_ids_start(struct ee_old_ids *ids, const struct ee_core *core,
                              struct ee_journal *journal)
 {
@@ -208,14 +226,13 @@ enum ee_err ee_old_ids_start(struct ee_old_ids *ids, const struct ee_core *core,
         EE_TRY(ee_id_store_clear(ids->store));
         ids->indexed = 0;
     }
-    if (ids->indexed >= have.first)
-        return EE_OK;
-    EE_LOG(EE_LOG_INFO, "ids", "indexing old ids from the journal",
-           ee_log_unsigned("ids", have.first - ids->indexed));
-    struct rebuilding r = {.ids = ids, .end = have.first};
-    ids->count = 0;
-    EE_TRY(ee_journal_read(journal, 1, ee_journal_last_batch(journal), batch_index, &r, NULL));
-    return ids->indexed >= have.first ? EE_OK : EE_REPLAY;
+    if (ids->indexed < have.first)
+        EE_TRY(rebuild(ids, have.first, journal));
+    while (part_take(ids, core, journal, ee_core_seq(core))) { /* so that more may leave */
+        EE_TRY(entries_write(ids));
+        ids->indexed = ids->mark.count;
+    }
+    return EE_OK;
 }
 
 /* ---- answering ---- */
@@ -283,6 +300,8 @@ enum ee_err ee_old_ids_answer(struct ee_old_ids *ids, const struct ee_core *core
     ee_core_id_key(ids->crypto, command, key);
     if (ee_core_id_known(core, key))
         return EE_NOT_FOUND;
+    if (ids->work != NULL && ee_background_done(ids->work))
+        finished(ids);
     if (have.first >= ids->indexed) /* the one that would leave */
         return EE_FULL;
     EE_TRY(ee_id_store_find(ids->store, short_key(key), seqs, &count));

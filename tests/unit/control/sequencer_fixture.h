@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "control/old_ids.h"
 #include "control/sequencer.h"
 #include "control/snapshots.h"
 #include "io/crypto_openssl.h"
@@ -42,6 +43,7 @@ struct fixture {
     struct ee_journal *journal;
     struct ee_sequencer *sequencer;
     struct ee_snapshots *snapshots; /* of the next start; NULL: none */
+    struct ee_old_ids *old_ids;     /* the same */
     struct ee_journal_fault fault;
     size_t answer_count;
     struct seen_answer answers[SEEN_MAX];
@@ -120,6 +122,7 @@ static inline enum ee_err fixture_start_on(struct fixture *f, struct ee_journal_
         .genesis = ee_bytes_of(f->genesis, f->genesis_size),
         .events = {f, fixture_effects, fixture_fatal},
         .snapshots = f->snapshots,
+        .old_ids = f->old_ids,
     };
     if (!machine_clock)
         options.clock = test_clock_source(&f->clock);
@@ -147,7 +150,9 @@ static inline void fixture_stop(struct fixture *f)
 {
     ee_sequencer_free(f->sequencer);
     ee_snapshots_free(f->snapshots);
+    ee_old_ids_close(f->old_ids);
     f->snapshots = NULL;
+    f->old_ids = NULL;
     ee_journal_close(f->journal);
     f->sequencer = NULL;
     f->journal = NULL;
