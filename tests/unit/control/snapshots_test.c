@@ -117,9 +117,9 @@ static void snapshot_forge(uint64_t seq)
         .folder = c.snapshots, .crypto = &ee_crypto_openssl, .allow_plain = true};
     struct saved s = {0};
     struct ee_snapshot_head head;
-    struct ee_snapshot_reader *reader;
-    struct ee_snapshot_writer *writer;
-    struct ee_core *core;
+    struct ee_snapshot_reader *reader = NULL;
+    struct ee_snapshot_writer *writer = NULL;
+    struct ee_core *core = NULL;
     uint8_t hash[32];
     bool done = ee_snapshot_open(&options, seq, &head, &reader) == EE_OK &&
                 ee_snapshot_read(reader, hash, sizeof(hash)) == EE_OK &&
@@ -128,6 +128,8 @@ static void snapshot_forge(uint64_t seq)
                 ee_core_save(core, saved_take, &s) == EE_OK;
     ee_snapshot_close(reader);
     ee_core_free(core);
+    if (!done)
+        abort();
     uint8_t *label = memmem(s.bytes, s.size, "first", 5); /* of an API key */
     label[0] = 'F';
     done = done && saved_load(&s, &ee_allocator_system, &ee_crypto_openssl, NULL, &core) == EE_OK;
