@@ -27,7 +27,7 @@ static const char usage[] =
     "      --tls-chain FILE [--http 127.0.0.1:PORT] [--domain apps.localhost]\n"
     "      [--admin-key-hash-file FILE] [--collateral FILE] [--tdx-device DEVICE]\n"
     "      [--evidence-queue N] [--deployments measured|any] [--collateral-warn-days N]\n"
-    "      [--ready-file FILE]\n"
+    "      [--holders FILE | --journal-key-file FILE | --plain-journal] [--ready-file FILE]\n"
     "      serve until SIGTERM; SIGHUP reads the collateral again\n"
     "  ee-control journal verify|replay --state DIR [--genesis FILE] [--json]\n"
     "  ee-control journal export --state DIR [--from SEQ]\n"
@@ -156,6 +156,9 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                                             {"ready-file", required_argument, NULL, 0},
                                             {"deployments", required_argument, NULL, 0},
                                             {"collateral-warn-days", required_argument, NULL, 0},
+                                            {"holders", required_argument, NULL, 0},
+                                            {"journal-key-file", required_argument, NULL, 0},
+                                            {"plain-journal", no_argument, NULL, 'p'},
                                             {NULL, 0, NULL, 0}};
     const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL;
     const char **fields[] = {&out->state_folder,
@@ -172,16 +175,24 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &queue,
                              &out->ready_path,
                              &deployments,
-                             &warn_days};
+                             &warn_days,
+                             &out->holders_path,
+                             &out->journal_key_path};
     int index = 0, option;
     while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
-        if (option != 0)
+        if (option == 'p')
+            out->plain_journal = true;
+        else if (option != 0)
             return ee_control_usage("run: an option is wrong");
-        *fields[index] = optarg;
+        else
+            *fields[index] = optarg;
     }
     if (read_device(platform, out) != EE_OK || read_queue(queue, &out->evidence_queue) != EE_OK)
         return ee_control_usage(
             "run: --sim-platform or --tdx-device, and --evidence-queue 1 to 1024");
+    if (out->plain_journal + (out->holders_path != NULL) + (out->journal_key_path != NULL) > 1)
+        return ee_control_usage(
+            "run: one of --holders, --journal-key-file and --plain-journal, or none");
     out->allow_unmeasured = strcmp(deployments, "any") == 0;
     if (!out->allow_unmeasured && strcmp(deployments, "measured") != 0)
         return ee_control_usage("run: --deployments is measured or any");

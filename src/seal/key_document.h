@@ -107,6 +107,10 @@ EE_MUST_USE enum ee_err ee_key_document_join(const struct ee_crypto *crypto,
                                              const struct ee_key_document *document,
                                              const struct ee_shamir_share *shares, size_t count,
                                              struct ee_data_key *out);
+/* Whether the document is of this key and was written by somebody who had it: EE_SEAL_OPEN. */
+EE_MUST_USE enum ee_err ee_key_document_check(const struct ee_crypto *crypto,
+                                              const struct ee_key_document *document,
+                                              const struct ee_data_key *key);
 /* The key before. EE_NOT_FOUND: there is none; EE_SEAL_OPEN. */
 EE_MUST_USE enum ee_err ee_key_document_previous(const struct ee_crypto *crypto,
                                                  const struct ee_key_document *document,
