@@ -34,6 +34,18 @@ static const char usage[] =
     "  ee-control journal backup --state DIR --to FILE [--json]\n"
     "      a verified copy, also beside a control plane that runs\n"
     "  ee-control journal restore --state DIR --from FILE [--genesis FILE] [--replace] [--json]\n"
+    "      a sealed journal opens with --key-file FILE (STATE/journal.key if it is there) or with\n"
+    "      --holder-key FILE of as many holders as needed; without, only its chain is verified\n"
+    "  ee-control holder key -o FILE\n"
+    "      make a holder's key; print its public key\n"
+    "  ee-control holder list --genesis FILE --founding-key-file FILE --number N --threshold K\n"
+    "      -o FILE NAME=PUBLICKEY ...\n"
+    "      sign the list of those who hold the journal's key, any K of whom open it\n"
+    "  ee-control unseal --genesis FILE --api URL --key FILE [--collateral FILE]\n"
+    "      [--allow-changes FILE] [--json]\n"
+    "      a holder's share, to a locked control plane that is verified first\n"
+    "  ee-control journal-key --genesis FILE --api URL --holders FILE [--json]\n"
+    "      a new journal key from now on, for that list\n"
     "  ee-control version\n"
     "\n"
     "--tdx-device: auto (default), configfs[:DIR], tdx_guest[:QGS], or sim:FILE, the software TDX "
@@ -231,6 +243,12 @@ int main(int argc, char **argv)
         return cmd_run(argc - 1, argv + 1);
     if (strcmp(verb, "journal") == 0)
         return ee_control_cmd_journal(argc - 1, argv + 1);
+    if (strcmp(verb, "unseal") == 0)
+        return ee_control_cmd_unseal(argc - 1, argv + 1);
+    if (strcmp(verb, "holder") == 0)
+        return ee_control_cmd_holder(argc - 1, argv + 1);
+    if (strcmp(verb, "journal-key") == 0)
+        return ee_control_cmd_renew(argc - 1, argv + 1);
     if (strcmp(verb, "version") == 0 || strcmp(verb, "--version") == 0)
         return printf("ee-control %s\n", EE_SOFTWARE_VERSION) < 0;
     if (strcmp(verb, "help") == 0 || strcmp(verb, "--help") == 0)
