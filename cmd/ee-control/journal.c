@@ -89,7 +89,7 @@ static json_t *report_json(enum ee_err err, const struct ee_journal_report *repo
     char network[65], state[65], root[65];
     return json_pack(
         "{s:b, s:s, s:b, s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:s}", "ok", err == EE_OK, "error",
-        ee_err_name(err), "opened", !report->chain_only, "network", ee_hex_encode(report->network_id, 32, network), "batches",
+        ee_err_name(err), "opened", err == EE_OK && !report->chain_only, "network", ee_hex_encode(report->network_id, 32, network), "batches",
         (json_int_t)report->batches, "commands", (json_int_t)report->commands, "epoch",
         (json_int_t)report->epoch, "state_hash", ee_hex_encode(report->state_hash, 32, state),
         "log_root", ee_hex_encode(report->log_root, 32, root), "fault_batch",
