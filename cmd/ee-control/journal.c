@@ -89,11 +89,12 @@ static json_t *report_json(enum ee_err err, const struct ee_journal_report *repo
     char network[65], state[65], root[65];
     return json_pack(
         "{s:b, s:s, s:b, s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:s}", "ok", err == EE_OK, "error",
-        ee_err_name(err), "opened", err == EE_OK && !report->chain_only, "network", ee_hex_encode(report->network_id, 32, network), "batches",
-        (json_int_t)report->batches, "commands", (json_int_t)report->commands, "epoch",
-        (json_int_t)report->epoch, "state_hash", ee_hex_encode(report->state_hash, 32, state),
-        "log_root", ee_hex_encode(report->log_root, 32, root), "fault_batch",
-        (json_int_t)report->fault.batch, "fault_seq", (json_int_t)report->fault.seq, "fault",
+        ee_err_name(err), "opened", err == EE_OK && !report->chain_only, "network",
+        ee_hex_encode(report->network_id, 32, network), "batches", (json_int_t)report->batches,
+        "commands", (json_int_t)report->commands, "epoch", (json_int_t)report->epoch, "state_hash",
+        ee_hex_encode(report->state_hash, 32, state), "log_root",
+        ee_hex_encode(report->log_root, 32, root), "fault_batch", (json_int_t)report->fault.batch,
+        "fault_seq", (json_int_t)report->fault.seq, "fault",
         report->fault.what != NULL ? report->fault.what : "");
 }
 
@@ -228,8 +229,8 @@ static int cmd_export(const struct settings *settings)
         err = ee_control_access_open(&settings->access, settings->state, path, &vault);
     if (err == EE_OK)
         err = ee_journal_export(path, &ee_crypto_openssl,
-                                vault != NULL ? ee_vault_journal_seal(vault) : NULL,
-                                settings->from, print_line, NULL, &fault);
+                                vault != NULL ? ee_vault_journal_seal(vault) : NULL, settings->from,
+                                print_line, NULL, &fault);
     ee_vault_free(vault);
     if (err != EE_OK)
         return ee_control_failed(err, fault.what != NULL ? fault.what : "the journal");

@@ -45,8 +45,8 @@ static enum ee_err holders_join(const struct ee_control_access *access, struct e
     for (size_t i = 0; err == EE_OK && i < access->holder_count; i++)
         err = holder_share(access->holder_keys[i], &document, &shares[i]);
     if (err == EE_OK)
-        err = ee_key_document_join(&ee_crypto_openssl, &document, shares, access->holder_count,
-                                   &key);
+        err =
+            ee_key_document_join(&ee_crypto_openssl, &document, shares, access->holder_count, &key);
     ee_wipe(shares, sizeof shares);
     if (err == EE_OK)
         err = ee_journal_keys_unlock(vault, journal, &ee_crypto_openssl, &document, &key);

@@ -41,10 +41,10 @@ static int read_settings(int argc, char **argv, struct settings *out)
                                             {"output", required_argument, NULL, 'o'},
                                             {"json", no_argument, NULL, 'j'},
                                             {NULL, 0, NULL, 0}};
-    const char **texts[128] = {['g'] = &out->genesis,  ['a'] = &out->api,
-                               ['k'] = &out->key,      ['c'] = &out->collateral,
-                               ['l'] = &out->changes,  ['f'] = &out->founding,
-                               ['o'] = &out->output,   ['h'] = &out->holders};
+    const char **texts[128] = {
+        ['g'] = &out->genesis,    ['a'] = &out->api,     ['k'] = &out->key,
+        ['c'] = &out->collateral, ['l'] = &out->changes, ['f'] = &out->founding,
+        ['o'] = &out->output,     ['h'] = &out->holders};
     int option;
     while ((option = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
         if (option == 'j')
@@ -87,8 +87,10 @@ static enum ee_err changes_read(struct ee_client_problem *problem, const char *p
     *out = json_loadb((const char *)file.data, file.size, JSON_REJECT_DUPLICATES, NULL);
     ee_file_data_free(&file);
     return *out != NULL ? EE_OK
-                        : ee_client_fail(problem, EE_SYNTAX, "%s: not an answer of "
-                                                             "GET /v1/allow-changes", path);
+                        : ee_client_fail(problem, EE_SYNTAX,
+                                         "%s: not an answer of "
+                                         "GET /v1/allow-changes",
+                                         path);
 }
 
 static enum ee_err session_open(struct ee_client_problem *problem, const struct settings *settings,
@@ -101,10 +103,9 @@ static enum ee_err session_open(struct ee_client_problem *problem, const struct 
     EE_TRY(copy_option(problem, settings->collateral, profile->collateral,
                        sizeof profile->collateral));
     EE_TRY(changes_read(problem, settings->changes, &changes));
-    enum ee_err err =
-        locked ? ee_client_session_open_locked(problem, profile, json_object_get(changes, "items"),
-                                               out)
-               : ee_client_session_open(problem, profile, out);
+    enum ee_err err = locked ? ee_client_session_open_locked(problem, profile,
+                                                             json_object_get(changes, "items"), out)
+                             : ee_client_session_open(problem, profile, out);
     json_decref(changes);
     return err;
 }
@@ -216,14 +217,14 @@ static int holder_key(const struct settings *settings)
     ee_hex_encode(secret, sizeof secret, text);
     text[sizeof text - 2] = '\n';
     if (err == EE_OK)
-        err = ee_client_secret_write(&problem, settings->output,
-                                     ee_bytes_of(text, sizeof text - 1));
+        err =
+            ee_client_secret_write(&problem, settings->output, ee_bytes_of(text, sizeof text - 1));
     ee_wipe(secret, sizeof secret);
     ee_wipe(text, sizeof text);
     if (err != EE_OK)
         return problem_exit(&problem);
-    return printf("{\"public_key\":\"%s\"}\n",
-                  ee_hex_encode(public_key, sizeof public_key, hex)) < 0;
+    return printf("{\"public_key\":\"%s\"}\n", ee_hex_encode(public_key, sizeof public_key, hex)) <
+           0;
 }
 
 static enum ee_err holder_parse(const char *word, struct ee_key_holders *list)

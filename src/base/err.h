@@ -152,8 +152,7 @@ enum ee_err_class {
     ROW(LOCKED, "locked", 410, TEMPORARY,                                                          \
         "the control plane is locked until the holders of its journal key have given their "       \
         "shares: ee-control unseal")                                                               \
-    ROW(HOLDERS, "holders", 411, RULE,                                                             \
-        "that list of holders is not newer than the one in use")                                   \
+    ROW(HOLDERS, "holders", 411, RULE, "that list of holders is not newer than the one in use")    \
     ROW(SPAWN, "spawn", 500, SYSTEM, "the workload could not be started")                          \
     ROW(TENANCY, "tenancy", 501, RULE, "the agent serves another launcher")                        \
     ROW(EXPOSE_REFUSED, "expose_refused", 503, RULE,                                               \

@@ -33,31 +33,45 @@ static enum ee_err document_read(struct ee_client_session *session, const json_t
 
 /* ---- what this holder was shown before ---- */
 
+struct seen {
+    uint64_t generation;
+    uint8_t key_id[EE_DATA_KEY_ID_SIZE];
+};
+
+static enum ee_err seen_parse(const json_t *value, struct seen *out)
+{
+    EE_TRY(ee_client_json_u64(value, "generation", &out->generation));
+    return ee_client_json_hex(value, "key_id", out->key_id, sizeof(out->key_id));
+}
+
+static enum ee_err seen_read(struct ee_client_problem *problem, const char *path, struct seen *out)
+{
+    struct ee_file_data file;
+    enum ee_err err = ee_file_read(path, SEEN_MAX, &file);
+    if (err == EE_NOT_FOUND)
+        return err;
+    if (err != EE_OK)
+        return ee_client_file_fail(problem, err, "record of keys", path);
+    json_t *value = ee_client_json_parse(ee_file_bytes(&file));
+    ee_file_data_free(&file);
+    err = seen_parse(value, out);
+    json_decref(value);
+    return err == EE_OK ? EE_OK : ee_client_file_fail(problem, EE_SYNTAX, "record of keys", path);
+}
+
 /* Whoever has the disk could put a key of his own beside the journal, wrapped to the holders. A
  * holder who was here before notices. */
 static enum ee_err seen_check(struct ee_client_session *session, const char *path,
-                              const struct ee_key_document *document)
+                              const struct seen *now)
 {
     struct ee_client_problem *problem = ee_client_session_problem(session);
-    struct ee_file_data file;
-    uint8_t key_id[EE_DATA_KEY_ID_SIZE];
-    uint64_t generation = 0;
-    enum ee_err err = ee_file_read(path, SEEN_MAX, &file);
-    if (err == EE_NOT_FOUND)
-        return EE_OK;
+    struct seen before;
+    enum ee_err err = seen_read(problem, path, &before);
     if (err != EE_OK)
-        return ee_client_file_fail(problem, err, "record of keys", path);
-    json_t *seen = ee_client_json_parse(ee_file_bytes(&file));
-    ee_file_data_free(&file);
-    err = ee_client_json_u64(seen, "generation", &generation);
-    if (err == EE_OK)
-        err = ee_client_json_hex(seen, "key_id", key_id, sizeof(key_id));
-    json_decref(seen);
-    if (err != EE_OK)
-        return ee_client_file_fail(problem, EE_SYNTAX, "record of keys", path);
-    if (document->generation > generation ||
-        (document->generation == generation &&
-         memcmp(document->key_id, key_id, sizeof(key_id)) == 0))
+        return err == EE_NOT_FOUND ? EE_OK : err;
+    if (now->generation > before.generation ||
+        (now->generation == before.generation &&
+         memcmp(now->key_id, before.key_id, sizeof(now->key_id)) == 0))
         return EE_OK;
     (void)ee_client_fail(problem, EE_ROLLED_BACK,
                          "the control plane shows an older or another journal key than before: its "
@@ -67,12 +81,12 @@ static enum ee_err seen_check(struct ee_client_session *session, const char *pat
 }
 
 static enum ee_err seen_write(struct ee_client_session *session, const char *path,
-                              const struct ee_key_document *document)
+                              const struct seen *now)
 {
     char text[SEEN_MAX], hex[2 * EE_DATA_KEY_ID_SIZE + 1];
     (void)snprintf(text, sizeof(text), "{\"generation\":\"%llu\",\"key_id\":\"%s\"}\n",
-                   (unsigned long long)document->generation,
-                   ee_hex_encode(document->key_id, sizeof(document->key_id), hex));
+                   (unsigned long long)now->generation,
+                   ee_hex_encode(now->key_id, sizeof(now->key_id), hex));
     enum ee_err err = ee_file_write(path, ee_bytes_str(text), 0600);
     return err == EE_OK ? EE_OK
                         : ee_client_file_fail(ee_client_session_problem(session), err,
@@ -129,30 +143,46 @@ static enum ee_err share_send(struct ee_client_session *session,
     return err;
 }
 
-static enum ee_err unseal(struct ee_client_session *session, const struct ee_key_document *document,
-                          const uint8_t holder_private[EE_X25519_KEY_SIZE], json_t **out)
+static enum ee_err locked_answer(struct ee_client_session *session, const json_t *answer,
+                                 const struct seen *now,
+                                 const uint8_t holder_private[EE_X25519_KEY_SIZE], json_t **out)
 {
-    char path[EE_CLIENT_PATH_SIZE];
+    struct ee_key_document document;
     struct ee_shamir_share share;
-    EE_TRY(seen_path(session, path));
-    EE_TRY(seen_check(session, path, document));
-    EE_TRY(share_open(session, document, holder_private, &share));
-    enum ee_err err = share_send(session, document, &share, out);
+    EE_TRY(document_read(session, answer, &document));
+    if (document.generation != now->generation ||
+        memcmp(document.key_id, now->key_id, sizeof(now->key_id)) != 0)
+        return ee_client_fail(ee_client_session_problem(session), EE_SYNTAX,
+                              "the key document is of another key than the answer says");
+    EE_TRY(share_open(session, &document, holder_private, &share));
+    enum ee_err err = share_send(session, &document, &share, out);
     ee_wipe(&share, sizeof(share));
-    return err == EE_OK ? seen_write(session, path, document) : err;
+    return err;
 }
 
 enum ee_err ee_client_unseal(struct ee_client_session *session,
                              const uint8_t holder_private[EE_X25519_KEY_SIZE], json_t **out)
 {
-    struct ee_key_document document;
-    json_t *answer = NULL;
+    char path[EE_CLIENT_PATH_SIZE];
+    struct seen now;
+    json_t *answer = NULL, *result = NULL;
+    EE_TRY(seen_path(session, path));
     EE_TRY(ee_client_get(session, "/v1/unseal", &answer));
-    bool locked = json_is_true(json_object_get(answer, "locked"));
-    enum ee_err err = locked ? document_read(session, answer, &document) : EE_STATE;
+    enum ee_err err = seen_parse(answer, &now);
+    if (err != EE_OK)
+        (void)ee_client_fail(ee_client_session_problem(session), err, "the answer names no key");
+    else
+        err = seen_check(session, path, &now);
+    if (err == EE_OK && !json_is_false(json_object_get(answer, "locked")))
+        err = locked_answer(session, answer, &now, holder_private, &result);
+    else if (err == EE_OK)
+        result = json_incref(answer);
     json_decref(answer);
-    if (!locked)
-        return ee_client_fail(ee_client_session_problem(session), EE_STATE,
-                              "the control plane is not locked: nothing is to be done");
-    return err == EE_OK ? unseal(session, &document, holder_private, out) : err;
+    if (err == EE_OK)
+        err = seen_write(session, path, &now);
+    if (err == EE_OK)
+        *out = result;
+    else
+        json_decref(result);
+    return err;
 }

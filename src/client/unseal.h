@@ -9,11 +9,11 @@
 #include "seal/key_document.h"
 
 /* On a session of ee_client_session_open_locked(): fetches the key document, compares it with what
- * this holder was shown before, opens the share with `holder_private` and sends it. `out` is the
- * control plane's answer; new. EE_NOT_FOUND: holders do not keep this journal's key, or there is
- * no share for this holder; EE_SEAL_OPEN (exit 7): the share was changed, or is refused there;
- * EE_ROLLED_BACK (exit 7): an older or another key than this holder was shown; EE_STATE: not
- * locked. */
+ * this holder was shown before, opens the share with `holder_private` and sends it. When it is not
+ * locked its key is compared and remembered all the same. `out` is the control plane's answer; new.
+ * EE_NOT_FOUND: holders do not keep this journal's key, or there is no share for this holder;
+ * EE_SEAL_OPEN (exit 7): the share was changed, or is refused there; EE_ROLLED_BACK (exit 7): an
+ * older or another key than this holder was shown. */
 EE_MUST_USE enum ee_err ee_client_unseal(struct ee_client_session *session,
                                          const uint8_t holder_private[EE_X25519_KEY_SIZE],
                                          json_t **out);

@@ -345,7 +345,7 @@ static void on_terminate(void *context)
 static void on_hangup(void *context)
 {
     if (((struct ee_control *)context)->sequencer == NULL)
-        return; /* locked: nothing judges by it yet */
+        return;                                   /* locked: nothing judges by it yet */
     (void)!ee_control_collateral_reload(context); /* it has said what came of it */
 }
 

@@ -24,8 +24,8 @@ static enum ee_err parse(struct ee_bytes text, struct ee_json_blob *list,
     json_t *value = ee_json_parse(text);
     if (value == NULL)
         return EE_SYNTAX;
-    enum ee_err err = ee_json_read(value, fields, sizeof(fields) / sizeof(fields[0]), EE_JSON_EXACT,
-                                   detail);
+    enum ee_err err =
+        ee_json_read(value, fields, sizeof(fields) / sizeof(fields[0]), EE_JSON_EXACT, detail);
     if (err == EE_OK && strcmp(stated, format) != 0)
         err = EE_UNSUPPORTED;
     json_decref(value);

@@ -75,8 +75,7 @@ static enum ee_err fresh_document(const struct ee_crypto *crypto,
     ee_random_bytes(secret, sizeof(secret));
     ee_random_bytes(random, sizeof(random));
     ee_data_key_init(crypto, secret, key);
-    enum ee_err err =
-        ee_key_document_make(crypto, holders, generation, key, previous, random, out);
+    enum ee_err err = ee_key_document_make(crypto, holders, generation, key, previous, random, out);
     ee_wipe(secret, sizeof(secret));
     ee_wipe(random, sizeof(random));
     return err;

@@ -18,7 +18,8 @@ struct ee_journal_report {
 /* Recomputes every hash, result, Merkle root and state hash of the journal at `path`, and checks
  * the invariants. On failure report->fault names the first bad batch or command. Errors:
  * ee_journal_sqlite_open(), ee_sequencer_start(). `seal` NULL: nothing sealed is opened
- * (EE_UNSUPPORTED). `afresh`: at every start the state hash from every record, and the invariants. */
+ * (EE_UNSUPPORTED). `afresh`: at every start the state hash from every record, and the invariants.
+ */
 EE_MUST_USE enum ee_err ee_journal_verify(const char *path, const struct ee_crypto *crypto,
                                           const struct ee_journal_seal *seal, bool afresh,
                                           struct ee_journal_report *report);

@@ -193,8 +193,7 @@ enum ee_err ee_vault_slice_seal(struct ee_vault *vault, struct ee_vault_blob *bl
     uint8_t memory[SLICE_ASSOCIATED_SIZE];
     struct ee_bytes associated;
     EE_TRY(slice_associated(blob, last, memory, &associated));
-    return slice_done(blob, last,
-                      ee_vault_seal(vault, associated, plain, out, capacity, size_out));
+    return slice_done(blob, last, ee_vault_seal(vault, associated, plain, out, capacity, size_out));
 }
 
 enum ee_err ee_vault_slice_open(struct ee_vault *vault, struct ee_vault_blob *blob, bool last,

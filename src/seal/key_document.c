@@ -118,9 +118,8 @@ static enum ee_err list_check(const struct ee_key_document *document)
 {
     uint8_t memory[EE_KEY_HOLDERS_SIZE_MAX];
     size_t size;
-    struct ee_key_holders holders = {.number = document->number,
-                                     .threshold = document->threshold,
-                                     .count = document->count};
+    struct ee_key_holders holders = {
+        .number = document->number, .threshold = document->threshold, .count = document->count};
     for (size_t i = 0; i < document->count; i++)
         holders.holders[i] = document->rows[i].holder;
     return ee_key_holders_encode(&holders, memory, sizeof(memory), &size);
@@ -255,9 +254,8 @@ static enum ee_err share_open(const struct ee_crypto *crypto,
                               const uint8_t *sealed, struct ee_shamir_share *out)
 {
     struct ee_shamir_share share = {.index = (uint8_t)(row + 1)};
-    enum ee_err err =
-        ee_hpke_open(crypto, recipient_private, info, ee_bytes_of(NULL, 0),
-                     ee_bytes_of(sealed, EE_KEY_SHARE_SEALED_SIZE), share.bytes);
+    enum ee_err err = ee_hpke_open(crypto, recipient_private, info, ee_bytes_of(NULL, 0),
+                                   ee_bytes_of(sealed, EE_KEY_SHARE_SEALED_SIZE), share.bytes);
     if (err == EE_OK && !committed(crypto, document, &share))
         err = EE_SEAL_OPEN;
     if (err == EE_OK)

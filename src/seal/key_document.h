@@ -93,13 +93,11 @@ EE_MUST_USE enum ee_err ee_key_share_send(const struct ee_crypto *crypto,
                                           uint8_t sealed_out[EE_KEY_SHARE_SEALED_SIZE]);
 /* EE_RANGE: no such share; EE_SEAL_OPEN: not for this start, or not the share that was given out.
  */
-EE_MUST_USE enum ee_err ee_key_share_receive(const struct ee_crypto *crypto,
-                                             const struct ee_key_document *document,
-                                             const struct ee_key_recipient *recipient,
-                                             const uint8_t recipient_private[EE_X25519_KEY_SIZE],
-                                             uint8_t index,
-                                             const uint8_t sealed[EE_KEY_SHARE_SEALED_SIZE],
-                                             struct ee_shamir_share *out);
+EE_MUST_USE enum ee_err
+ee_key_share_receive(const struct ee_crypto *crypto, const struct ee_key_document *document,
+                     const struct ee_key_recipient *recipient,
+                     const uint8_t recipient_private[EE_X25519_KEY_SIZE], uint8_t index,
+                     const uint8_t sealed[EE_KEY_SHARE_SEALED_SIZE], struct ee_shamir_share *out);
 
 /* From document->threshold shares. EE_SEAL_OPEN: they do not give this key, or the document was
  * not written by somebody who had it; EE_RANGE, EE_DUPLICATE_FIELD. */

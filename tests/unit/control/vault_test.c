@@ -201,8 +201,8 @@ static enum ee_err chain_check(struct ee_journal_memory *disk)
     EE_TRY(ee_journal_memory_store(disk, &store));
     EE_TRY(ee_journal_open(&options, store, &journal));
     enum ee_err err = ee_journal_replay(journal, NULL, NULL, NULL);
-    if (err == EE_OK && ee_journal_append(journal, 1, 1, ee_bytes_str(""), ee_bytes_str("")) !=
-                            EE_STATE)
+    if (err == EE_OK &&
+        ee_journal_append(journal, 1, 1, ee_bytes_str(""), ee_bytes_str("")) != EE_STATE)
         err = EE_RANGE;
     ee_journal_close(journal);
     return err;
@@ -474,8 +474,8 @@ static void secrets_with_a_bad_name_or_size(void)
         CHECK(ee_vault_secret_put(vault, process.journal, bad[i], ee_bytes_str("x")) == EE_NAME);
     CHECK(ee_vault_secret_put(vault, process.journal, "a", ee_bytes_of(large, sizeof(large))) ==
           EE_TOO_LARGE);
-    CHECK(ee_vault_secret_put(vault, process.journal, "a",
-                              ee_bytes_of(large, sizeof(large) - 1)) == EE_OK);
+    CHECK(ee_vault_secret_put(vault, process.journal, "a", ee_bytes_of(large, sizeof(large) - 1)) ==
+          EE_OK);
     CHECK(ee_vault_secret_get(vault, process.journal, "a", out, sizeof(out), &size) ==
           EE_TOO_LARGE);
     process_end(&process);

@@ -145,7 +145,8 @@ static void document_is_read_as_it_was_written(void)
     REQUIRE(ee_key_document_decode(ee_bytes_of(bytes, size), &got) == EE_OK);
     REQUIRE(ee_key_document_encode(&got, again, sizeof(again), &again_size) == EE_OK);
     CHECK(again_size == size && memcmp(bytes, again, size) == 0);
-    CHECK(got.generation == 2 && got.has_previous && strcmp(got.rows[2].holder.name, "holder-c") == 0);
+    CHECK(got.generation == 2 && got.has_previous &&
+          strcmp(got.rows[2].holder.name, "holder-c") == 0);
     for (size_t cut = 0; cut < size; cut++)
         CHECK(ee_key_document_decode(ee_bytes_of(bytes, cut), &got) != EE_OK);
     CHECK(ee_key_document_encode(&got, bytes, 100, &size) == EE_TOO_LARGE);
