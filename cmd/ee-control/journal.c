@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include <jansson.h>
 
@@ -245,6 +246,7 @@ int ee_control_cmd_journal(int argc, char **argv)
                  strcmp(verb, "export") == 0 || strcmp(verb, "backup") == 0;
     if (!known)
         return ee_control_usage("journal verify, replay, export, backup or restore");
+    (void)prctl(PR_SET_DUMPABLE, 0); /* no core image: it could hold keys */
     int code = read_settings(argc - 1, argv + 1, &settings);
     if (code != 0)
         return code;

@@ -83,6 +83,20 @@ void ee_api_unseal(struct ee_api_call *call)
         share_refused(call, err, number);
 }
 
+/* Sent again, because the answer was lost: what it asks for is done. */
+static bool in_use(const struct ee_key_document *document, const struct ee_key_holders *holders)
+{
+    if (document->number != holders->number || document->threshold != holders->threshold ||
+        document->count != holders->count)
+        return false;
+    for (size_t i = 0; i < holders->count; i++)
+        if (strcmp(document->rows[i].holder.name, holders->holders[i].name) != 0 ||
+            memcmp(document->rows[i].holder.public_key, holders->holders[i].public_key,
+                   sizeof holders->holders[i].public_key) != 0)
+            return false;
+    return true;
+}
+
 /* The signature of the founding key is what allows it; a list counts once. */
 void ee_api_journal_key(struct ee_api_call *call)
 {
@@ -99,6 +113,10 @@ void ee_api_journal_key(struct ee_api_call *call)
     enum ee_err err =
         ee_holders_parse(control->crypto, ee_bytes_str(text), control->trust.network_id,
                          control->trust.genesis.founding_key, &holders);
+    if (err == EE_OK && in_use(&control->unseal->document, &holders)) {
+        ee_api_answer_json(call, 200, state_json(control->unseal));
+        return;
+    }
     if (err == EE_OK)
         err = ee_journal_key_renew(control->vault, control->journal, control->crypto, &holders,
                                    &control->unseal->document, &control->unseal->document);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A journal whose key three holders keep, two of whom open it: ceremony, locked start, kill -9, loss of the whole
 trust domain, a wrong measurement, a new key, an older store started twice."""
+import base64
 import json
 import pathlib
 import shutil
@@ -31,9 +32,9 @@ def holders_list(name, number, threshold, holders):
     return path
 
 
-def unseal(holder, code=0, **options):
+def unseal(holder, *words, code=0, **options):
     text = tool("unseal", "--genesis", shared["genesis"], "--api", f"https://{shared['address']}", "--key",
-                shared["folder"] / f"{holder}.key", *([] if code else ["--json"]), code=code, **options)
+                shared["folder"] / f"{holder}.key", *words, *([] if code else ["--json"]), code=code, **options)
     return json.loads(text) if code == 0 else text
 
 
@@ -162,11 +163,41 @@ def wrong_measurement_gets_no_share(network):
     other.write_text(json.dumps(dict(json.loads(platform.read_text()), program="ee-agent")))
     other.chmod(0o600)
     child = start(network, "wrong", True, platform=other)
-    require("is not in the allow-list" in unseal("alice", code=7), "the reason")
+    text = unseal("alice", code=7)
+    require("is not in the allow-list" in text, f"the reason: {text}")
+    shared["measurement"] = text.split("the measurement ")[1].split()[0]
     require_equal(network.api(None).get("/v1/unseal").json["received"], [], "received")
     require("POST /v1/unseal" not in network.tail(child.log, 100000), "something was sent")
     child.send_signal(signal.SIGTERM)
     require_equal(child.wait(10), 0, "a locked control plane that is told to stop")
+
+
+def measurement_allowed_later_needs_the_signed_change(network):
+    """After an upgrade the locked control plane cannot show the change that allows it: the holder brings it"""
+    child = start(network, "before-upgrade", True)
+    unseal("alice")
+    unseal("bob")
+    unlocked(network)
+    network.ee_json("allow", "add", "--role", "control", "--measurement", shared["measurement"], "--label", "next",
+                    profile="founding")
+    changes = network.folder / "changes.json"
+    changes.write_bytes(network.api(None).get("/v1/allow-changes").body)
+    kill(child)
+    child = start(network, "upgraded", True, platform=network.folder / "other-platform.json")
+    require("is not in the allow-list" in unseal("alice", code=7), "without the change")
+    unseal("alice", "--allow-changes", changes)
+    require(not unseal("bob", "--allow-changes", changes)["locked"], "with the change")
+    unlocked(network)
+    forged = json.loads(changes.read_text())
+    receipt = json.loads(forged["items"][0]["receipt"])
+    body = bytearray(base64.b64decode(receipt["receipt"]))
+    at = body.index(bytes.fromhex(shared["measurement"]))
+    body[at] ^= 1
+    receipt["receipt"] = base64.b64encode(body).decode()
+    forged["items"][0]["receipt"] = json.dumps(receipt, separators=(",", ":")) + "\n"
+    changes.write_text(json.dumps(forged))
+    unseal("carol", "--allow-changes", changes, code=7)
+    kill(child)
 
 
 def whole_machine_is_lost(network):
@@ -227,10 +258,14 @@ def new_key_while_killed(network):
         if delay is None:
             answer = json.loads(request.communicate(timeout=20)[0])
             require_equal(int(answer["generation"]), generation + 1, "generation")
+            again = network.api(None).post("/v1/journal-key", {"holders": next(iter(lists.values())).read_text()}).json
+            require_equal(again["generation"], answer["generation"], "the same list again")
         else:
             time.sleep(delay)
         kill(child)
-        request.wait(20)
+        if request.poll() is None:
+            request.kill()  # it would wait for the control plane to come back
+        request.wait(5)
         if request.stdout:
             request.stdout.close()
         with sqlite3.connect(f"file:{shared['state'] / 'journal.db'}?mode=ro", uri=True) as db:
@@ -286,6 +321,7 @@ if __name__ == "__main__":
         shares_that_are_wrong_are_named,
         last_share_unlocks,
         wrong_measurement_gets_no_share,
+        measurement_allowed_later_needs_the_signed_change,
         whole_machine_is_lost,
         older_store_started_twice_repeats_no_nonce,
         new_key_while_killed,
