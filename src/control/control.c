@@ -328,8 +328,8 @@ static void on_terminate(void *context)
     struct ee_control *control = context;
     if (control->stopping)
         return;
-    if (control->sequencer == NULL) {
-        control->stopping = true;
+    if (control->locked) {
+        control->stopping = true; /* the start sees it */
         ee_unseal_stop(control);
         return;
     }
@@ -344,9 +344,9 @@ static void on_terminate(void *context)
 
 static void on_hangup(void *context)
 {
-    if (((struct ee_control *)context)->sequencer == NULL)
-        return;                                   /* locked: nothing judges by it yet */
-    (void)!ee_control_collateral_reload(context); /* it has said what came of it */
+    struct ee_control *control = context;
+    if (!control->locked)                             /* else nothing judges by it yet */
+        (void)!ee_control_collateral_reload(control); /* it has said what came of it */
 }
 
 static enum ee_err watch_signals(struct ee_control *control)
@@ -432,7 +432,8 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     control->locked = false;
     EE_TRY(watch_signals(control));
     *step = "the ready file";
-    return write_ready(control, options->ready_path);
+    EE_TRY(write_ready(control, options->ready_path));
+    return control->stopping ? EE_CLOSED : EE_OK;
 }
 
 enum ee_err ee_control_start(const struct ee_control_options *options, struct ee_control **out,
@@ -476,8 +477,8 @@ enum ee_err ee_control_start(const struct ee_control_options *options, struct ee
 
 enum ee_err ee_control_run(struct ee_control *control)
 {
-    if (control->sequencer == NULL)
-        return EE_OK; /* told to stop while it was locked */
+    if (control->stopping)
+        return EE_OK; /* since before it served */
     ee_loop_run(control->loop);
     return control->fatal ? control->fatal_err : EE_OK;
 }

@@ -158,15 +158,14 @@ enum ee_err ee_unseal_wait(struct ee_control *control)
            ee_log_unsigned("threshold", unseal->document.threshold),
            ee_log_unsigned("holders", unseal->document.count));
     enum ee_err err = ee_loop_run_until(control->loop, &unseal->over, forever_ms);
-    if (err == EE_OK && unseal->locked)
+    if (err == EE_OK && (unseal->locked || control->stopping))
         err = EE_CLOSED;
     return err;
 }
 
 void ee_unseal_stop(struct ee_control *control)
 {
-    if (ee_unseal_locked(control))
-        control->unseal->over = true;
+    control->unseal->over = true;
 }
 
 void ee_unseal_free(struct ee_control *control)

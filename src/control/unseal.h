@@ -27,7 +27,7 @@ EE_MUST_USE enum ee_err ee_unseal_open(struct ee_control *control,
 bool ee_unseal_locked(const struct ee_control *control);
 /* Runs the loop until it is unlocked. EE_CLOSED: told to stop before. */
 EE_MUST_USE enum ee_err ee_unseal_wait(struct ee_control *control);
-void ee_unseal_stop(struct ee_control *control); /* a signal came; nothing when not locked */
+void ee_unseal_stop(struct ee_control *control); /* a signal came while control->locked */
 void ee_unseal_free(struct ee_control *control);
 
 /* A holder's share as it came. Unlocks with the last one needed. EE_RANGE: no such share;
