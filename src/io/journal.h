@@ -99,6 +99,7 @@ struct ee_journal_batch {
     uint64_t first_seq;
     uint32_t count;
     uint64_t epoch;
+    bool plain;           /* as stored */
     struct ee_bytes body; /* borrowed during the callback; read it with ee_journal_body_next() */
     struct ee_bytes note;
     uint8_t hash[EE_SHA256_SIZE];

@@ -239,6 +239,7 @@ static enum ee_err batch_deliver(struct reading *reading, const struct ee_journa
         .first_seq = row->first_seq,
         .count = row->count,
         .epoch = row->epoch,
+        .plain = row->form == EE_JOURNAL_FORM_PLAIN,
         .note = row->note,
     };
     uint8_t *memory = NULL;
