@@ -5,12 +5,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include <jansson.h>
 
 #include "base/text.h"
 #include "commands.h"
 #include "control/sequencer_tools.h"
+#include "control/vault.h"
 #include "core/genesis.h"
 #include "io/crypto_openssl.h"
 #include "io/file.h"
@@ -23,17 +25,23 @@ enum { PATH_SIZE = 1024 };
 
 struct settings {
     const char *state, *genesis, *other; /* other: --to, --from of a restore */
+    struct ee_control_access access;
     bool json, replace, restore, snapshots;
     uint64_t from;
 };
 
 static int read_settings(int argc, char **argv, struct settings *out)
 {
-    static const struct option options[] = {
-        {"state", required_argument, NULL, 's'}, {"genesis", required_argument, NULL, 'g'},
-        {"json", no_argument, NULL, 'j'},        {"from", required_argument, NULL, 'f'},
-        {"to", required_argument, NULL, 't'},    {"replace", no_argument, NULL, 'r'},
-        {"snapshots", no_argument, NULL, 'n'},   {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"state", required_argument, NULL, 's'},
+                                            {"genesis", required_argument, NULL, 'g'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"from", required_argument, NULL, 'f'},
+                                            {"to", required_argument, NULL, 't'},
+                                            {"replace", no_argument, NULL, 'r'},
+                                            {"key-file", required_argument, NULL, 'k'},
+                                            {"snapshots", no_argument, NULL, 'n'},
+                                            {"holder-key", required_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     int option;
     out->from = 1;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -45,6 +53,10 @@ static int read_settings(int argc, char **argv, struct settings *out)
             out->json = true;
         else if (option == 'n')
             out->snapshots = true;
+        else if (option == 'k')
+            out->access.key_file = optarg;
+        else if (option == 'h' && out->access.holder_count < EE_SHAMIR_SHARES_MAX)
+            out->access.holder_keys[out->access.holder_count++] = optarg;
         else if (option == 'r' && out->restore)
             out->replace = true;
         else if (option == 't' || (option == 'f' && out->restore))
@@ -81,14 +93,14 @@ static json_t *report_json(enum ee_err err, const struct ee_journal_report *repo
 {
     char network[65], state[65], root[65];
     return json_pack(
-        "{s:b, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I, s:s}", "ok", err == EE_OK, "error",
-        ee_err_name(err), "network", ee_hex_encode(report->network_id, 32, network), "batches",
-        (json_int_t)report->batches, "commands", (json_int_t)report->commands, "epoch",
-        (json_int_t)report->epoch, "state_hash", ee_hex_encode(report->state_hash, 32, state),
-        "log_root", ee_hex_encode(report->log_root, 32, root), "snapshots",
-        (json_int_t)report->snapshots, "fault_batch", (json_int_t)report->fault.batch, "fault_seq",
-        (json_int_t)report->fault.seq, "fault",
-        report->fault.what != NULL ? report->fault.what : "");
+        "{s:b, s:s, s:b, s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I, s:s}", "ok", err == EE_OK,
+        "error", ee_err_name(err), "opened", err == EE_OK && !report->chain_only, "network",
+        ee_hex_encode(report->network_id, 32, network), "batches", (json_int_t)report->batches,
+        "commands", (json_int_t)report->commands, "epoch", (json_int_t)report->epoch, "state_hash",
+        ee_hex_encode(report->state_hash, 32, state), "log_root",
+        ee_hex_encode(report->log_root, 32, root), "snapshots", (json_int_t)report->snapshots,
+        "fault_batch", (json_int_t)report->fault.batch, "fault_seq", (json_int_t)report->fault.seq,
+        "fault", report->fault.what != NULL ? report->fault.what : "");
 }
 
 static void print_report(enum ee_err err, const struct ee_journal_report *report)
@@ -99,6 +111,13 @@ static void print_report(enum ee_err err, const struct ee_journal_report *report
                      report->fault.what != NULL ? report->fault.what : ee_err_text(err),
                      (unsigned long long)report->fault.batch,
                      (unsigned long long)report->fault.seq);
+        return;
+    }
+    if (report->chain_only) {
+        (void)printf("%llu commands in %llu batches, epoch %llu\nsealed, and no key was given: the "
+                     "chain holds, the content was not opened\nOK\n",
+                     (unsigned long long)report->commands, (unsigned long long)report->batches,
+                     (unsigned long long)report->epoch);
         return;
     }
     if (report->snapshots > 0)
@@ -114,21 +133,38 @@ static void folder_of_snapshots(const struct settings *settings, char out[PATH_S
     (void)snprintf(out, PATH_SIZE, "%s/snapshots", settings->state);
 }
 
+enum depth { CONTENT, CONTENT_AFRESH, CHAIN_AT_LEAST /* of what is sealed and has no key here */ };
+
+static enum ee_err verify_at(const struct settings *settings, const char *path, enum depth depth,
+                             struct ee_journal_report *report)
+{
+    struct ee_vault *vault = NULL;
+    report->fault.what = "its keys";
+    EE_TRY(ee_control_access_open(&settings->access, settings->state, path, &vault));
+    const struct ee_journal_seal *seal = vault != NULL ? ee_vault_journal_seal(vault) : NULL;
+    enum ee_err err =
+        ee_journal_verify(path, &ee_crypto_openssl, seal, depth == CONTENT_AFRESH, report);
+    if (err == EE_OK && settings->snapshots && depth == CONTENT_AFRESH) {
+        char folder[PATH_SIZE];
+        folder_of_snapshots(settings, folder);
+        err = ee_journal_snapshots_verify(path, folder, &ee_crypto_openssl, seal, report);
+    }
+    ee_vault_free(vault);
+    if (err == EE_UNSUPPORTED && seal == NULL && depth == CHAIN_AT_LEAST)
+        err = ee_journal_verify_chain(path, &ee_crypto_openssl, report);
+    return err;
+}
+
 /* Of any journal; prints what was found. */
-static enum ee_err verify(const struct settings *settings, const char *path, bool afresh)
+static enum ee_err verify(const struct settings *settings, const char *path, enum depth depth)
 {
     struct ee_journal_report report = {0};
     uint8_t network[32];
     enum ee_err err = settings->genesis == NULL ? EE_OK : network_of(settings->genesis, network);
     if (err == EE_OK)
-        err = ee_journal_verify(path, &ee_crypto_openssl, NULL, afresh, &report);
+        err = verify_at(settings, path, depth, &report);
     if (err == EE_OK && settings->genesis != NULL && memcmp(network, report.network_id, 32) != 0)
         err = EE_WRONG_NETWORK;
-    if (err == EE_OK && settings->snapshots && afresh) {
-        char folder[PATH_SIZE];
-        folder_of_snapshots(settings, folder);
-        err = ee_journal_snapshots_verify(path, folder, &ee_crypto_openssl, NULL, &report);
-    }
     if (settings->json) {
         json_t *value = report_json(err, &report);
         (void)json_dumpf(value, stdout, JSON_COMPACT);
@@ -146,7 +182,7 @@ static int cmd_verify(const struct settings *settings, bool afresh)
     enum ee_err err = journal_path(settings->state, path);
     if (err != EE_OK)
         return ee_control_failed(err, "the state folder");
-    return ee_err_exit_code(verify(settings, path, afresh));
+    return ee_err_exit_code(verify(settings, path, afresh ? CONTENT_AFRESH : CONTENT));
 }
 
 /* ---- copies ---- */
@@ -161,7 +197,7 @@ static int cmd_backup(const struct settings *settings)
         err = ee_journal_copy(path, settings->other);
     if (err != EE_OK)
         return ee_control_failed(err, err == EE_STATE ? "FILE exists" : "the copy");
-    return ee_err_exit_code(verify(settings, settings->other, false));
+    return ee_err_exit_code(verify(settings, settings->other, CHAIN_AT_LEAST));
 }
 
 /* With the lock of the journal, so that no control plane starts meanwhile. */
@@ -192,7 +228,7 @@ static int cmd_restore(const struct settings *settings)
     if (err == EE_OK && !settings->replace && ee_file_exists(path))
         return ee_control_failed(EE_STATE, "there is a journal: --replace sets it aside");
     if (err == EE_OK)
-        err = verify(settings, settings->other, false);
+        err = verify(settings, settings->other, CHAIN_AT_LEAST);
     if (err != EE_OK)
         return ee_err_exit_code(err);
     err = replace(settings, path);
@@ -208,11 +244,16 @@ static enum ee_err print_line(void *context, struct ee_bytes line)
 static int cmd_export(const struct settings *settings)
 {
     struct ee_journal_fault fault = {0};
+    struct ee_vault *vault = NULL;
     char path[PATH_SIZE];
     enum ee_err err = journal_path(settings->state, path);
     if (err == EE_OK)
-        err = ee_journal_export(path, &ee_crypto_openssl, NULL, settings->from, print_line, NULL,
-                                &fault);
+        err = ee_control_access_open(&settings->access, settings->state, path, &vault);
+    if (err == EE_OK)
+        err = ee_journal_export(path, &ee_crypto_openssl,
+                                vault != NULL ? ee_vault_journal_seal(vault) : NULL, settings->from,
+                                print_line, NULL, &fault);
+    ee_vault_free(vault);
     if (err != EE_OK)
         return ee_control_failed(err, fault.what != NULL ? fault.what : "the journal");
     return 0;
@@ -226,6 +267,7 @@ int ee_control_cmd_journal(int argc, char **argv)
                  strcmp(verb, "export") == 0 || strcmp(verb, "backup") == 0;
     if (!known)
         return ee_control_usage("journal verify, replay, export, backup or restore");
+    (void)prctl(PR_SET_DUMPABLE, 0); /* no core image: it could hold keys */
     int code = read_settings(argc - 1, argv + 1, &settings);
     if (code != 0)
         return code;
