@@ -27,13 +27,22 @@ static const char usage[] =
     "      --tls-chain FILE [--http 127.0.0.1:PORT] [--domain apps.localhost]\n"
     "      [--admin-key-hash-file FILE] [--collateral FILE] [--tdx-device DEVICE]\n"
     "      [--evidence-queue N] [--deployments measured|any] [--collateral-warn-days N]\n"
-    "      [--ready-file FILE]\n"
+    "      [--ready-file FILE] [--liabilities-every SECONDS]\n"
     "      serve until SIGTERM; SIGHUP reads the collateral again\n"
     "  ee-control journal verify|replay --state DIR [--genesis FILE] [--json]\n"
     "  ee-control journal export --state DIR [--from SEQ]\n"
     "  ee-control journal backup --state DIR --to FILE [--json]\n"
     "      a verified copy, also beside a control plane that runs\n"
     "  ee-control journal restore --state DIR --from FILE [--genesis FILE] [--replace] [--json]\n"
+    "  ee-control recovery request --state DIR [--lost NOTE]  of a restored journal, for the "
+    "founding "
+    "key\n"
+    "  ee-control recovery apply --state DIR --genesis FILE --recovery FILE\n"
+    "      what `ee recovery sign` made; taken at the next start, or at SIGHUP\n"
+    "  ee-control checkpoint-key rotate --state DIR           at the next start\n"
+    "  ee-control checkpoint-key request --state DIR --old HEX [--number N]\n"
+    "      when the old key is lost: for the founding key, after `init` made a new one\n"
+    "  ee-control checkpoint-key apply --state DIR --genesis FILE --succession FILE\n"
     "  ee-control version\n"
     "\n"
     "--tdx-device: auto (default), configfs[:DIR], tdx_guest[:QGS], or sim:FILE, the software TDX "
@@ -156,8 +165,10 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                                             {"ready-file", required_argument, NULL, 0},
                                             {"deployments", required_argument, NULL, 0},
                                             {"collateral-warn-days", required_argument, NULL, 0},
+                                            {"liabilities-every", required_argument, NULL, 0},
                                             {NULL, 0, NULL, 0}};
-    const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL;
+    const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL,
+               *liabilities = NULL;
     const char **fields[] = {&out->state_folder,
                              &out->genesis_path,
                              &out->listen,
@@ -172,7 +183,8 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &queue,
                              &out->ready_path,
                              &deployments,
-                             &warn_days};
+                             &warn_days,
+                             &liabilities};
     int index = 0, option;
     while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (option != 0)
@@ -187,6 +199,10 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
         return ee_control_usage("run: --deployments is measured or any");
     if (read_days(warn_days, &out->collateral_warn_days) != EE_OK)
         return ee_control_usage("run: --collateral-warn-days is 1 to 365");
+    if (liabilities != NULL &&
+        (ee_u64_parse(liabilities, &out->liabilities_every_s) != EE_OK ||
+         out->liabilities_every_s < 1 || out->liabilities_every_s > 366 * 86400))
+        return ee_control_usage("run: --liabilities-every is a number of seconds");
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
         out->listen == NULL || out->gateway == NULL || out->tls_chain_path == NULL)
         return ee_control_usage(
@@ -220,6 +236,10 @@ int main(int argc, char **argv)
         return cmd_run(argc - 1, argv + 1);
     if (strcmp(verb, "journal") == 0)
         return ee_control_cmd_journal(argc - 1, argv + 1);
+    if (strcmp(verb, "recovery") == 0)
+        return ee_control_cmd_recovery(argc - 1, argv + 1);
+    if (strcmp(verb, "checkpoint-key") == 0)
+        return ee_control_cmd_checkpoint_key(argc - 1, argv + 1);
     if (strcmp(verb, "version") == 0 || strcmp(verb, "--version") == 0)
         return printf("ee-control %s\n", EE_SOFTWARE_VERSION) < 0;
     if (strcmp(verb, "help") == 0 || strcmp(verb, "--help") == 0)

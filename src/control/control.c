@@ -14,10 +14,12 @@
 #include "control/collateral.h"
 #include "control/gateway.h"
 #include "control/leases.h"
+#include "control/owing.h"
 #include "control/retention.h"
 #include "control/scheduler.h"
 #include "control/session.h"
 #include "control/state.h"
+#include "control/statements.h"
 #include "control/verify.h"
 #include "control/verify_cache.h"
 #include "io/crypto_openssl.h"
@@ -323,6 +325,9 @@ static void on_terminate(void *context)
 
 static void on_hangup(void *context)
 {
+    enum ee_err err = ee_anchor_recover(context);
+    if (err != EE_OK && err != EE_STATE)
+        EE_LOG(EE_LOG_ERROR, "control", "the recovery was not written", ee_log_err(err));
     (void)!ee_control_collateral_reload(context); /* it has said what came of it */
 }
 
@@ -371,6 +376,9 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(ee_control_trust_sync(control));
     *step = "the collateral file";
     EE_TRY(ee_control_collateral_open(control));
+    *step = "the checkpoint key (docs/spec/recovery.md says what is needed)";
+    EE_TRY(ee_statements_key_start(control));
+    *step = "the journal";
     EE_TRY(ee_anchor_start(control));
     *step = "evidence of the control plane";
     EE_TRY(make_first_evidence(control, options->evidence_queue));
@@ -379,6 +387,8 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(ee_scheduler_new(control, &control->scheduler));
     if (!control->anchoring)
         ee_scheduler_resume(control);
+    *step = "proofs of liabilities";
+    EE_TRY(ee_owing_new(control, options->liabilities_every_s, &control->owing));
     *step = "the listeners";
     EE_TRY(listen_all(control, options));
     EE_TRY(watch_signals(control));
@@ -446,6 +456,7 @@ void ee_control_free(struct ee_control *control)
     ee_scheduler_free(control->scheduler);
     control->scheduler = NULL;
     ee_quoter_free(control->quoter);
+    ee_owing_free(control->owing);
     ee_sequencer_free(control->sequencer);
     ee_journal_close(control->journal);
     ee_leases_free(control);
@@ -460,6 +471,7 @@ void ee_control_free(struct ee_control *control)
     ee_control_cache_free(control->verify_cache);
     ee_file_data_free(&control->genesis_file);
     ee_control_keys_wipe(&control->keys);
+    ee_control_keys_wipe(&control->next_keys);
     ee_loop_free(control->loop);
     ee_file_unlock(control->lock);
     free(control);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -31,6 +32,7 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
     /* Attestations of leases count although the agent's event log does not show the deployment:
      * for machines whose kernel cannot extend RTMR3. */
     bool allow_unmeasured;
+    uint64_t liabilities_every_s; /* proofs of liabilities; 0: once a day */
 };
 
 /* Replays the journal, makes the first evidence of the control plane, listens, writes the ready
