@@ -8,6 +8,7 @@
 
 #include "client/evidence.h"
 #include "client/json.h"
+#include "client/receipt_judge.h"
 #include "io/crypto_openssl.h"
 #include "io/file.h"
 
@@ -19,31 +20,10 @@ struct checked_receipt {
     struct ee_client_judged signer;
 };
 
-/* The time at which its evidence holds: given, now, or when its collateral was valid. */
-static enum ee_err signer_judge(struct ee_cli *cli, const struct ee_trust *trust,
-                                struct ee_bytes file, int64_t time_s, struct ee_client_judged *out)
-{
-    struct ee_receipt receipt;
-    size_t size;
-    uint8_t *memory = malloc(EE_RECEIPT_SIZE_MAX);
-    if (!memory)
-        return ee_client_fail(&cli->problem, EE_NO_MEMORY, "%s", "");
-    enum ee_err err =
-        ee_receipt_file_read(&ee_crypto_openssl, file, memory, EE_RECEIPT_SIZE_MAX, &size);
-    if (err == EE_OK)
-        err = ee_receipt_decode(ee_bytes_of(memory, size), &receipt);
-    if (err != EE_OK)
-        (void)ee_client_fail(&cli->problem, err, "this is no intact receipt: %s", ee_err_text(err));
-    else
-        err = ee_client_evidence_judge_saved(&cli->problem, trust, receipt.evidence, time_s, out);
-    free(memory);
-    return err;
-}
-
 static enum ee_err check(struct ee_cli *cli, const struct ee_trust *trust, struct ee_bytes file,
                          int64_t time_s, struct checked_receipt *out)
 {
-    enum ee_err err = signer_judge(cli, trust, file, time_s, &out->signer);
+    enum ee_err err = ee_client_receipt_judge(&cli->problem, trust, file, time_s, &out->signer);
     if (err == EE_OK) {
         err = ee_receipt_check(&ee_crypto_openssl, trust, file, out->signer.time_s, NULL,
                                &out->checked);
@@ -64,6 +44,27 @@ static void collateral_print(const json_t *hashes)
         printf("judged by collateral %s\n", json_string_value(hash));
 }
 
+static void details_print(const json_t *details)
+{
+    const char *name;
+    const json_t *value, *item;
+    size_t index;
+    if (!details)
+        return;
+    json_object_foreach((json_t *)(uintptr_t)details, name, value)
+    {
+        if (json_is_string(value))
+            (void)printf("%s %s\n", name, json_string_value(value));
+        else if (json_is_integer(value))
+            (void)printf("%s %lld\n", name, (long long)json_integer_value(value));
+        json_array_foreach(value, index, item)(void) printf(
+            "lease %s period %lld: %s of %s locked for %s\n", ee_client_json_text(item, "lease"),
+            (long long)json_integer_value(json_object_get(item, "period")),
+            ee_client_json_text(item, "locked"), ee_client_json_text(item, "launcher"),
+            ee_client_json_text(item, "operator"));
+    }
+}
+
 static void facts_print(const struct checked_receipt *r)
 {
     static const struct ee_column columns[] = {
@@ -77,6 +78,7 @@ static void facts_print(const struct checked_receipt *r)
     json_t *facts = ee_cli_receipt_json(&r->checked);
     const json_t *checks = json_object_get(facts, "checks");
     ee_cli_fields(facts, columns, EE_CLI_COUNT(columns));
+    details_print(json_object_get(facts, "details"));
     if (r->checked.is_settlement) {
         (void)printf("\nhealth checks of the period\n");
         ee_cli_fields(json_object_get(checks, "health"), slots, EE_CLI_COUNT(slots));
@@ -89,6 +91,15 @@ static void facts_print(const struct checked_receipt *r)
                  r->checked.is_settlement ? ", the settlement from its checks" : "",
                  ee_time_format(r->signer.time_s, at),
                  ee_client_time_source_text(r->signer.time_source));
+    if (r->checked.changes > 0 || r->checked.policy_change > 0)
+        (void)printf("the signer was accepted under the logged changes it brings: allow-list up to "
+                     "%llu, policy %llu\n",
+                     (unsigned long long)r->checked.changes,
+                     (unsigned long long)r->checked.policy_change);
+    if (r->checked.successions > 0)
+        (void)printf("the checkpoint key changed %zu times, each time signed by the one before or "
+                     "the founding key\n",
+                     r->checked.successions);
     if (r->checked.signer.simulated)
         (void)printf("NOTE  SIMULATED: this proves nothing about hardware\n");
     json_decref(facts);
