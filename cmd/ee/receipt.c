@@ -57,11 +57,10 @@ static void details_print(const json_t *details)
             (void)printf("%s %s\n", name, json_string_value(value));
         else if (json_is_integer(value))
             (void)printf("%s %lld\n", name, (long long)json_integer_value(value));
-        json_array_foreach(value, index, item)(void) printf(
-            "lease %s period %lld: %s of %s locked for %s\n", ee_client_json_text(item, "lease"),
-            (long long)json_integer_value(json_object_get(item, "period")),
-            ee_client_json_text(item, "locked"), ee_client_json_text(item, "launcher"),
-            ee_client_json_text(item, "operator"));
+        json_array_foreach(value, index, item)(void)
+            printf("lease %s period %lld: %s locked\n", ee_client_json_text(item, "lease"),
+                   (long long)json_integer_value(json_object_get(item, "period")),
+                   ee_client_json_text(item, "locked"));
     }
 }
 
@@ -151,21 +150,46 @@ enum ee_err ee_cmd_verify_receipt(struct ee_cli *cli, int argc, char **argv)
 
 /* ---- receipt, explain SEQ ---- */
 
+/* SEQ (*seq_out), or ID, or LEASE:PERIOD with LEASE an id. */
+static bool id_valid(const char *text, uint64_t *seq_out)
+{
+    const size_t hex = (size_t)2 * EE_ID_SIZE;
+    uint8_t id[EE_ID_SIZE];
+    uint64_t period;
+    if (strlen(text) < hex)
+        return ee_u64_parse(text, seq_out) == EE_OK && *seq_out != 0;
+    if (ee_hex_decode(ee_bytes_of(text, hex), id, sizeof(id)) != EE_OK)
+        return false;
+    const char *rest = text + hex;
+    return *rest == '\0' || ((*rest == ':' || *rest == '-') &&
+                             ee_u64_parse(rest + 1, &period) == EE_OK && period <= UINT32_MAX);
+}
+
+static void path_normalise(char *path)
+{
+    char *colon = strchr(path, ':');
+    if (colon)
+        *colon = '-';
+}
+
 /* Fetched and checked before anybody relies on it; the answer is the caller's to close. */
 static enum ee_err fetch(struct ee_cli *cli, const char *seq, struct checked_receipt *out,
                          struct ee_client_answer *answer)
 {
-    char path[64];
-    uint64_t number;
-    if (ee_u64_parse(seq, &number) != EE_OK || number == 0)
-        return ee_client_fail(&cli->problem, EE_USAGE, "'%s' is no sequence number", seq);
+    char path[96];
+    uint64_t number = 0;
+    if (!id_valid(seq, &number))
+        return ee_client_fail(&cli->problem, EE_USAGE,
+                              "'%s' is no sequence number, id of 32 hex digits, or LEASE:PERIOD",
+                              seq);
     EE_TRY(ee_cli_connect(cli));
-    (void)snprintf(path, sizeof(path), "/v1/receipts/%llu", (unsigned long long)number);
+    (void)snprintf(path, sizeof(path), "/v1/receipts/%.60s", seq);
+    path_normalise(path);
     const struct ee_client_request request = {.method = "GET", .path = path, .raw = true};
     EE_TRY(ee_client_session_request(cli->session, &request, answer));
     EE_TRY(
         check(cli, ee_client_session_trust(cli->session), ee_buffer_bytes(&answer->body), 0, out));
-    if (out->checked.fact.command.seq == number)
+    if (number == 0 || out->checked.fact.command.seq == number)
         return EE_OK;
     ee_receipt_checked_free(&out->checked);
     return ee_client_fail(&cli->problem, EE_RECEIPT,
@@ -202,7 +226,8 @@ enum ee_err ee_cmd_receipt(struct ee_cli *cli, int argc, char **argv)
     EE_TRY(ee_cli_parse(cli, options, EE_CLI_COUNT(options), argc, argv, 1, 1, false, &arguments));
     const char *seq = arguments.items[0];
     if (!path) {
-        (void)snprintf(chosen, sizeof(chosen), "receipt-%.20s.json", seq);
+        (void)snprintf(chosen, sizeof(chosen), "receipt-%.44s.json", seq);
+        path_normalise(chosen);
         path = chosen;
     }
     struct checked_receipt *r = calloc(1, sizeof(*r));

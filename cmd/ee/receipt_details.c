@@ -132,9 +132,8 @@ static json_t *tick(const struct ee_result *result)
         for (uint32_t i = 0; i < body.lock_count; i++) {
             const struct ee_tick_lock *lock = &body.locks[i];
             (void)json_array_append_new(
-                locks, json_pack("{s:o, s:i, s:s, s:s, s:o}", "lease", hex(lock->lease, EE_ID_SIZE),
-                                 "period", (int)lock->period, "launcher", lock->launcher,
-                                 "operator", lock->operator_name, "locked", money(lock->amount)));
+                locks, json_pack("{s:o, s:i, s:o}", "lease", hex(lock->lease, EE_ID_SIZE), "period",
+                                 (int)lock->period, "locked", money(lock->amount)));
         }
     return json_pack("{s:o}", "locks", locks);
 }

@@ -487,9 +487,7 @@ enum { EE_TICK_LOCKS_MAX = 64 };
 struct ee_tick_lock {
     uint8_t lease[EE_ID_SIZE];
     uint32_t period;
-    char launcher[EE_NAME_MAX + 1];
-    char operator_name[EE_NAME_MAX + 1];
-    struct ee_money amount;
+    struct ee_money amount; /* no names: other parties' locks are in the same result */
 };
 struct ee_tick_result {
     uint32_t lock_count;

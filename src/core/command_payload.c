@@ -343,8 +343,6 @@ static void tick_result(struct ee_codec *k, struct ee_tick_result *v)
         struct ee_tick_lock *lock = &v->locks[i];
         ee_codec_raw(k, lock->lease, sizeof(lock->lease));
         lock->period = ee_codec_u32(k, lock->period);
-        ee_codec_name(k, lock->launcher);
-        ee_codec_name(k, lock->operator_name);
         lock->amount = ee_codec_money(k, lock->amount, 0);
     }
 }

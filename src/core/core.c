@@ -202,6 +202,21 @@ static bool has_id(const struct ee_command *command)
     return !ee_bytes_all_zero(command->id, sizeof(command->id));
 }
 
+uint64_t ee_core_id_seq(const struct ee_core *core, enum ee_actor_kind kind, const char *actor,
+                        const uint8_t id[EE_ID_SIZE])
+{
+    struct ee_command command = {.actor_kind = kind};
+    uint8_t key[32];
+    size_t size = strlen(actor);
+    if (size > EE_NAME_MAX)
+        return 0;
+    memcpy(command.actor, actor, size + 1);
+    memcpy(command.id, id, sizeof(command.id));
+    id_key(core, &command, key);
+    const struct ee_id_row *row = ee_table_find(&core->ids, key);
+    return row ? row->seq : 0;
+}
+
 static void answer_again(const struct ee_id_row *row, struct ee_result *result)
 {
     result->err = row->err;

@@ -229,6 +229,10 @@ const struct ee_period *ee_core_period_at(const struct ee_core *core, size_t ind
 
 const struct ee_redemption *ee_core_redemption_at(const struct ee_core *core, size_t index);
 
+/* seq of the remembered command of this actor and id; 0: none. */
+uint64_t ee_core_id_seq(const struct ee_core *core, enum ee_actor_kind kind, const char *actor,
+                        const uint8_t id[EE_ID_SIZE]);
+
 /* The allow-list in force: genesis plus changes. */
 bool ee_core_allowed(const struct ee_core *core, enum ee_role role, const uint8_t measurement[32]);
 /* The changes themselves, so that a client can check them against the founding key: seq of change

@@ -341,7 +341,7 @@ struct ee_period_row *ee_core_lock_take(struct ee_change *c, struct ee_lease_row
     row.period.lock_seq = c->command->seq;
     lock_transfer(core, &lease->lease, row.period.index, amount, &transfer);
     ee_core_book(core, &transfer);
-    ee_core_tick_lock(c, &lease->lease, &row.period);
+    ee_core_tick_lock(c, &row.period);
     return ee_table_add(&core->periods, &row);
 }
 

@@ -75,16 +75,13 @@ const struct ee_key_succession *ee_core_succession_at(const struct ee_core *core
 
 /* ---- the result of a TICK ---- */
 
-void ee_core_tick_lock(struct ee_change *c, const struct ee_lease *lease,
-                       const struct ee_period *period)
+void ee_core_tick_lock(struct ee_change *c, const struct ee_period *period)
 {
     if (c->command->kind != EE_COMMAND_TICK)
         return; /* the answer to LEASE_RESERVE says it */
     assert(c->core->tick_lock_count < EE_TICK_LOCKS_MAX);
     struct ee_tick_lock *lock = &c->core->tick_locks[c->core->tick_lock_count++];
     memcpy(lock->lease, period->lease, sizeof(lock->lease));
-    memcpy(lock->launcher, lease->launcher, sizeof(lock->launcher));
-    memcpy(lock->operator_name, lease->operator_name, sizeof(lock->operator_name));
     lock->period = period->index;
     lock->amount = period->locked;
 }

@@ -220,8 +220,7 @@ void ee_core_lock_move(struct ee_core *core, struct ee_period_row *period, enum 
 void ee_core_lock_settle(struct ee_change *c, struct ee_period_row *period, struct ee_money paid);
 
 /* A lock that a TICK took goes into its result (core_statements.c). */
-void ee_core_tick_lock(struct ee_change *c, const struct ee_lease *lease,
-                       const struct ee_period *period);
+void ee_core_tick_lock(struct ee_change *c, const struct ee_period *period);
 void ee_core_tick_body(struct ee_change *c);
 
 /* ---- liabilities (core_liabilities.c) ---- */
