@@ -254,7 +254,7 @@ enum ee_err ee_client_head_observe(struct ee_client_problem *problem, const uint
                                    const struct ee_client_head *floor, struct ee_bytes note,
                                    const struct ee_client_prover *prover)
 {
-    struct observed got = {.note = note, .key = checkpoint_key, .epoch = prover->epoch};
+    struct observed got = {.note = note, .key = checkpoint_key};
     enum ee_err err = ee_tlog_checkpoint_verify(&ee_crypto_openssl, note, network_id,
                                                 checkpoint_key, &got.checkpoint);
     if (err != EE_OK) {
@@ -264,6 +264,7 @@ enum ee_err ee_client_head_observe(struct ee_client_problem *problem, const uint
     }
     if (got.checkpoint.size < floor->size || contradicts(&got.checkpoint, floor))
         return refuse(problem, &got, floor);
+    got.epoch = prover->epoch;
     return store(problem, &got, prover);
 }
 
