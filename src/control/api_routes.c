@@ -53,7 +53,7 @@ static const struct ee_api_route routes[] = {
     {"GET", "/v1/apps/{name}", EE_SCOPE_READ, false, ee_api_app, NULL},
     {"DELETE", "/v1/apps/{name}", EE_SCOPE_RUN, true, ee_api_app_stop, NULL},
     {"GET", "/v1/periods", EE_SCOPE_READ, false, ee_api_periods, query_periods},
-    {"GET", "/v1/receipts/{seq}", EE_SCOPE_READ, false, ee_api_receipt, NULL},
+    {"GET", "/v1/receipts/{id}", EE_SCOPE_READ, false, ee_api_receipt, NULL},
     {"GET", "/v1/explain/{subject}", EE_SCOPE_READ, false, ee_api_explain, NULL},
     {"GET", "/v1/collateral", EE_API_PUBLIC, false, ee_api_collateral, NULL},
     {"POST", "/v1/collateral", EE_API_ADMIN, true, ee_api_collateral_push, NULL},
