@@ -25,9 +25,11 @@ struct ee_owing {
     struct ee_timer *timer;
     struct ee_wakeup *wakeup;
     pthread_t thread;
-    bool working;     /* the thread has `next` */
-    enum ee_err err;  /* its result */
-    struct made next; /* the loop's but while working */
+    bool working;         /* the thread has what is below, but `newest` */
+    struct ee_owed *room; /* made first, then filled */
+    size_t accounts, capacity;
+    enum ee_err err;
+    struct made next; /* of_seq 0: nothing is marked yet */
     struct made newest;
 };
 
@@ -48,14 +50,48 @@ static enum ee_err submit(struct ee_owing *owing, const struct ee_liabilities *p
     return ee_control_submit(owing->control, EE_COMMAND_LIABILITIES, ee_writer_done(&w), fn, owing);
 }
 
+/* Room for what will be copied; once that was marked, the tree. */
 static void *work(void *context)
 {
     struct ee_owing *owing = context;
     struct made *next = &owing->next;
-    owing->err = ee_tlog_sum_build(owing->control->crypto, &ee_allocator_system, next->secret,
-                                   next->of_seq, next->items, next->count, &next->tree);
+    if (next->of_seq == 0) {
+        owing->room = ee_liabilities_room(owing->accounts, &owing->capacity);
+        owing->err = owing->room != NULL ? EE_OK : EE_NO_MEMORY;
+    } else {
+        owing->err = ee_liabilities_items(owing->room, next->count, &next->items);
+        if (owing->err == EE_OK)
+            owing->err =
+                ee_tlog_sum_build(owing->control->crypto, &ee_allocator_system, next->secret,
+                                  next->of_seq, next->items, next->count, &next->tree);
+    }
     ee_wakeup_send(owing->wakeup);
     return NULL;
+}
+
+static enum ee_err work_start(struct ee_owing *owing)
+{
+    owing->working = true;
+    if (pthread_create(&owing->thread, NULL, work, owing) == 0)
+        return EE_OK;
+    owing->working = false;
+    return EE_IO;
+}
+
+static void give_up(struct ee_owing *owing, enum ee_err err)
+{
+    if (err != EE_OK)
+        EE_LOG(EE_LOG_WARN, "liabilities", "no proof this time", ee_log_err(err));
+    made_free(&owing->next);
+    free(owing->room);
+    owing->room = NULL;
+}
+
+/* Commands are taken, and somebody is there to be owed something. */
+static bool may_begin(const struct ee_control *control)
+{
+    return !control->rolled_back && !control->anchoring && !control->stopping &&
+           ee_core_account_at(ee_control_core(control), 0) != NULL;
 }
 
 static void on_said(void *context, const struct ee_answer *answer)
@@ -74,57 +110,57 @@ static void on_said(void *context, const struct ee_answer *answer)
            ee_log_unsigned("total_micros", owing->newest.tree.root.sum));
 }
 
+/* The state is marked by a command, and copied before the next one can come. */
+static enum ee_err mark(struct ee_owing *owing)
+{
+    const struct ee_core *core = ee_control_core(owing->control);
+    const struct ee_liabilities payload = {.of_seq = 0};
+    struct made *next = &owing->next;
+    if (!may_begin(owing->control))
+        return EE_STATE;
+    EE_TRY(submit(owing, &payload, NULL));
+    EE_TRY(ee_liabilities_copy(core, owing->room, owing->capacity, &next->count));
+    memcpy(next->secret, ee_core_liability_secret(core), sizeof(next->secret));
+    next->of_seq = ee_core_liabilities_marked(core)->of_seq;
+    return work_start(owing);
+}
+
+/* The tree is there: its root. */
+static enum ee_err say(struct ee_owing *owing)
+{
+    const struct made *next = &owing->next;
+    struct ee_liabilities payload = {.of_seq = next->of_seq, .count = next->count};
+    payload.total.micros = (int64_t)next->tree.root.sum;
+    memcpy(payload.root, next->tree.root.hash.bytes, sizeof(payload.root));
+    free(owing->room);
+    owing->room = NULL;
+    return submit(owing, &payload, on_said);
+}
+
 static void on_worked(void *context)
 {
     struct ee_owing *owing = context;
-    const struct made *next = &owing->next;
-    struct ee_liabilities payload = {.of_seq = next->of_seq, .count = next->count};
     if (!owing->working)
         return;
     (void)pthread_join(owing->thread, NULL);
     owing->working = false;
-    if (owing->err == EE_OK) {
-        payload.total.micros = (int64_t)next->tree.root.sum;
-        memcpy(payload.root, next->tree.root.hash.bytes, sizeof(payload.root));
-        owing->err = submit(owing, &payload, on_said);
-    }
-    if (owing->err == EE_OK)
-        return;
-    EE_LOG(EE_LOG_WARN, "liabilities", "no proof this time", ee_log_err(owing->err));
-    made_free(&owing->next);
-}
-
-/* The state is marked by a command, and copied before the next one can come. */
-static enum ee_err mark(struct ee_owing *owing)
-{
-    struct ee_control *control = owing->control;
-    const struct ee_core *core = ee_control_core(control);
-    const struct ee_liabilities payload = {.of_seq = 0};
-    struct made *next = &owing->next;
-    made_free(next);
-    EE_TRY(submit(owing, &payload, NULL));
-    next->of_seq = ee_core_liabilities_marked(core)->of_seq;
-    memcpy(next->secret, ee_core_liability_secret(core), sizeof(next->secret));
-    EE_TRY(ee_liabilities_copy(core, &next->items, &next->count));
-    owing->working = true;
-    if (pthread_create(&owing->thread, NULL, work, owing) == 0)
-        return EE_OK;
-    owing->working = false;
-    return EE_IO;
+    enum ee_err err = owing->err;
+    if (err == EE_OK)
+        err = owing->next.of_seq == 0 ? mark(owing) : say(owing);
+    if (err != EE_OK)
+        give_up(owing, err);
 }
 
 static void turn(void *context)
 {
     struct ee_owing *owing = context;
-    const struct ee_control *control = owing->control;
-    if (owing->working || control->rolled_back || control->anchoring || control->stopping ||
-        ee_core_account_at(ee_control_core(control), 0) == NULL)
+    if (owing->working || !may_begin(owing->control))
         return;
-    enum ee_err err = mark(owing);
-    if (err == EE_OK)
-        return;
-    EE_LOG(EE_LOG_WARN, "liabilities", "no proof this time", ee_log_err(err));
-    made_free(&owing->next);
+    give_up(owing, EE_OK); /* what an earlier turn did not bring to its end */
+    owing->accounts = ee_core_book_count(ee_control_core(owing->control));
+    enum ee_err err = work_start(owing);
+    if (err != EE_OK)
+        give_up(owing, err);
 }
 
 enum ee_err ee_owing_new(struct ee_control *control, uint64_t every_s, struct ee_owing **out)
@@ -156,7 +192,7 @@ void ee_owing_free(struct ee_owing *owing)
         ee_sequencer_forget(owing->control->sequencer, owing);
     ee_timer_free(owing->timer);
     ee_wakeup_free(owing->wakeup);
-    made_free(&owing->next);
+    give_up(owing, EE_OK);
     made_free(&owing->newest);
     free(owing);
 }
