@@ -238,6 +238,9 @@ def agents_accept_it_when_told(network):
     nodes = sorted(shared["agents"])
     words = shared["words"]
     told = network.spawn(words[nodes[0]] + ["--accept-recovery", str(shared["recovery"])], "agent-told")
+    lied = network.spawn(words[nodes[1]] + ["--accept-recovery",
+                                            str(flipped(shared["recovery"], network.folder / "bad-recovery"))], "agent-lied")
+    require_equal(lied.wait(20), 7, "an agent that was told a changed statement")
     stubborn = network.spawn(words[nodes[1]], "agent-stubborn")
     network.wait_connected((nodes[0],))
     require_equal(stubborn.wait(20), 7, "an agent that was not told")
