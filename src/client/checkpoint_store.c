@@ -115,6 +115,10 @@ static enum ee_err evidence_write(struct ee_client_problem *problem, const struc
                                             .proof = got->proof};
     memcpy(evidence.network_id, got->checkpoint.network_id, sizeof(evidence.network_id));
     memcpy(evidence.key, got->key, sizeof(evidence.key));
+    evidence.has_first_key =
+        seen->has_key && memcmp(seen->key, got->key, sizeof(evidence.key)) != 0;
+    if (evidence.has_first_key)
+        memcpy(evidence.first_key, seen->key, sizeof(evidence.first_key));
     ee_crypto_openssl.sha256(&got->note, 1, hash);
     ee_hex_encode(hash, 8, digest);
     (void)snprintf(suffix, sizeof(suffix), ".refused-%s.equivocation", digest);
