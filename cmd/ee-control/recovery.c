@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "commands.h"
 #include "control/sequencer_tools.h"
+#include "control/vault.h"
 #include "core/statement.h"
 #include "core/trust.h"
 #include "io/crypto_openssl.h"
@@ -35,14 +36,20 @@ static const char *path_in(const char *folder, const char *name, char out[PATH_S
 }
 
 /* A journal as it is at this moment: of a copy, so that one in use can be looked at too. */
-static enum ee_err journal_head(const char *state, const char *name, struct ee_journal_report *out)
+static enum ee_err journal_head(const struct ee_control_access *access, const char *state,
+                                const char *name, struct ee_journal_report *out)
 {
     char path[PATH_SIZE], copy[PATH_SIZE];
     (void)path_in(state, name, path);
     (void)path_in(state, "recovery-request.tmp", copy);
     (void)unlink(copy);
     EE_TRY(ee_journal_copy(path, copy));
-    enum ee_err err = ee_journal_verify(copy, &ee_crypto_openssl, NULL, false, out);
+    struct ee_vault *vault = NULL;
+    enum ee_err err = ee_control_access_open(access, state, copy, &vault);
+    if (err == EE_OK)
+        err = ee_journal_verify(copy, &ee_crypto_openssl,
+                                vault != NULL ? ee_vault_journal_seal(vault) : NULL, false, out);
+    ee_vault_free(vault);
     (void)unlink(copy);
     return err;
 }
@@ -80,7 +87,8 @@ static enum ee_err note_read(const char *path, struct lost *out)
 }
 
 /* Journals that a restore has set aside. */
-static void aside_look(const char *state, const uint8_t network_id[32], struct lost *out)
+static void aside_look(const struct ee_control_access *access, const char *state,
+                       const uint8_t network_id[32], struct lost *out)
 {
     static const char prefix[] = "journal.db.replaced";
     const struct dirent *entry;
@@ -90,7 +98,7 @@ static void aside_look(const char *state, const uint8_t network_id[32], struct l
         const char *rest = entry->d_name + sizeof(prefix) - 1;
         if (strncmp(entry->d_name, prefix, sizeof(prefix) - 1) != 0 || strchr(rest, '-') != NULL)
             continue;
-        if (journal_head(state, entry->d_name, &report) != EE_OK ||
+        if (journal_head(access, state, entry->d_name, &report) != EE_OK ||
             memcmp(report.network_id, network_id, 32) != 0 || report.commands <= out->size)
             continue;
         *out = (struct lost){.size = report.commands};
@@ -117,15 +125,15 @@ static int request_print(const struct ee_journal_report *report, const struct lo
     return ok ? 0 : ee_control_failed(EE_IO, "standard output");
 }
 
-static int cmd_request(const char *state, const char *note)
+static int cmd_request(const struct ee_control_access *access, const char *state, const char *note)
 {
     struct ee_journal_report report = {0};
     struct lost lost = {0};
     char path[PATH_SIZE];
-    enum ee_err err = journal_head(state, "journal.db", &report);
+    enum ee_err err = journal_head(access, state, "journal.db", &report);
     if (err != EE_OK)
         return ee_control_failed(err, "the journal");
-    aside_look(state, report.network_id, &lost);
+    aside_look(access, state, report.network_id, &lost);
     err = note_read(path_in(state, "newer-checkpoint.note", path), &lost);
     if (err == EE_OK || err == EE_NOT_FOUND)
         err = note != NULL ? note_read(note, &lost) : EE_OK;
@@ -180,9 +188,12 @@ int ee_control_cmd_recovery(int argc, char **argv)
                                             {"genesis", required_argument, NULL, 'g'},
                                             {"lost", required_argument, NULL, 'l'},
                                             {"recovery", required_argument, NULL, 'r'},
+                                            {"key-file", required_argument, NULL, 'k'},
+                                            {"holder-key", required_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     const char *verb = argc > 1 ? argv[1] : "", *state = NULL, *genesis = NULL, *lost = NULL,
                *recovery = NULL;
+    struct ee_control_access access = {.key_file = NULL};
     int option;
     while ((option = getopt_long(argc - 1, argv + 1, "", options, NULL)) != -1) {
         if (option == 's')
@@ -193,11 +204,15 @@ int ee_control_cmd_recovery(int argc, char **argv)
             lost = optarg;
         else if (option == 'r')
             recovery = optarg;
+        else if (option == 'k')
+            access.key_file = optarg;
+        else if (option == 'h' && access.holder_count < EE_SHAMIR_SHARES_MAX)
+            access.holder_keys[access.holder_count++] = optarg;
         else
             return ee_control_usage("recovery: an option is wrong");
     }
     if (strcmp(verb, "request") == 0 && state != NULL)
-        return cmd_request(state, lost);
+        return cmd_request(&access, state, lost);
     if (strcmp(verb, "apply") != 0 || state == NULL || genesis == NULL || recovery == NULL)
         return ee_control_usage("recovery request or apply, with their options");
     enum ee_err err = ee_control_statement_put(state, "recovery", genesis, recovery);
