@@ -162,6 +162,13 @@ static enum ee_err read_queue(const char *text, size_t *out)
     return EE_OK;
 }
 
+static enum ee_err read_every(const char *text, uint64_t *out)
+{
+    if (text == NULL)
+        return EE_OK;
+    return ee_u64_parse(text, out) == EE_OK && *out >= 1 && *out <= 366 * 86400 ? EE_OK : EE_USAGE;
+}
+
 static int read_run(int argc, char **argv, struct ee_control_options *out)
 {
     static const struct option options[] = {{"state", required_argument, NULL, 0},
@@ -224,9 +231,7 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
         return ee_control_usage("run: --deployments is measured or any");
     if (read_days(warn_days, &out->collateral_warn_days) != EE_OK)
         return ee_control_usage("run: --collateral-warn-days is 1 to 365");
-    if (liabilities != NULL &&
-        (ee_u64_parse(liabilities, &out->liabilities_every_s) != EE_OK ||
-         out->liabilities_every_s < 1 || out->liabilities_every_s > 366 * 86400))
+    if (read_every(liabilities, &out->liabilities_every_s) != EE_OK)
         return ee_control_usage("run: --liabilities-every is a number of seconds");
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
         out->listen == NULL || out->gateway == NULL || out->tls_chain_path == NULL)
