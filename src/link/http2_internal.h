@@ -70,6 +70,7 @@ struct ee_http2_stream {
     struct ee_buffer in;   /* received while the owner paused */
     struct ee_buffer out;  /* from the owner */
     struct ee_http_head *in_trailers, *out_trailers;
+    struct ee_http_head *out_head; /* until it is submitted */
 };
 
 struct ee_http2 {
@@ -104,6 +105,8 @@ void ee_http2_tick(struct ee_http2 *h, uint64_t header_us, uint64_t idle_us, uin
 void ee_http2_calm(struct ee_http2 *h, uint32_t code); /* GOAWAY with this code, then the end */
 
 /* http2_stream.c */
+/* A copy of what is used; NULL: no memory. */
+struct ee_http_head *ee_http2_head_keep(const struct ee_http_head *from);
 struct ee_http2_stream *ee_http2_stream_new(struct ee_http2 *h, int32_t id);
 void ee_http2_stream_gone(struct ee_http2_stream *stream, enum ee_err err);
 /* The request's head is complete. */
@@ -122,6 +125,7 @@ void ee_http2_stream_fail(struct ee_http2_stream *stream, enum ee_err err, uint1
 extern const struct ee_http_exchange_ops ee_http2_exchange_ops;
 int ee_http2_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *header,
                        size_t length, nghttp2_data_source *source, void *context);
+void ee_http2_head_send(struct ee_http2_stream *stream);
 void ee_http2_writable_tell(struct ee_http2_stream *stream);
 
 /* http2_connection.c */

@@ -313,6 +313,7 @@ void ee_http2_work(struct ee_http2 *h)
     for (struct ee_http2_stream *stream = h->streams; stream; stream = next) {
         next = stream->next;
         ee_http2_stream_deliver(stream);
+        ee_http2_head_send(stream);
     }
     if (nghttp2_session_send(h->session) != 0)
         h->over = true;

@@ -79,6 +79,7 @@ void ee_http2_stream_gone(struct ee_http2_stream *s, enum ee_err err)
         x->events->gone(x->context, x, err);
     ee_buffer_close(&s->in);
     ee_free(&ee_allocator_system, s->in_trailers);
+    ee_free(&ee_allocator_system, s->out_head);
     ee_free(&ee_allocator_system, s->out_trailers);
     ee_http_exchange_free(x); /* it is the stream */
 }
@@ -134,7 +135,7 @@ void ee_http2_stream_fail(struct ee_http2_stream *s, enum ee_err err, uint16_t s
 /* ---- the request ---- */
 
 /* A head is 50 KiB for the largest; what is not used goes back. */
-static struct ee_http_head *head_keep(const struct ee_http_head *from)
+struct ee_http_head *ee_http2_head_keep(const struct ee_http_head *from)
 {
     const size_t size = offsetof(struct ee_http_head, bytes) + from->used;
     struct ee_http_head *kept = ee_realloc(&ee_allocator_system, NULL, size, 1);
@@ -191,7 +192,7 @@ void ee_http2_stream_head(struct ee_http2_stream *s, bool end)
         return;
     s->head_done = true;
     s->ended = end; /* `complete` follows once the owner has the request */
-    x->request = head_keep(&reader->head);
+    x->request = ee_http2_head_keep(&reader->head);
     if (!x->request) {
         ee_http2_stream_reset(s, NGHTTP2_REFUSED_STREAM, EE_NO_MEMORY);
         return;
@@ -221,7 +222,7 @@ void ee_http2_stream_trailers(struct ee_http2_stream *s)
     if (ee_http2_reader_finish(s->session->reader, true, NULL, &event) != EE_HTTP_RULE_NONE)
         ee_http2_stream_reset(s, NGHTTP2_PROTOCOL_ERROR, EE_HTTP);
     else if (event.head->field_count > 0 && !s->in_trailers)
-        s->in_trailers = head_keep(event.head);
+        s->in_trailers = ee_http2_head_keep(event.head);
 }
 
 /* ---- the body: credit only for what the owner took ---- */
