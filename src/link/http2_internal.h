@@ -86,6 +86,7 @@ struct ee_http2 {
     uint64_t idle_us;    /* since when there is no stream */
     uint64_t drain_us, calm_us;
     int32_t section_stream;
+    int32_t last_stream, gap_first, gap_last; /* of the client's; the gap nearest below */
 };
 
 /* NULL: no memory. */

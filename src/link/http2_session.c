@@ -57,12 +57,29 @@ static struct ee_http2_stream *stream_of(const struct ee_http2 *h, int32_t id)
     return nghttp2_session_get_stream_user_data(h->session, id);
 }
 
+/* RFC 9113 section 5.1.1: the library takes a stream that was leapt over for one that is closed. */
+static bool leapt_over(struct ee_http2 *h, int32_t id)
+{
+    if (id > h->last_stream) {
+        if (id > h->last_stream + 2) {
+            h->gap_first = h->last_stream + 1;
+            h->gap_last = id - 1;
+        }
+        h->last_stream = id;
+        return false;
+    }
+    return id >= h->gap_first && id <= h->gap_last;
+}
+
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *header, void *context)
 {
     struct ee_http2 *h = context;
     (void)session;
     h->preface = true;
     h->section_open = h->section_open && header->type == NGHTTP2_CONTINUATION;
+    if ((header->type == NGHTTP2_HEADERS && leapt_over(h, header->stream_id)) ||
+        (header->type == NGHTTP2_PRIORITY && header->stream_id == 0))
+        ee_http2_calm(h, NGHTTP2_PROTOCOL_ERROR);
     if (header->type == NGHTTP2_RST_STREAM)
         spend_reset(h);
     else if (header->type != NGHTTP2_HEADERS &&
