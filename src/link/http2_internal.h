@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of HTTP/2 at the server: http2_session.c (nghttp2's callbacks, budgets), http2_stream.c
- * (exchanges), http2_answer.c (what goes out), http2_connection.c (over a connection). The session
+/* Inside of HTTP/2 at the server: http2_session.c (nghttp2's callbacks), http2_budget.c (floods),
+ * http2_stream.c (exchanges), http2_answer.c (what goes out), http2_connection.c (over a connection). The session
  * knows no socket and no clock, so that a fuzzer can drive it. */
 #ifndef EE_LINK_HTTP2_INTERNAL_H
 #define EE_LINK_HTTP2_INTERNAL_H
@@ -20,6 +20,7 @@ enum {
     EE_HTTP2_OUT_CONNECTION = 1024 * 1024,    /* of one connection */
     EE_HTTP2_OUT_TOTAL = 64 * 1024 * 1024,    /* of the server; then one piece a stream */
     EE_HTTP2_OUT_MAX = 8 * 1024 * 1024,       /* of one stream, EE_FULL above */
+    EE_HTTP2_SECTION_MAX = 256 * 1024, /* a field section out of HPACK; ends the connection */
     EE_HTTP2_FRAMES_QUEUED_MAX = 1024,        /* answers a client makes us owe, not yet sent */
 
     /* Budgets of a connection: what comes beyond ends it with ENHANCE_YOUR_CALM. */
@@ -86,6 +87,9 @@ struct ee_http2 {
     uint64_t idle_us;    /* since when there is no stream */
     uint64_t drain_us, calm_us;
     int32_t section_stream;
+    size_t section_size;
+    uint8_t wire_header[9]; /* of the frame that is coming */
+    size_t wire_have, wire_left;
     int32_t last_stream, gap_first, gap_last; /* of the client's; the gap nearest below */
 };
 
@@ -104,6 +108,12 @@ void ee_http2_drain(struct ee_http2 *h);
 /* Deadlines; call every few seconds. `header_us`, `idle_us`, `stall_us`: the limits. */
 void ee_http2_tick(struct ee_http2 *h, uint64_t header_us, uint64_t idle_us, uint64_t stall_us);
 void ee_http2_calm(struct ee_http2 *h, uint32_t code); /* GOAWAY with this code, then the end */
+
+/* http2_budget.c */
+/* Looks at every frame of what was received. */
+void ee_http2_count(struct ee_http2 *h, struct ee_bytes bytes);
+void ee_http2_spend_control(struct ee_http2 *h);
+void ee_http2_spend_reset(struct ee_http2 *h);
 
 /* http2_stream.c */
 /* A copy of what is used; NULL: no memory. */
