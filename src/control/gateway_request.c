@@ -273,12 +273,11 @@ static void on_gone(void *context, struct ee_http_exchange *exchange, enum ee_er
     ee_gateway_request_settle(request);
 }
 
-const struct ee_http_exchange_events ee_gateway_exchange_events = {
-    .body = on_body,
-    .trailers = on_request_trailers,
-    .complete = on_complete,
-    .writable = on_writable,
-    .gone = on_gone};
+const struct ee_http_exchange_events ee_gateway_exchange_events = {.body = on_body,
+                                                                   .trailers = on_request_trailers,
+                                                                   .complete = on_complete,
+                                                                   .writable = on_writable,
+                                                                   .gone = on_gone};
 
 /* ---- the agent's side ---- */
 

@@ -117,8 +117,7 @@ int ee_http2_send_data(nghttp2_session *session, nghttp2_frame *frame, const uin
     if (s->aborted || length > out.size)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (h->host.write(h->host.context, ee_bytes_of(header, HEADER_SIZE)) != EE_OK ||
-        (length > 0 &&
-         h->host.write(h->host.context, ee_bytes_of(out.data, length)) != EE_OK))
+        (length > 0 && h->host.write(h->host.context, ee_bytes_of(out.data, length)) != EE_OK))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     ee_buffer_consume(&s->out, length);
     h->out -= length;
@@ -161,10 +160,9 @@ void ee_http2_head_send(struct ee_http2_stream *s)
         return;
     priority_set(s);
     struct field_list *list = field_list_new(s->out_head, s->out_head->status);
-    const int err =
-        list ? nghttp2_submit_response(s->session->session, s->id, list->fields, list->count,
-                                       over ? NULL : &provider)
-             : NGHTTP2_ERR_NOMEM;
+    const int err = list ? nghttp2_submit_response(s->session->session, s->id, list->fields,
+                                                   list->count, over ? NULL : &provider)
+                         : NGHTTP2_ERR_NOMEM;
     ee_free(&ee_allocator_system, list);
     ee_free(&ee_allocator_system, s->out_head);
     s->out_head = NULL;
@@ -189,9 +187,9 @@ static bool has_room(const struct ee_http2_stream *s)
     const struct ee_http2 *h = s->session;
     if (s->aborted)
         return false;
-    return s->out.size == 0 || (s->out.size < EE_HTTP2_OUT_STREAM &&
-                                h->out < EE_HTTP2_OUT_CONNECTION &&
-                                h->host.shared->out < EE_HTTP2_OUT_TOTAL);
+    return s->out.size == 0 ||
+           (s->out.size < EE_HTTP2_OUT_STREAM && h->out < EE_HTTP2_OUT_CONNECTION &&
+            h->host.shared->out < EE_HTTP2_OUT_TOTAL);
 }
 
 static enum ee_err write_piece(struct ee_http_exchange *x, struct ee_bytes bytes)

@@ -30,13 +30,15 @@ void ee_http2_calm(struct ee_http2 *h, uint32_t code)
 
 void ee_http2_spend_control(struct ee_http2 *h)
 {
-    if (!spend(&h->control, h->host.now_us(h->host.context), EE_HTTP2_CONTROL_BURST, EE_HTTP2_CONTROL_PER_S))
+    if (!spend(&h->control, h->host.now_us(h->host.context), EE_HTTP2_CONTROL_BURST,
+               EE_HTTP2_CONTROL_PER_S))
         ee_http2_calm(h, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 void ee_http2_spend_reset(struct ee_http2 *h)
 {
-    if (!spend(&h->resets, h->host.now_us(h->host.context), EE_HTTP2_RESET_BURST, EE_HTTP2_RESET_PER_S))
+    if (!spend(&h->resets, h->host.now_us(h->host.context), EE_HTTP2_RESET_BURST,
+               EE_HTTP2_RESET_PER_S))
         ee_http2_calm(h, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 

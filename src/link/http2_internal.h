@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside of HTTP/2 at the server: http2_session.c (nghttp2's callbacks), http2_budget.c (floods),
- * http2_stream.c (exchanges), http2_answer.c (what goes out), http2_connection.c (over a connection). The session
- * knows no socket and no clock, so that a fuzzer can drive it. */
+ * http2_stream.c (exchanges), http2_answer.c (what goes out), http2_connection.c (over a
+ * connection). The session knows no socket and no clock, so that a fuzzer can drive it. */
 #ifndef EE_LINK_HTTP2_INTERNAL_H
 #define EE_LINK_HTTP2_INTERNAL_H
 
@@ -21,7 +21,7 @@ enum {
     EE_HTTP2_OUT_TOTAL = 64 * 1024 * 1024,    /* of the server; then one piece a stream */
     EE_HTTP2_OUT_MAX = 8 * 1024 * 1024,       /* of one stream, EE_FULL above */
     EE_HTTP2_SECTION_MAX = 256 * 1024, /* a field section out of HPACK; ends the connection */
-    EE_HTTP2_FRAMES_QUEUED_MAX = 1024,        /* answers a client makes us owe, not yet sent */
+    EE_HTTP2_FRAMES_QUEUED_MAX = 1024, /* answers a client makes us owe, not yet sent */
 
     /* Budgets of a connection: what comes beyond ends it with ENHANCE_YOUR_CALM. */
     EE_HTTP2_CONTROL_BURST = 1000, /* frames that carry nothing: PING, SETTINGS, empty DATA, ... */
@@ -60,16 +60,16 @@ struct ee_http2_stream {
     struct ee_http2 *session;
     struct ee_http2_stream *next, *previous;
     int32_t id;
-    bool head_done;        /* the request's */
-    bool ended;            /* END_STREAM came */
-    bool aborted, told;    /* RST_STREAM is on its way; with a code of ours already */
-    bool end_queued;       /* `out` is all there will be */
-    bool end_sent;         /* END_STREAM went */
-    bool blocked;          /* the owner waits for `writable` */
-    uint64_t moved_us;     /* the last octet in or out */
-    size_t owed;           /* delivered, not yet credited */
-    struct ee_buffer in;   /* received while the owner paused */
-    struct ee_buffer out;  /* from the owner */
+    bool head_done;       /* the request's */
+    bool ended;           /* END_STREAM came */
+    bool aborted, told;   /* RST_STREAM is on its way; with a code of ours already */
+    bool end_queued;      /* `out` is all there will be */
+    bool end_sent;        /* END_STREAM went */
+    bool blocked;         /* the owner waits for `writable` */
+    uint64_t moved_us;    /* the last octet in or out */
+    size_t owed;          /* delivered, not yet credited */
+    struct ee_buffer in;  /* received while the owner paused */
+    struct ee_buffer out; /* from the owner */
     struct ee_http_head *in_trailers, *out_trailers;
     struct ee_http_head *out_head; /* until it is submitted */
 };

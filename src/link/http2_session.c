@@ -217,8 +217,8 @@ static int settings_submit(struct ee_http2 *h)
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, EE_HTTP2_STREAMS_MAX},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, EE_HTTP2_STREAM_WINDOW},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, EE_HTTP_HEADER_MAX + EE_HTTP_LINE_MAX},
-        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},     /* RFC 8441 */
-        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},       /* RFC 9218 section 2.1 */
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}, /* RFC 8441 */
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},   /* RFC 9218 section 2.1 */
     };
     int err = nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings,
                                       sizeof(settings) / sizeof(settings[0]));

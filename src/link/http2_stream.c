@@ -123,6 +123,10 @@ void ee_http2_stream_fail(struct ee_http2_stream *s, enum ee_err err, uint16_t s
     const struct ee_http_exchange_events *events = x->events;
     if (s->aborted)
         return;
+    if (!x->request) { /* its head is still coming */
+        ee_http2_stream_reset(s, NGHTTP2_CANCEL, err);
+        return;
+    }
     if (events && !x->started) { /* the owner hears now, the answer is ours */
         x->events = NULL;
         events->gone(x->context, x, err);
@@ -186,8 +190,7 @@ void ee_http2_stream_head(struct ee_http2_stream *s, bool end)
     char key[EE_WS_ACCEPT_TEXT_SIZE] = "";
     if (reader->protocol[0])
         key_text_make(key);
-    const enum ee_http_rule rule =
-        ee_http2_reader_finish(reader, end, key[0] ? key : NULL, &event);
+    const enum ee_http_rule rule = ee_http2_reader_finish(reader, end, key[0] ? key : NULL, &event);
     if (s->aborted)
         return;
     s->head_done = true;
@@ -264,8 +267,7 @@ void ee_http2_stream_body(struct ee_http2_stream *s, struct ee_bytes bytes)
         give(s, bytes);
         return;
     }
-    if (shared->held + bytes.size > EE_HTTP2_HELD_MAX ||
-        ee_buffer_append(&s->in, bytes) != EE_OK) {
+    if (shared->held + bytes.size > EE_HTTP2_HELD_MAX || ee_buffer_append(&s->in, bytes) != EE_OK) {
         s->owed += bytes.size;
         ee_http2_stream_reset(s, NGHTTP2_ENHANCE_YOUR_CALM, EE_FULL);
         return;
