@@ -247,6 +247,7 @@ static void on_complete(void *context, struct ee_http_exchange *exchange, struct
 void ee_gateway_consumed(struct ee_gateway_request *request, size_t size, bool writable)
 {
     request->unreported += size;
+    ee_gateway_shed_note(request, writable);
     struct ee_tunnel_link *link = request->link; /* the stream may finish by this */
     if (!writable || request->unreported == 0 || link == NULL)
         return;

@@ -27,7 +27,7 @@ enum {
     EE_HTTP2_CONTROL_BURST = 1000, /* frames that carry nothing: PING, SETTINGS, empty DATA, ... */
     EE_HTTP2_CONTROL_PER_S = 100,
     EE_HTTP2_CONTROL_PER_DATA = 4, /* earned by each DATA frame we send: it is answered */
-    EE_HTTP2_RESET_BURST = 200,    /* streams the client resets, or makes us reset */
+    EE_HTTP2_RESET_BURST = 100,    /* streams the client resets, or makes us reset */
     EE_HTTP2_RESET_PER_S = 20,
 };
 

@@ -3,7 +3,9 @@
 """RFC 9113 from outside: frames to the plain gateway listener and over TLS, backends behind the tunnel. The cases of
 single frames are rows of http2_cases.py."""
 import json
+import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -464,8 +466,28 @@ def stock_clients(network):
     require_equal((done.returncode, done.stdout.count(":status: 200"), done.stdout.count("x-sum: 42")), (0, 30, 30), f"nghttp: {done.stdout[-300:]}")
 
 
+def a_gateway_that_stops(network):
+    """SIGTERM: GOAWAY with the last stream; what is open goes on to its end, then the connection closes"""
+    with Client(network.address("http")) as idle, Client(network.address("http")) as busy:
+        require_equal(idle.get().status, 200, "before")
+        busy.send(headers(1, request_fields(method="POST", path="/turns", authority="script"), END_HEADERS), frame(DATA, 0, 1, b"a"))
+        turns = busy.answer(1)
+        busy.until(lambda: turns.body == b"re: a")
+        os.kill(network.control_pid(), signal.SIGTERM)
+        busy.until(lambda: busy.goaway)
+        require_equal((busy.goaway.payload[:4], busy.goaway.code), (b"\x7f\xff\xff\xff", NO_ERROR), "the notice")
+        busy.until(lambda: busy.goaway.payload[:4] == b"\0\0\0\1")
+        busy.send(frame(DATA, END_STREAM, 1, b"b"))
+        busy.finished(1)
+        require_equal((turns.body, turns.ended), (b"re: are: b", True), "what was open")
+        require(busy.closed(), "busy: open after its last stream")
+        idle.until(lambda: idle.goaway)
+        require_equal((idle.goaway.payload[:4], idle.goaway.code), (b"\0\0\0\1", NO_ERROR), "idle")
+        require(idle.closed(), "idle: open after GOAWAY")
+
+
 if __name__ == "__main__":
     run_suite("http2-conformance", [*(rows(group) for group in GROUPS), prefaces, answers_of_apps, early_answers_and_half_close,
                                     events_come_without_delay, cancellation_reaches_the_app, windows_hold, uploads_wait_for_the_app,
-                                    concurrent_streams, websockets_over_http2, stock_clients],
+                                    concurrent_streams, websockets_over_http2, stock_clients, a_gateway_that_stops],
               options=("--expose", f"echo=127.0.0.1:{BACKEND.port}", "--expose", f"script=127.0.0.1:{SCRIPT.port}"))
