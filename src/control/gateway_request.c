@@ -159,7 +159,7 @@ static void send_end(struct ee_gateway_request *request)
     request->end_sent = true;
     struct ee_tunnel *tunnel = ee_tunnel_link_tunnel(request->link);
     enum ee_err err =
-        request->trailers != NULL
+        request->trailers != NULL && request->trailers->field_count > 0
             ? send_trailers(request, tunnel)
             : ee_tunnel_data_send(tunnel, request->stream, ee_bytes_str(""), true, &taken);
     if (err != EE_OK && err != EE_NOT_FOUND)
@@ -227,10 +227,12 @@ static void on_request_trailers(void *context, struct ee_http_exchange *exchange
     struct ee_gateway_request *request = context;
     (void)exchange;
     request->trailers = malloc(sizeof *request->trailers);
-    if (request->trailers != NULL)
-        ee_http_head_copy(request->trailers, trailers);
-    else
+    if (request->trailers == NULL) {
         ee_gateway_reset(request, EE_TUNNEL_INTERNAL, "out of memory");
+        return;
+    }
+    ee_http_head_copy(request->trailers, trailers);
+    ee_http_request_trailers_filter(request->trailers);
 }
 
 static void on_complete(void *context, struct ee_http_exchange *exchange, struct ee_bytes body)

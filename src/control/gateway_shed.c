@@ -9,7 +9,7 @@
 
 enum {
     SHED_EVERY_MS = 100,
-    SHED_AFTER_US = 500 * 1000, /* without room for more, while others want some */
+    SHED_AFTER_US = 500 * 1000,    /* without room for more, while others want some */
     SHED_ABOVE = 10 * 1024 * 1024, /* bytes of one tunnel not taken, of the 16 MiB it has */
     SHED_TO = 4 * 1024 * 1024,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Private to the gateway: gateway.c (listeners, whose request), gateway_request.c (a request as a
- * stream), gateway_upgrade.c (what a request becomes after 101), gateway_shed.c (clients that do not
- * read). */
+ * stream), gateway_upgrade.c (what a request becomes after 101), gateway_shed.c (clients that do
+ * not read). */
 #ifndef EE_CONTROL_GATEWAY_STATE_H
 #define EE_CONTROL_GATEWAY_STATE_H
 
@@ -43,8 +43,8 @@ struct ee_gateway_request {
     struct ee_http_head *trailers; /* of the request; NULL: none */
     struct ee_buffer held;         /* from the client, the stream did not take it yet */
     struct ee_gateway_request *next, *previous;
-    uint64_t blocked_us;           /* since when the client has no room; 0: it has */
-    size_t unreported;             /* bytes passed on to the client, not yet reported as consumed */
+    uint64_t blocked_us; /* since when the client has no room; 0: it has */
+    size_t unreported;   /* bytes passed on to the client, not yet reported as consumed */
 };
 
 /* gateway.c */
