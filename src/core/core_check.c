@@ -71,7 +71,7 @@ static const char *locks_rule(const struct ee_core *core)
     }
     for (size_t i = 0; i < core->accounts.count; i++)
         held_recorded +=
-            ((const struct ee_account_row *)ee_table_at(&core->accounts, i))->held_micros;
+            ((const struct ee_account_row *)ee_table_at(&core->accounts, i))->due_micros;
     for (size_t i = 0; i < core->redemptions.count; i++) {
         const struct ee_redemption *r = ee_core_redemption_at(core, i);
         open += r->state == EE_REDEMPTION_PENDING ? r->amount.micros : 0;

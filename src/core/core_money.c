@@ -118,7 +118,7 @@ enum ee_err ee_core_balance(const struct ee_core *core, const char *account, str
     *out = (struct ee_balance){
         .available = ee_core_available(core, row),
         .locked = {(int64_t)b->debits_pending},
-        .held = {row->held_micros},
+        .held = {row->due_micros},
         .incoming = {(int64_t)b->credits_pending},
     };
     return EE_OK;
@@ -366,9 +366,9 @@ void ee_core_lock_move(struct ee_core *core, struct ee_period_row *row, enum ee_
     struct ee_account_row *launcher =
         ee_core_account_row(core, ee_core_lease_find(core, p->lease)->lease.launcher);
     if (p->state == EE_LOCK_DUE)
-        launcher->held_micros -= p->locked.micros;
+        launcher->due_micros -= p->locked.micros;
     if (next == EE_LOCK_DUE)
-        launcher->held_micros += p->locked.micros;
+        launcher->due_micros += p->locked.micros;
     p->state = next;
 }
 

@@ -123,7 +123,7 @@ static void record_account(struct ee_writer *w, const struct ee_account_row *row
     ee_writer_u8(w, (uint8_t)row->account.kind);
     ee_writer_bytes(w, row->account.public_key, sizeof(row->account.public_key));
     ee_writer_u64(w, row->account.created_us);
-    ee_writer_u64(w, (uint64_t)row->held_micros);
+    ee_writer_u64(w, (uint64_t)row->due_micros);
 }
 
 static void record_key(struct ee_writer *w, const struct ee_api_key *key)
