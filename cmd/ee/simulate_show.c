@@ -41,7 +41,7 @@ static void show_balances(const struct ee_core *core, json_t *answer)
             continue;
         (void)json_object_set_new(balances, account->name,
                                   json_pack("{s:o,s:o,s:o}", "available", micros(b.available),
-                                            "locked", micros(b.locked), "held", micros(b.held)));
+                                            "locked", micros(b.locked), "held", micros(b.due)));
     }
     ee_core_totals(core, &totals);
     (void)json_object_set_new(answer, "balances", balances);

@@ -16,10 +16,11 @@
 #include "core/deployment.h"
 
 enum {
-    /* 1: the rules of 2, a BOOT with the state hash as it was then. 2: one cash account, no limits of
-       transfers, no debts. Commands are applied by the rules of the version they carry. */
+    /* 1: the rules of 2, a BOOT with the state hash as it was then. 2: one cash account, no limits
+       of transfers, no debts. Commands are applied by the rules of the version they carry. */
     EE_CORE_VERSION = 3,
-    EE_STATE_HASH_VERSION = 3, /* of BOOTs from core version 3 on; older ones are not compared */
+    EE_CORE_VERSION_LIMITS = 3, /* the first that refuses transfers for limits */
+    EE_STATE_HASH_VERSION = 3,  /* of BOOTs from core version 3 on; older ones are not compared */
     EE_COMMAND_PAYLOAD_MAX = 98304,
     EE_COMMAND_SIZE_MAX = 98304 + 256,
 };
@@ -152,6 +153,8 @@ EE_MUST_USE enum ee_err ee_redemption_message(const uint8_t network_id[32],
                                               struct ee_writer *out);
 
 enum { EE_CURRENCY_SIZE = 3, EE_PAYMENT_CENTS_MAX = 99999999, EE_MICROS_PER_CENT = 10000 };
+/* What a provider may say: small currencies have large numbers. */
+#define EE_PAYMENT_SAID_MAX UINT64_C(1000000000000)
 
 struct ee_topup {
     uint64_t cents;                      /* 1 to EE_PAYMENT_CENTS_MAX */
@@ -170,11 +173,11 @@ enum ee_payment_event {
  * one payment mint once; words come in any order. */
 struct ee_payment_word {
     enum ee_payment_event event;
-    char payment[EE_REFERENCE_MAX + 1]; /* the provider's name of the payment object */
-    uint8_t order[EE_ID_SIZE];          /* SUCCEEDED: the order it pays; else zero */
-    char dispute[EE_REFERENCE_MAX + 1]; /* DISPUTE_...: its name; else empty */
-    uint64_t cents;
-    char currency[EE_CURRENCY_SIZE + 1];      /* three small letters */
+    char payment[EE_REFERENCE_MAX + 1];        /* the provider's name of the payment object */
+    uint8_t order[EE_ID_SIZE];                 /* SUCCEEDED: the order it pays; else zero */
+    char dispute[EE_REFERENCE_MAX + 1];        /* DISPUTE_...: its name; else empty */
+    uint64_t cents;                            /* hundredths, 1 to EE_PAYMENT_SAID_MAX */
+    char currency[EE_CURRENCY_SIZE + 1];       /* three small letters */
     char provider_event[EE_REFERENCE_MAX + 1]; /* the provider's name of the event */
 };
 

@@ -23,8 +23,8 @@ struct ee_params;
 /* 0: the compiled default. A command of a user or operator that would pass a limit is refused with
  * EE_FULL; TICK may go as far again beyond it, so that what runs is settled. */
 struct ee_core_limits {
-    uint32_t accounts, keys, nodes, apps, leases, periods, ids, mints, transfers, redemptions, topups,
-        payments, parked;
+    uint32_t accounts, keys, nodes, apps, leases, periods, ids, mints, transfers, redemptions,
+        topups, payments, parked;
 };
 
 /* NULL without memory. `crypto` and `allocator` are borrowed for the core's life. */
@@ -81,8 +81,8 @@ uint64_t ee_core_next_due_us(const struct ee_core *core);
 const struct ee_genesis *ee_core_genesis(const struct ee_core *core); /* NULL before GENESIS */
 const uint8_t *ee_core_network_id(const struct ee_core *core);
 const struct ee_params *ee_core_params(const struct ee_core *core);
-/* Another table than that of the genesis' profile, from now on; borrowed. For simulations: a network
- * never does. */
+/* Another table than that of the genesis' profile, from now on; borrowed. For simulations: a
+ * network never does. */
 void ee_core_params_override(struct ee_core *core, const struct ee_params *params);
 /* Hash over all canonical records (docs/spec/commands.md, "State hash"), at the cost of what
  * changed since the last call. Not beside any other call. */
@@ -116,8 +116,8 @@ struct ee_balance {
     struct ee_money due;       /* part of locked whose period is DUE */
     struct ee_money held;      /* part of available that may be spent, but not leave yet */
     uint64_t held_until_us;    /* when all of it is free; 0: nothing is held */
-    struct ee_money owed;      /* after chargebacks of what was spent; repaid by what is minted next */
-    struct ee_money incoming;  /* operators: reserved for them by locks */
+    struct ee_money owed; /* after chargebacks of what was spent; repaid by what is minted next */
+    struct ee_money incoming; /* operators: reserved for them by locks */
 };
 
 struct ee_node {
@@ -233,14 +233,17 @@ struct ee_payment {
     uint32_t trouble;        /* sum of enum ee_payment_trouble */
     uint32_t dispute_count;
     struct ee_dispute disputes[EE_PAYMENT_DISPUTES_MAX]; /* by id */
-    uint64_t said_cents;                       /* with the newest trouble */
-    char said_currency[EE_CURRENCY_SIZE + 1];  /* the same */
-    uint64_t first_seq, last_seq, mint_seq;    /* mint_seq 0: not minted */
+    uint64_t said_cents;                                 /* with the newest trouble */
+    char said_currency[EE_CURRENCY_SIZE + 1];            /* the same */
+    uint64_t first_seq, last_seq, mint_seq;              /* mint_seq 0: not minted */
 };
 
 const struct ee_account *ee_core_account(const struct ee_core *core, const char *name);
 EE_MUST_USE enum ee_err ee_core_balance(const struct ee_core *core, const char *account,
                                         struct ee_balance *out);
+/* As of a time not before that of the last command: holds end by themselves. */
+EE_MUST_USE enum ee_err ee_core_balance_at(const struct ee_core *core, const char *account,
+                                           uint64_t now_us, struct ee_balance *out);
 const struct ee_api_key *ee_core_key(const struct ee_core *core, const uint8_t key_hash[32]);
 const struct ee_node *ee_core_node(const struct ee_core *core, const char *name);
 const struct ee_app *ee_core_app(const struct ee_core *core, const char *name);

@@ -38,10 +38,10 @@ struct ee_hold_lot {
 struct ee_account_row {
     struct ee_account account;
     struct ee_ledger_id ledger_id;
-    int64_t due_micros;       /* locks of this launcher that are DUE */
-    int64_t redeeming_micros; /* pending redemptions */
+    int64_t due_micros;                        /* locks of this launcher that are DUE */
+    int64_t redeeming_micros;                  /* pending redemptions */
     struct ee_hold_lot lots[EE_HOLD_LOTS_MAX]; /* by until_us, then free places */
-    uint64_t transfer_day;    /* days since 1970 of transferred_micros and, with topup_day, of */
+    uint64_t transfer_day;      /* days since 1970 of transferred_micros and, with topup_day, of */
     int64_t transferred_micros; /* what left by transfers that day */
     uint64_t topup_day;
     uint32_t topups; /* orders of that day */
@@ -134,14 +134,14 @@ struct ee_core {
     uint64_t mint_day; /* days since 1970 */
     int64_t minted_today_micros;
     uint64_t transfer_count; /* TRANSFERs booked */
-    uint64_t card_day; /* days since 1970 of card_today_micros */
+    uint64_t card_day;       /* days since 1970 of card_today_micros */
     int64_t card_today_micros;
-    int64_t card_minted_micros;  /* by payments, ever */
-    int64_t charged_back_micros; /* less what came back */
-    int64_t swept_micros;        /* from cash:stripe to cash:bank, for redemptions */
-    uint32_t parked_count;       /* payments without a mint */
-    bool processor_open;         /* cash:stripe is in the book */
-    struct ee_ledger_id cash;    /* cash:bank; the only one up to core version 2 */
+    int64_t card_minted_micros;    /* by payments, ever */
+    int64_t charged_back_micros;   /* less what came back */
+    int64_t swept_micros;          /* from cash:stripe to cash:bank, for redemptions */
+    uint32_t parked_count;         /* payments without a mint */
+    bool processor_open;           /* cash:stripe is in the book */
+    struct ee_ledger_id cash;      /* cash:bank; the only one up to core version 2 */
     struct ee_ledger_id processor; /* cash:stripe */
     struct ee_ledger *ledger;
     struct ee_table accounts, keys, nodes, apps, leases, periods, ids, mints, redemptions, allow,
@@ -214,6 +214,23 @@ const struct ee_timer *ee_core_timer_first(const struct ee_core *core);
 uint32_t *ee_core_timer_place(const struct ee_core *core, enum ee_timer_kind kind, uint32_t row);
 
 /* ---- money (core_money.c) ---- */
+/* Numbers of the chart of accounts, and kinds of moves: docs/spec/money.md. */
+enum {
+    EE_BOOK = 1,
+    EE_CODE_CASH_STRIPE = 100,
+    EE_CODE_CASH_BANK = 110,
+    EE_CODE_DEBT = 120,
+};
+enum ee_move {
+    EE_MOVE_MINT = 1,
+    EE_MOVE_TRANSFER = 2,
+    EE_MOVE_LOCK = 3,
+    EE_MOVE_REDEMPTION = 4,
+    EE_MOVE_SWEEP = 5,
+    EE_MOVE_CHARGEBACK = 6,
+    EE_MOVE_RETURN = 7,
+    EE_MOVE_REPAY = 8,
+};
 void ee_core_ledger_id(const struct ee_core *core, const char *kind, const char *name,
                        struct ee_ledger_id *out);
 struct ee_money ee_core_available(const struct ee_core *core, const struct ee_account_row *account);
@@ -231,9 +248,9 @@ void ee_core_id_of(const struct ee_core *core, const char *label, const char *te
                    struct ee_ledger_id *out);
 /* Everything minted so far by issuer and payments. */
 int64_t ee_core_minted(const struct ee_core *core);
-/* Credits minted: first what the account owes is repaid, the rest is the account's. `from`: the cash
- * account; `id` of the mint itself, `repay` of the part that repays. Books; room was reserved for
- * two. What the account got. */
+/* Credits minted: first what the account owes is repaid, the rest is the account's. `from`: the
+ * cash account; `id` of the mint itself, `repay` of the part that repays. Books; room was reserved
+ * for two. What the account got. */
 int64_t ee_core_credit(struct ee_core *core, const struct ee_account_row *account,
                        const struct ee_ledger_transfer *mint, const struct ee_ledger_id *repay);
 /* The debt account recv:{user}, and what it owes. */
@@ -293,6 +310,10 @@ void ee_core_transfers_count(struct ee_account_row *account, uint64_t now_us, in
 enum ee_err ee_change_refuse_limit(struct ee_change *c, enum ee_err err,
                                    const struct ee_account_row *account,
                                    const struct ee_outgoing *out);
+
+/* ---- payments (core_payments.c) ---- */
+/* How much of what a payment minted the provider has taken back, by all that it said. */
+int64_t ee_core_payment_taken_back(const struct ee_payment *payment);
 
 /* ---- placement (core_placement.c) ---- */
 EE_MUST_USE enum ee_err ee_core_candidates_reserve(struct ee_core *core, uint32_t nodes);
