@@ -139,7 +139,6 @@ enum ee_err_class {
         "the webhook's signature is missing, malformed or of another secret")                      \
     ROW(WEBHOOK_AGE, "webhook_age", 258, INPUT,                                                    \
         "the webhook was signed more than five minutes from now")                                  \
-    ROW(REPORT_UNKNOWN, "report_unknown", 259, MISSING, "there is no such report")                 \
     ROW(NAME_USED, "name_used", 229, RULE, "a job's name is used once; choose another")            \
     ROW(KEY_EXISTS, "key_exists", 228, RULE, "this API key is already known")                      \
     ROW(CONNECT, "connect", 300, TEMPORARY, "the connection could not be made")                    \

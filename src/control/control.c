@@ -20,6 +20,7 @@
 #include "control/state.h"
 #include "control/verify.h"
 #include "control/verify_cache.h"
+#include "control/webhook_secret.h"
 #include "io/crypto_openssl.h"
 #include "io/journal_sqlite.h"
 #include "io/log.h"
@@ -106,6 +107,7 @@ enum ee_err ee_control_claims(struct ee_control *control, uint8_t *out, size_t c
                                .epoch = ee_core_epoch(ee_control_core(control)),
                                .vcpus = ee_tdx_device_vcpus(control->device)};
     struct ee_tlog_hash root;
+    memcpy(claims.sealing_key, control->sealing_key, sizeof claims.sealing_key);
     memcpy(claims.network_id, control->trust.network_id, sizeof claims.network_id);
     memcpy(claims.identity, control->keys.identity, sizeof claims.identity);
     memcpy(claims.tls_key_hash, control->keys.tls_key_hash, sizeof claims.tls_key_hash);
@@ -352,6 +354,14 @@ static enum ee_err load(struct ee_control *control, const struct ee_control_opti
     return open_device(control, options);
 }
 
+static enum ee_err sealing_key_make(struct ee_control *control)
+{
+    ee_random_bytes(control->sealing_private, sizeof control->sealing_private);
+    return control->crypto->x25519_public(control->sealing_private, control->sealing_key)
+               ? EE_OK
+               : EE_CRYPTO;
+}
+
 static enum ee_err start(struct ee_control *control, const struct ee_control_options *options,
                          const char **step, struct ee_journal_fault *fault)
 {
@@ -365,6 +375,9 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(ee_file_lock(path, &control->lock));
     EE_TRY(open_stores(control));
     EE_TRY(ee_leases_init(control));
+    EE_TRY(sealing_key_make(control));
+    *step = "the secret of webhooks";
+    EE_TRY(ee_webhook_secret_load(control));
     *step = "the journal";
     EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), fault));
     control->started_us = ee_control_now_us(control);
@@ -459,6 +472,8 @@ void ee_control_free(struct ee_control *control)
     ee_timer_free(control->drain);
     ee_control_cache_free(control->verify_cache);
     ee_file_data_free(&control->genesis_file);
+    ee_webhook_secret_wipe(control);
+    ee_wipe(control->sealing_private, sizeof control->sealing_private);
     ee_control_keys_wipe(&control->keys);
     ee_loop_free(control->loop);
     ee_file_unlock(control->lock);

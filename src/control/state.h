@@ -31,6 +31,7 @@ struct ee_gateway;
 struct ee_api_server;
 struct ee_collateral_store;
 struct ee_outlook;
+struct ee_stripe_secrets;
 
 enum {
     EE_CONTROL_SESSIONS_MAX = 1024,   /* agents; those not yet admitted: control/places.h */
@@ -44,6 +45,8 @@ struct ee_control {
     const struct ee_crypto *crypto;
     struct ee_loop *loop;
     struct ee_control_keys keys;
+    uint8_t sealing_private[32]; /* X25519, of this start only; in our claims */
+    uint8_t sealing_key[32];
     struct ee_file_data genesis_file;
     struct ee_trust trust; /* genesis and the logged changes of its allow-list */
     const struct ee_params *params;
@@ -58,6 +61,7 @@ struct ee_control {
     uint64_t collateral_said_day;
     bool allow_unmeasured;                /* deployments need not be in the agent's event log */
     struct ee_verify_cache *verify_cache; /* what verifying agents showed before */
+    struct ee_stripe_secrets *webhook;    /* of the payment provider; NULL: no webhooks are taken */
     bool has_admin;
     uint8_t admin_hash[32];
 
