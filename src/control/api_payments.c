@@ -169,7 +169,7 @@ static void payment_done(struct ee_api_call *call, const struct ee_answer *answe
         return;
     }
     if (result.trouble != 0)
-        EE_LOG(EE_LOG_WARN, "payment", "a payment needs a person: ee admin payments",
+        EE_LOG(EE_LOG_WARN, "payment", "a payment needs a person: ee payments",
                ee_log_text("payment", result.payment), ee_log_unsigned("trouble", result.trouble),
                ee_log_unsigned("seq", answer->seq));
     ee_api_answer_json(call, 200,
