@@ -8,6 +8,7 @@
 #include "command.h"
 
 #include "client/json.h"
+#include "client/state.h"
 #include "core/command.h"
 #include "io/crypto_openssl.h"
 #include "io/file.h"
@@ -38,6 +39,23 @@ static enum ee_err secret_read(struct ee_cli *cli, const char *path, uint8_t out
                   : EE_OK;
 }
 
+static enum ee_err secret_sign(struct ee_cli *cli, const struct ee_control_secret_context *context,
+                               struct ee_bytes sealed, uint8_t out[EE_ED25519_SIGNATURE_SIZE])
+{
+    uint8_t memory[EE_CONTROL_SECRET_ORDER_MAX], seed[32];
+    struct ee_writer w;
+    if (!cli->profile->issuer_key_file[0])
+        return ee_client_fail(&cli->problem, EE_FORBIDDEN,
+                              "this profile has no issuer key: \"issuer_key_file\"");
+    ee_writer_init(&w, memory, sizeof(memory));
+    EE_TRY(ee_control_secret_order(&ee_crypto_openssl, context->network_id, context->name, sealed,
+                                   &w));
+    EE_TRY(ee_client_seed_read(&cli->problem, cli->profile->issuer_key_file, "issuer key", seed));
+    bool ok = ee_crypto_openssl.ed25519_sign(seed, ee_writer_done(&w), out);
+    ee_wipe(seed, sizeof(seed));
+    return ok ? EE_OK : ee_client_fail(&cli->problem, EE_CRYPTO, "%s", "");
+}
+
 /* Nobody but the control plane whose evidence was just verified can open it. */
 static enum ee_err secret_seal(struct ee_cli *cli, struct ee_bytes secret, json_t **out)
 {
@@ -56,8 +74,12 @@ static enum ee_err secret_seal(struct ee_cli *cli, struct ee_bytes secret, json_
     ee_wipe(ephemeral, sizeof(ephemeral));
     if (err != EE_OK)
         return ee_client_fail(&cli->problem, err, "%s", "");
-    (void)ee_base64_encode(sealed, secret.size + EE_CONTROL_SECRET_OVERHEAD, base64);
-    *out = json_pack("{s:s}", "sealed", base64);
+    struct ee_bytes bytes = ee_bytes_of(sealed, secret.size + EE_CONTROL_SECRET_OVERHEAD);
+    uint8_t signature[EE_ED25519_SIGNATURE_SIZE];
+    EE_TRY(secret_sign(cli, &context, bytes, signature));
+    (void)ee_base64_encode(bytes.data, bytes.size, base64);
+    *out = json_pack("{s:s, s:o}", "sealed", base64, "signature",
+                     ee_client_json_hex_new(signature, sizeof(signature)));
     return EE_OK;
 }
 

@@ -36,7 +36,7 @@ static const struct ee_verb verbs[] = {
      "abuse by the agent of a lease: fails its period and stops it"},
     {"reports", ee_cmd_reports, NULL, "reports", "reports by this account, or about its nodes"},
     {"webhook-secret set", ee_cmd_webhook_secret_set, NULL, "webhook-secret set [FILE]",
-     "the payment provider's secret, sealed to the attested control plane"},
+     "the payment provider's secret, sealed to the attested control plane (issuer's key)"},
     {"webhook-secret show", ee_cmd_webhook_secret_show, NULL, "webhook-secret show",
      "whether one is set"},
     {"webhook-secret clear", ee_cmd_webhook_secret_clear, NULL, "webhook-secret clear",

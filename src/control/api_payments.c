@@ -215,6 +215,8 @@ static void secret_answer(struct ee_api_call *call, enum ee_err err)
     const struct ee_stripe_secrets *secrets = call->control->webhook;
     if (err == EE_SEAL_OPEN)
         ee_api_fail(call, err, "sealed for another start of the control plane: ask its evidence");
+    else if (err == EE_SIGNATURE)
+        ee_api_fail(call, err, "the issuer's signature over what was sealed");
     else if (err != EE_OK)
         ee_api_fail(call, err, "one secret or two, a line each, 16 to 128 printable characters");
     else
@@ -228,15 +230,20 @@ void ee_api_webhook_secret(struct ee_api_call *call)
     secret_answer(call, EE_OK);
 }
 
+/* Whoever knows the secret can say that orders are paid: that is the issuer's to give. */
 void ee_api_webhook_secret_set(struct ee_api_call *call)
 {
     struct ee_json_blob sealed = {0};
-    const struct ee_json_field fields[] = {{"sealed", EE_JSON_BLOB, &sealed, 1024, false}};
-    if (!ee_api_read(call, fields, 1)) {
+    uint8_t signature[EE_ED25519_SIGNATURE_SIZE];
+    const struct ee_json_field fields[] = {
+        {"sealed", EE_JSON_BLOB, &sealed, 1024, false},
+        {"signature", EE_JSON_HEX, signature, sizeof signature, false},
+    };
+    if (!ee_api_read(call, fields, sizeof fields / sizeof fields[0])) {
         ee_json_blob_free(&sealed);
         return;
     }
-    enum ee_err err = ee_webhook_secret_take(call->control, ee_json_blob_bytes(&sealed));
+    enum ee_err err = ee_webhook_secret_take(call->control, ee_json_blob_bytes(&sealed), signature);
     ee_json_blob_free(&sealed);
     secret_answer(call, err);
 }

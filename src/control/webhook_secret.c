@@ -110,11 +110,26 @@ enum ee_err ee_webhook_secret_load(struct ee_control *control)
 
 /* ---- from a client ---- */
 
-enum ee_err ee_webhook_secret_take(struct ee_control *control, struct ee_bytes sealed)
+static bool order_signed(const struct ee_control *control, struct ee_bytes sealed,
+                         const uint8_t signature[EE_ED25519_SIGNATURE_SIZE])
+{
+    uint8_t buffer[EE_CONTROL_SECRET_ORDER_MAX];
+    struct ee_writer w;
+    ee_writer_init(&w, buffer, sizeof buffer);
+    return ee_control_secret_order(control->crypto, control->trust.network_id, secret_name, sealed,
+                                   &w) == EE_OK &&
+           control->crypto->ed25519_verify(control->trust.genesis.issuer_key, ee_writer_done(&w),
+                                           signature);
+}
+
+enum ee_err ee_webhook_secret_take(struct ee_control *control, struct ee_bytes sealed,
+                                   const uint8_t signature[EE_ED25519_SIGNATURE_SIZE])
 {
     struct ee_control_secret_context context = {.name = secret_name};
     struct ee_stripe_secrets checked;
     uint8_t memory[TEXT_MAX];
+    if (!order_signed(control, sealed, signature))
+        return EE_SIGNATURE;
     if (sealed.size > TEXT_MAX + EE_CONTROL_SECRET_OVERHEAD)
         return EE_TOO_LARGE;
     memcpy(context.network_id, control->trust.network_id, sizeof context.network_id);

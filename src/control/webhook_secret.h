@@ -12,9 +12,11 @@
 bool ee_webhook_secret_set(const struct ee_control *control);
 /* Loads what is kept; nothing kept is fine. EE_SEAL_OPEN, EE_IO, EE_NO_MEMORY. */
 EE_MUST_USE enum ee_err ee_webhook_secret_load(struct ee_control *control);
-/* Opens what a client sealed, keeps it, and uses it from now on. EE_SEAL_OPEN: not for this start
- * of this network's control plane; EE_SYNTAX, EE_RANGE: no secret; EE_IO. */
-EE_MUST_USE enum ee_err ee_webhook_secret_take(struct ee_control *control, struct ee_bytes sealed);
+/* Opens what the issuer sealed and signed, keeps it, and uses it from now on. EE_SIGNATURE: not the
+ * issuer's; EE_SEAL_OPEN: not for this start of this network's control plane; EE_SYNTAX, EE_RANGE:
+ * no secret; EE_IO. */
+EE_MUST_USE enum ee_err ee_webhook_secret_take(struct ee_control *control, struct ee_bytes sealed,
+                                               const uint8_t signature[EE_ED25519_SIGNATURE_SIZE]);
 /* Webhooks are refused from now on. EE_IO. */
 EE_MUST_USE enum ee_err ee_webhook_secret_clear(struct ee_control *control);
 void ee_webhook_secret_wipe(struct ee_control *control);

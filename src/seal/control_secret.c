@@ -44,3 +44,17 @@ enum ee_err ee_control_secret_open(const struct ee_crypto *crypto,
     EE_TRY(info_write(context, buffer, &info));
     return ee_hpke_open(crypto, recipient_private, info, (struct ee_bytes){0}, sealed, out);
 }
+
+enum ee_err ee_control_secret_order(const struct ee_crypto *crypto, const uint8_t network_id[32],
+                                    const char *name, struct ee_bytes sealed, struct ee_writer *out)
+{
+    uint8_t hash[EE_SHA256_SIZE];
+    if (strlen(name) > EE_CONTROL_SECRET_NAME_MAX)
+        return EE_TOO_LARGE;
+    crypto->sha256(&sealed, 1, hash);
+    ee_writer_label(out, "ee-control-secret-order", 1);
+    ee_writer_bytes(out, network_id, 32);
+    ee_writer_text(out, name);
+    ee_writer_bytes(out, hash, sizeof(hash));
+    return out->err;
+}

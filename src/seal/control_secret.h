@@ -30,4 +30,12 @@ EE_MUST_USE enum ee_err ee_control_secret_open(const struct ee_crypto *crypto,
                                                const uint8_t recipient_private[EE_X25519_KEY_SIZE],
                                                struct ee_bytes sealed, uint8_t *out);
 
+/* What the one signs who may give this secret (the issuer: whoever knows the secret of payments can
+ * say that orders are paid): label "ee-control-secret-order" v1, network id, name, SHA-256 of what
+ * was sealed. EE_TOO_LARGE: name, or less than EE_CONTROL_SECRET_ORDER_MAX bytes. */
+enum { EE_CONTROL_SECRET_ORDER_MAX = 160 };
+EE_MUST_USE enum ee_err ee_control_secret_order(const struct ee_crypto *crypto,
+                                                const uint8_t network_id[32], const char *name,
+                                                struct ee_bytes sealed, struct ee_writer *out);
+
 #endif

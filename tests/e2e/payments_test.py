@@ -4,6 +4,7 @@
 
 EE_TEST_SEED repeats the moments of the kills; EE_TEST_FULL=1 kills 60 times instead of twice.
 """
+import base64
 import contextlib
 import hashlib
 import hmac
@@ -19,6 +20,7 @@ import ssl
 import threading
 import time
 
+import crypto
 from network import FULL, free_port, micros, require, require_equal, run_suite, wait_for
 
 SECRET, NEXT_SECRET = "whsec_" + secrets.token_hex(16), "whsec_" + secrets.token_hex(16)
@@ -90,11 +92,22 @@ def webhook_before_a_secret_is_set(network):
 
 def secret_sealed_for_this_control_plane_only(network):
     """The secret goes sealed to the attested control plane: what is not sealed for it does not open, and no file holds it"""
-    answer = network.api("admin").request("PUT", "/v1/webhooks/stripe/secret", {"sealed": "AAAA" * 40}, key="bad-seal")
+    answer = network.api("admin").request("PUT", "/v1/webhooks/stripe/secret",
+                                          {"sealed": "AAAA" * 40, "signature": "00" * 64}, key="bad-seal")
+    require_equal(answer.json["code"], "forbidden", "the admin key has no power over money")
+    answer = network.api("dev").request("PUT", "/v1/webhooks/stripe/secret",
+                                        {"sealed": "AAAA" * 40, "signature": "00" * 64}, key="bad-seal")
+    require_equal(answer.json["code"], "signature", "not the issuer's")
+    seed = bytes.fromhex((network.state / "issuer.key").read_text().strip())
+    sealed = bytes(120)
+    message = crypto.label("ee-control-secret-order") + bytes.fromhex(network.info["network"]) + \
+        crypto.text("stripe-webhook") + hashlib.sha256(sealed).digest()
+    answer = network.api("dev").request("PUT", "/v1/webhooks/stripe/secret", {
+        "sealed": base64.b64encode(sealed).decode(), "signature": crypto.ed25519_sign(seed, message).hex()}, key="bad-seal")
     require_equal(answer.json["code"], "seal_open", "answer")
-    problem = network.ee_refused(4, "webhook-secret", "set", profile="dev", stdin=SECRET + "\n")
-    require_equal(problem["error"], "forbidden", "without the admin key")
-    shown = network.ee_json("webhook-secret", "set", profile="admin", stdin=SECRET + "\n")
+    require_equal(network.ee_refused(4, "webhook-secret", "set", profile="guest", stdin=SECRET + "\n")["error"],
+                  "forbidden", "without the issuer's key")
+    shown = network.ee_json("webhook-secret", "set", stdin=SECRET + "\n")
     require_equal(shown, {"set": True, "secrets": 1}, "answer")
     for path in network.state.rglob("*"):
         if path.is_file():
@@ -212,14 +225,14 @@ def chargeback_on_spent_credits(network):
 
 def second_secret_while_the_first_is_replaced(network):
     """Two secrets count at once; then the old one no longer does"""
-    network.ee_json("webhook-secret", "set", profile="admin", stdin=f"{SECRET}\n{NEXT_SECRET}\n")
+    network.ee_json("webhook-secret", "set", stdin=f"{SECRET}\n{NEXT_SECRET}\n")
     for secret in (SECRET, NEXT_SECRET):
         body = event("invoice.paid", {"id": "in_1"})
         require_equal(deliver(network, body, signature(body, secret)).status, 200, "either")
-    network.ee_json("webhook-secret", "set", profile="admin", stdin=NEXT_SECRET)
+    network.ee_json("webhook-secret", "set", stdin=NEXT_SECRET)
     body = event("invoice.paid", {"id": "in_1"})
     require_equal(deliver(network, body).status, 400, "the old one")
-    network.ee_json("webhook-secret", "set", profile="admin", stdin=SECRET)
+    network.ee_json("webhook-secret", "set", stdin=SECRET)
 
 
 # ---- crashes ----
