@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/log.h"
 #include "io/random.h"
 #include "seal/control_secret.h"
 
@@ -105,7 +106,11 @@ enum ee_err ee_webhook_secret_load(struct ee_control *control)
     EE_TRY(ee_file_read(path, FILE_MAX, &file));
     enum ee_err err = kept_open(control, ee_file_bytes(&file));
     ee_file_data_free(&file);
-    return err;
+    if (err != EE_SEAL_OPEN && err != EE_SYNTAX && err != EE_RANGE)
+        return err;
+    EE_LOG(EE_LOG_ERROR, "payment", "no webhooks: give their secret again (ee webhook-secret set)",
+           ee_log_err(err));
+    return EE_OK;
 }
 
 /* ---- from a client ---- */

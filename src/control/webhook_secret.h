@@ -10,7 +10,8 @@
 
 /* Whether webhooks are taken. */
 bool ee_webhook_secret_set(const struct ee_control *control);
-/* Loads what is kept; nothing kept is fine. EE_SEAL_OPEN, EE_IO, EE_NO_MEMORY. */
+/* Loads what is kept. What does not open any more (another key of the control plane) is said in the
+ * log, and no webhook is taken until the issuer gives the secret again. EE_IO, EE_NO_MEMORY. */
 EE_MUST_USE enum ee_err ee_webhook_secret_load(struct ee_control *control);
 /* Opens what the issuer sealed and signed, keeps it, and uses it from now on. EE_SIGNATURE: not the
  * issuer's; EE_SEAL_OPEN: not for this start of this network's control plane; EE_SYNTAX, EE_RANGE:

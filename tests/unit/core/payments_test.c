@@ -158,6 +158,21 @@ static void order_unknown_or_paid_twice(void)
     close_network();
 }
 
+static void orders_and_payments_beyond_their_tables(void)
+{
+    const struct ee_core_limits limits = {.topups = 2, .payments = 1};
+    uint8_t order[EE_ID_SIZE], other[EE_ID_SIZE];
+    open_with(&limits);
+    CHECK(topup("alice", 500, order) == EE_OK && topup("alice", 500, other) == EE_OK);
+    uint64_t seq = ee_core_seq(n.core);
+    CHECK(topup("alice", 500, other) == EE_FULL);
+    CHECK(paid("pi_1", order, 500) == EE_OK);
+    CHECK(paid("pi_2", other, 500) == EE_FULL);
+    CHECK(say(EE_PAYMENT_REFUNDED, "pi_1", 100) == EE_OK);
+    CHECK(ee_core_seq(n.core) == seq + 2 && network_available(&n, "alice") == 24000000);
+    close_network();
+}
+
 static void word_of_an_account_or_with_the_admin_key(void)
 {
     uint8_t order[EE_ID_SIZE];
@@ -441,12 +456,13 @@ static void rules_of_older_commands(void)
 }
 
 TESTS(TEST(two_events_of_one_payment_mint_once), TEST(amount_or_currency_other_than_ordered),
-      TEST(order_unknown_or_paid_twice), TEST(word_of_an_account_or_with_the_admin_key),
-      TEST(payments_beyond_the_cap_of_the_day), TEST(more_orders_than_a_day_may_have),
-      TEST(refund_before_its_payment_is_parked), TEST(parked_words_beyond_the_limit),
-      TEST(chargeback_on_spent_credits), TEST(transfer_and_redemption_of_who_owes),
-      TEST(dispute_won_gives_back), TEST(refund_and_dispute_take_no_more_than_was_minted),
-      TEST(fifth_dispute_of_one_payment), TEST(redemption_of_what_was_paid_by_card),
+      TEST(order_unknown_or_paid_twice), TEST(orders_and_payments_beyond_their_tables),
+      TEST(word_of_an_account_or_with_the_admin_key), TEST(payments_beyond_the_cap_of_the_day),
+      TEST(more_orders_than_a_day_may_have), TEST(refund_before_its_payment_is_parked),
+      TEST(parked_words_beyond_the_limit), TEST(chargeback_on_spent_credits),
+      TEST(transfer_and_redemption_of_who_owes), TEST(dispute_won_gives_back),
+      TEST(refund_and_dispute_take_no_more_than_was_minted), TEST(fifth_dispute_of_one_payment),
+      TEST(redemption_of_what_was_paid_by_card),
       TEST(fresh_card_credits_spend_at_once_and_leave_later),
       TEST(spending_takes_fresh_credits_first), TEST(many_payments_keep_their_own_moments),
       TEST(transfer_below_the_minimum), TEST(transfers_beyond_the_limit_of_the_day),
