@@ -161,11 +161,11 @@ static void order_unknown_or_paid_twice(void)
 static void orders_and_payments_beyond_their_tables(void)
 {
     const struct ee_core_limits limits = {.topups = 2, .payments = 1};
-    uint8_t order[EE_ID_SIZE], other[EE_ID_SIZE];
+    uint8_t order[EE_ID_SIZE], other[EE_ID_SIZE], none[EE_ID_SIZE];
     open_with(&limits);
     CHECK(topup("alice", 500, order) == EE_OK && topup("alice", 500, other) == EE_OK);
     uint64_t seq = ee_core_seq(n.core);
-    CHECK(topup("alice", 500, other) == EE_FULL);
+    CHECK(topup("alice", 500, none) == EE_FULL);
     CHECK(paid("pi_1", order, 500) == EE_OK);
     CHECK(paid("pi_2", other, 500) == EE_FULL);
     CHECK(say(EE_PAYMENT_REFUNDED, "pi_1", 100) == EE_OK);
