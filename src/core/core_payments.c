@@ -305,9 +305,9 @@ enum ee_err ee_core_on_payment(struct ee_change *c)
         EE_TRY(cap_check(c, order));
     else if (!known && core->parked_count >= core->limits.parked)
         return EE_FULL;
-    EE_TRY(ee_table_reserve(&core->payments, 1));
+    if (!known)
+        EE_TRY(ee_table_reserve(&core->payments, 1));
     EE_TRY(ee_ledger_reserve(core->ledger, ACCOUNTS, TRANSFERS));
-    known = ee_table_find(&core->payments, word.payment);
     struct ee_payment_row *row =
         known ? ee_table_edit(&core->payments, known) : ee_table_add(&core->payments, &draft);
     *row = draft;
