@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/webhook_secret.h"
 
-#include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "control/vault.h"
 #include "io/log.h"
-#include "io/random.h"
 #include "seal/control_secret.h"
 
 #include "base/banned.h"
 
-enum {
-    TEXT_MAX = EE_STRIPE_SECRETS_MAX * (EE_STRIPE_SECRET_MAX + 1),
-    FILE_MAX = EE_AEAD_NONCE_SIZE + TEXT_MAX + EE_AEAD_TAG_SIZE,
-};
+enum { TEXT_MAX = EE_STRIPE_SECRETS_MAX * (EE_STRIPE_SECRET_MAX + 1) };
 static const char secret_name[] = "stripe-webhook";
 
 bool ee_webhook_secret_set(const struct ee_control *control)
@@ -47,66 +41,31 @@ static enum ee_err use(struct ee_control *control, struct ee_bytes text)
     return EE_OK;
 }
 
-/* ---- what is kept: sealed under a key that follows from the control plane's own ---- */
+/* ---- what is kept: with the small secrets of the journal's store, sealed by its key ---- */
 
-static enum ee_err kept_path(const struct ee_control *control, char out[1100])
-{
-    int length = snprintf(out, 1100, "%s/webhook.sealed", control->state_folder);
-    return length > 0 && length < 1100 ? EE_OK : EE_TOO_LARGE;
-}
-
-static void kept_key(const struct ee_control *control, uint8_t out[EE_AEAD_KEY_SIZE])
-{
-    const struct ee_bytes label = ee_bytes_str("ee-webhook-store 1");
-    static_assert(EE_AEAD_KEY_SIZE == EE_SHA256_SIZE, "one hash is one key");
-    control->crypto->hmac_sha256(
-        ee_bytes_of(control->keys.checkpoint_seed, sizeof control->keys.checkpoint_seed), &label, 1,
-        out);
-}
-
+/* A development network with a plain journal has no key to seal by: then it is used and not kept.
+ */
 static enum ee_err keep(struct ee_control *control, struct ee_bytes text)
 {
-    char path[1100];
-    uint8_t key[EE_AEAD_KEY_SIZE], file[FILE_MAX];
-    EE_TRY(kept_path(control, path));
-    kept_key(control, key);
-    ee_random_bytes(file, EE_AEAD_NONCE_SIZE);
-    bool ok = control->crypto->aead_seal(key, file, ee_bytes_str(secret_name), text,
-                                         file + EE_AEAD_NONCE_SIZE);
-    ee_wipe(key, sizeof key);
-    if (!ok)
-        return EE_CRYPTO;
-    return ee_file_write(path, ee_bytes_of(file, EE_AEAD_NONCE_SIZE + text.size + EE_AEAD_TAG_SIZE),
-                         0600);
-}
-
-static enum ee_err kept_open(struct ee_control *control, struct ee_bytes file)
-{
-    uint8_t key[EE_AEAD_KEY_SIZE], text[TEXT_MAX];
-    if (file.size <= EE_AEAD_NONCE_SIZE + EE_AEAD_TAG_SIZE)
-        return EE_SEAL_OPEN;
-    struct ee_bytes sealed =
-        ee_bytes_of(file.data + EE_AEAD_NONCE_SIZE, file.size - EE_AEAD_NONCE_SIZE);
-    kept_key(control, key);
-    bool ok = control->crypto->aead_open(key, file.data, ee_bytes_str(secret_name), sealed, text);
-    ee_wipe(key, sizeof key);
-    enum ee_err err =
-        ok ? use(control, ee_bytes_of(text, sealed.size - EE_AEAD_TAG_SIZE)) : EE_SEAL_OPEN;
-    ee_wipe(text, sizeof text);
-    return err;
+    enum ee_err err = ee_vault_secret_put(control->vault, control->journal, secret_name, text);
+    if (err != EE_STATE)
+        return err;
+    EE_LOG(EE_LOG_WARN, "payment", "the secret of webhooks is not kept: the journal is plain");
+    return EE_OK;
 }
 
 enum ee_err ee_webhook_secret_load(struct ee_control *control)
 {
-    char path[1100];
-    struct ee_file_data file;
-    EE_TRY(kept_path(control, path));
-    if (!ee_file_exists(path))
+    uint8_t text[TEXT_MAX];
+    size_t size = 0;
+    enum ee_err err = ee_vault_secret_get(control->vault, control->journal, secret_name, text,
+                                          sizeof text, &size);
+    if (err == EE_NOT_FOUND || (err == EE_OK && size == 0))
         return EE_OK;
-    EE_TRY(ee_file_read(path, FILE_MAX, &file));
-    enum ee_err err = kept_open(control, ee_file_bytes(&file));
-    ee_file_data_free(&file);
-    if (err != EE_SEAL_OPEN && err != EE_SYNTAX && err != EE_RANGE)
+    if (err == EE_OK)
+        err = use(control, ee_bytes_of(text, size));
+    ee_wipe(text, sizeof text);
+    if (err == EE_OK || err == EE_NO_MEMORY || err == EE_IO)
         return err;
     EE_LOG(EE_LOG_ERROR, "payment", "no webhooks: give their secret again (ee webhook-secret set)",
            ee_log_err(err));
@@ -154,10 +113,7 @@ enum ee_err ee_webhook_secret_take(struct ee_control *control, struct ee_bytes s
 
 enum ee_err ee_webhook_secret_clear(struct ee_control *control)
 {
-    char path[1100];
-    EE_TRY(kept_path(control, path));
-    if (ee_file_exists(path) && unlink(path) != 0)
-        return EE_IO;
+    EE_TRY(keep(control, (struct ee_bytes){0}));
     ee_webhook_secret_wipe(control);
     return EE_OK;
 }
