@@ -23,6 +23,7 @@
 #include "control/unseal.h"
 #include "control/verify.h"
 #include "control/verify_cache.h"
+#include "control/webhook_secret.h"
 #include "io/clock.h"
 #include "io/crypto_openssl.h"
 #include "io/log.h"
@@ -419,6 +420,8 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     bool was_locked = ee_unseal_locked(control);
     if (was_locked)
         EE_TRY(wait_for_key(control, options, step));
+    *step = "the secret of webhooks";
+    EE_TRY(ee_webhook_secret_load(control));
     *step = "the journal";
     EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), fault));
     control->started_us = ee_control_now_us(control);
@@ -529,6 +532,7 @@ void ee_control_free(struct ee_control *control)
     ee_timer_free(control->drain);
     ee_control_cache_free(control->verify_cache);
     ee_file_data_free(&control->genesis_file);
+    ee_webhook_secret_wipe(control);
     ee_control_keys_wipe(&control->keys);
     ee_control_keys_wipe(&control->next_keys);
     ee_loop_free(control->loop);

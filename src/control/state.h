@@ -31,6 +31,7 @@ struct ee_gateway;
 struct ee_api_server;
 struct ee_collateral_store;
 struct ee_outlook;
+struct ee_stripe_secrets;
 struct ee_unseal;
 struct ee_vault;
 
@@ -65,6 +66,7 @@ struct ee_control {
     uint64_t collateral_said_day;
     bool allow_unmeasured;                /* deployments need not be in the agent's event log */
     struct ee_verify_cache *verify_cache; /* what verifying agents showed before */
+    struct ee_stripe_secrets *webhook;    /* of the payment provider; NULL: no webhooks are taken */
     bool has_admin;
     uint8_t admin_hash[32];
 
