@@ -174,7 +174,7 @@ static const struct ee_payment_result payment_result = {
 
 static struct format formats[64];
 static size_t format_count;
-static uint8_t samples[40][SAMPLE_MAX];
+static uint8_t samples[64][SAMPLE_MAX];
 
 static void sample(const char *name, enum ee_err (*again)(struct ee_bytes, struct ee_writer *),
                    enum ee_err encoded, const struct ee_writer *w)
