@@ -83,6 +83,7 @@ static enum ee_err network_read(struct loading *l)
         return EE_WRONG_NETWORK;
     core->params = ee_params_of(core->genesis.profile);
     ee_core_ledger_id(core, "cash", "", &core->cash);
+    ee_core_ledger_id(core, "cash", "stripe", &core->processor);
     core->founded = true;
     return EE_OK;
 }
@@ -126,15 +127,52 @@ static enum ee_err lease_prepare(struct loading *l, const struct ee_lease *lease
     return lease->state != EE_LEASE_ENDED && app->lease_row ? EE_RANGE : EE_OK;
 }
 
+/* Held credits of an account fit a number; the free places are the last. */
+static enum ee_err account_prepare(const struct ee_core *core, struct ee_account_row *row)
+{
+    const struct ee_hold_lot *lots = row->lots;
+    struct ee_money sum = {0};
+    for (size_t i = 0; i < EE_HOLD_LOTS_MAX; i++) {
+        EE_TRY(ee_money_add(sum, (struct ee_money){lots[i].amount_micros}, &sum));
+        if (i > 0 && lots[i].amount_micros > 0 && lots[i - 1].until_us > lots[i].until_us)
+            return EE_RANGE;
+        if (i > 0 && lots[i].amount_micros > 0 && lots[i - 1].amount_micros == 0)
+            return EE_RANGE;
+    }
+    ee_core_ledger_id(core, row->account.kind == EE_ACCOUNT_USER ? "user" : "op", row->account.name,
+                      &row->ledger_id);
+    return EE_OK;
+}
+
+static enum ee_err topup_prepare(const struct ee_core *core, const struct ee_topup_order *row)
+{
+    if (row->cents < 1 || row->cents > EE_PAYMENT_CENTS_MAX)
+        return EE_RANGE;
+    return known(ee_core_account_find(core, row->account));
+}
+
+/* Disputes are in the order of their ids; sums of what was said fit a number. */
+static enum ee_err payment_prepare(const struct ee_core *core, const struct ee_payment *row)
+{
+    const struct ee_dispute *list = row->disputes;
+    if (row->refunded_cents > EE_PAYMENT_SAID_MAX)
+        return EE_RANGE;
+    for (uint32_t i = 0; i < row->dispute_count; i++) {
+        if (list[i].cents > EE_PAYMENT_SAID_MAX || list[i].state == 0)
+            return EE_RANGE;
+        if (i > 0 && memcmp(list[i - 1].id, list[i].id, sizeof(list[i].id)) >= 0)
+            return EE_RANGE;
+    }
+    return row->account[0] == '\0' ? EE_OK : known(ee_core_account_find(core, row->account));
+}
+
 static enum ee_err row_prepare(struct loading *l, enum ee_record_kind kind,
                                union ee_record_row *row)
 {
     struct ee_core *core = l->core;
     switch (kind) {
     case EE_RECORD_ACCOUNT:
-        ee_core_ledger_id(core, row->account.account.kind == EE_ACCOUNT_USER ? "user" : "op",
-                          row->account.account.name, &row->account.ledger_id);
-        return EE_OK;
+        return account_prepare(core, &row->account);
     case EE_RECORD_KEY:
         return known(ee_core_account_find(core, row->key.account));
     case EE_RECORD_NODE:
@@ -152,8 +190,15 @@ static enum ee_err row_prepare(struct loading *l, enum ee_record_kind kind,
         return known(ee_core_account_find(core, row->mint.account));
     case EE_RECORD_REDEMPTION:
         return known(ee_core_account_find(core, row->redemption.redemption.account));
+    case EE_RECORD_TOPUP:
+        return topup_prepare(core, &row->topup);
+    case EE_RECORD_PAYMENT:
+        return payment_prepare(core, &row->payment.payment);
     case EE_RECORD_ALLOW:
     case EE_RECORD_ALLOW_CHANGE:
+    case EE_RECORD_RECOVERY:
+    case EE_RECORD_CHECKPOINT_KEY:
+    case EE_RECORD_LIABILITIES:
     case EE_RECORD_POLICY:
     case EE_RECORD_NETWORK:
     case EE_RECORD_BOOK:
@@ -218,6 +263,73 @@ static enum ee_err tables_read(struct loading *l)
     }
 }
 
+/* ---- the book ---- */
+
+static bool sum_fits(struct ee_money *sum, uint64_t micros)
+{
+    return micros <= INT64_MAX &&
+           ee_money_add(*sum, (struct ee_money){(int64_t)micros}, sum) == EE_OK;
+}
+
+struct book_sums {
+    struct ee_money balances, pending, debts;
+    uint32_t accounts; /* of the book, that the state knows of */
+};
+
+static enum ee_err account_book_check(const struct ee_core *core, const struct ee_account_row *row,
+                                      struct book_sums *sums)
+{
+    struct ee_ledger_id id;
+    const struct ee_ledger_account *debt,
+        *b = ee_ledger_account_find(core->ledger, &row->ledger_id);
+    EE_TRY(known(b));
+    sums->accounts++;
+    if (!sum_fits(&sums->balances, b->credits_posted - b->debits_posted) ||
+        !sum_fits(&sums->pending, b->debits_pending))
+        return EE_RANGE;
+    if ((uint64_t)row->due_micros > b->debits_pending ||
+        (uint64_t)row->redeeming_micros > b->debits_pending)
+        return EE_RANGE;
+    if (!row->has_debt)
+        return EE_OK;
+    ee_core_debt_id(core, row, &id);
+    debt = ee_ledger_account_find(core->ledger, &id);
+    EE_TRY(known(debt));
+    sums->accounts++;
+    return sum_fits(&sums->debts, debt->debits_posted - debt->credits_posted) ? EE_OK : EE_RANGE;
+}
+
+static enum ee_err cash_check(const struct ee_core *core, struct book_sums *sums)
+{
+    struct ee_money minted = {0}, gone = {0};
+    const struct ee_ledger_account *cash = ee_ledger_account_find(core->ledger, &core->cash);
+    const struct ee_ledger_account *processor =
+        ee_ledger_account_find(core->ledger, &core->processor);
+    EE_TRY(known(cash));
+    if (core->processor_open != (processor != NULL))
+        return EE_RANGE;
+    sums->accounts += 1 + core->processor_open;
+    if (core->charged_back_micros > core->card_minted_micros || cash->debits_posted > INT64_MAX ||
+        (uint64_t)core->swept_micros > cash->debits_posted)
+        return EE_RANGE;
+    uint64_t bank = cash->debits_posted - (uint64_t)core->swept_micros;
+    return sum_fits(&minted, bank) && sum_fits(&minted, (uint64_t)core->card_minted_micros) &&
+                   sum_fits(&gone, cash->credits_posted) &&
+                   sum_fits(&gone, (uint64_t)core->charged_back_micros)
+               ? EE_OK
+               : EE_RANGE;
+}
+
+/* The book has the accounts that the state names and no other; sums over them fit a number. */
+static enum ee_err book_check(const struct ee_core *core)
+{
+    struct book_sums sums = {.accounts = 0};
+    EE_TRY(cash_check(core, &sums));
+    for (size_t i = 0; i < core->accounts.count; i++)
+        EE_TRY(account_book_check(core, ee_table_at(&core->accounts, i), &sums));
+    return sums.accounts == ee_ledger_accounts(core->ledger) ? EE_OK : EE_RANGE;
+}
+
 static enum ee_err ledger_read(struct loading *l)
 {
     struct ee_ledger *ledger;
@@ -226,12 +338,7 @@ static enum ee_err ledger_read(struct loading *l)
     EE_TRY(ee_ledger_load(core->allocator, &limits, l->fn, l->context, &ledger));
     ee_ledger_free(core->ledger);
     core->ledger = ledger;
-    EE_TRY(known(ee_ledger_account_find(ledger, &core->cash)));
-    for (size_t i = 0; i < core->accounts.count; i++) {
-        const struct ee_account_row *row = ee_table_at(&core->accounts, i);
-        EE_TRY(known(ee_ledger_account_find(ledger, &row->ledger_id)));
-    }
-    return EE_OK;
+    return book_check(core);
 }
 
 static enum ee_err core_read(struct loading *l)

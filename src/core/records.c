@@ -13,12 +13,23 @@
 #define U64(field) (field) = ee_codec_u64(k, (field))
 #define I64(field) (field) = ee_codec_i64(k, (field))
 #define BOOL(field) (field) = ee_codec_bool(k, (field)) != 0
+#define MICROS(field) (field) = ee_codec_i64_least(k, (field), 0)
 #define MONEY(field) (field) = ee_codec_money(k, (field), 0)
 #define ENUM(type, field, low, high) (field) = (enum type)ee_codec_enum(k, (field), (low), (high))
 #define RAW(field) ee_codec_raw(k, (field), sizeof(field))
 #define NAME(field) ee_codec_name(k, (field))
 #define NAME_OR_EMPTY(field) ee_codec_name_or_empty(k, (field))
 #define TEXT(field) ee_codec_text(k, (field), sizeof(field), 0)
+
+static void sums(struct ee_codec *k, struct ee_liabilities_result *s)
+{
+    U64(s->of_seq);
+    U64(s->of_time_us);
+    U64(s->count);
+    MONEY(s->total);
+    MONEY(s->cash);
+    I64(s->house.micros);
+}
 
 void ee_record_network(struct ee_record *r, struct ee_core *core)
 {
@@ -31,6 +42,15 @@ void ee_record_network(struct ee_record *r, struct ee_core *core)
     I64(core->minted_today_micros);
     U64(core->transfer_count);
     U64(core->id_total);
+    RAW(core->liability_secret);
+    sums(k, &core->marked);
+    U64(core->card_day);
+    MICROS(core->card_today_micros);
+    MICROS(core->card_minted_micros);
+    MICROS(core->charged_back_micros);
+    MICROS(core->swept_micros);
+    U32(core->parked_count);
+    BOOL(core->processor_open);
 }
 
 static void account(struct ee_codec *k, struct ee_account_row *row)
@@ -39,7 +59,17 @@ static void account(struct ee_codec *k, struct ee_account_row *row)
     ENUM(ee_account_kind, row->account.kind, EE_ACCOUNT_USER, EE_ACCOUNT_OPERATOR);
     RAW(row->account.public_key);
     U64(row->account.created_us);
-    I64(row->held_micros);
+    MICROS(row->due_micros);
+    MICROS(row->redeeming_micros);
+    for (size_t i = 0; i < EE_HOLD_LOTS_MAX; i++) {
+        MICROS(row->lots[i].amount_micros);
+        U64(row->lots[i].until_us);
+    }
+    U64(row->transfer_day);
+    MICROS(row->transferred_micros);
+    U64(row->topup_day);
+    U32(row->topups);
+    BOOL(row->has_debt);
 }
 
 static void key(struct ee_codec *k, struct ee_api_key *row)
@@ -191,6 +221,71 @@ static void policy(struct ee_codec *k, struct ee_policy_applied *row)
     RAW(row->hash);
 }
 
+static void recovery(struct ee_codec *k, struct ee_recovery_applied *row)
+{
+    U64(row->seq);
+    U64(row->epoch);
+    U64(row->lost_size);
+    RAW(row->lost_root);
+    U64(row->restored_size);
+    RAW(row->restored_root);
+}
+
+static void checkpoint_key(struct ee_codec *k, struct ee_key_succession *row)
+{
+    U64(row->seq);
+    RAW(row->old_key);
+    RAW(row->new_key);
+}
+
+static void liabilities(struct ee_codec *k, struct ee_liabilities_row *row)
+{
+    U64(row->seq);
+    sums(k, &row->sums);
+    RAW(row->root);
+}
+
+static void topup(struct ee_codec *k, struct ee_topup_order *row)
+{
+    RAW(row->id);
+    NAME(row->account);
+    TEXT(row->currency);
+    U64(row->cents);
+    U64(row->created_us);
+    U64(row->seq);
+    TEXT(row->payment);
+    U64(row->paid_seq);
+}
+
+static void dispute(struct ee_codec *k, struct ee_dispute *row)
+{
+    RAW(row->id);
+    U64(row->cents);
+    ENUM(ee_dispute_state, row->state, 0, EE_DISPUTE_LOST);
+}
+
+static void payment(struct ee_codec *k, struct ee_payment_row *row)
+{
+    struct ee_payment *p = &row->payment;
+    TEXT(p->id);
+    NAME_OR_EMPTY(p->account);
+    RAW(p->order);
+    MONEY(p->minted);
+    MONEY(p->charged_back);
+    U64(p->refunded_cents);
+    U32(p->trouble);
+    p->dispute_count = ee_codec_count(k, p->dispute_count, EE_PAYMENT_DISPUTES_MAX);
+    for (size_t i = 0; i < EE_PAYMENT_DISPUTES_MAX; i++)
+        dispute(k, &p->disputes[i]);
+    U64(p->said_cents);
+    TEXT(p->said_currency);
+    U64(p->first_seq);
+    U64(p->last_seq);
+    U64(p->mint_seq);
+    U64(row->until_us);
+    U32(row->moves);
+}
+
 void ee_record_code(struct ee_record *r, enum ee_record_kind kind, union ee_record_row *row)
 {
     struct ee_codec *k = &r->k;
@@ -232,6 +327,21 @@ void ee_record_code(struct ee_record *r, enum ee_record_kind kind, union ee_reco
     case EE_RECORD_POLICY:
         policy(k, &row->policy);
         break;
+    case EE_RECORD_RECOVERY:
+        recovery(k, &row->recovery);
+        break;
+    case EE_RECORD_CHECKPOINT_KEY:
+        checkpoint_key(k, &row->checkpoint_key);
+        break;
+    case EE_RECORD_LIABILITIES:
+        liabilities(k, &row->liabilities);
+        break;
+    case EE_RECORD_TOPUP:
+        topup(k, &row->topup);
+        break;
+    case EE_RECORD_PAYMENT:
+        payment(k, &row->payment);
+        break;
     case EE_RECORD_NETWORK:
     case EE_RECORD_BOOK:
     case EE_RECORD_ENTRY:
@@ -272,6 +382,16 @@ const struct ee_table *ee_record_table_of(const struct ee_core *core, enum ee_re
         return &core->policies;
     case EE_RECORD_REDEMPTION:
         return &core->redemptions;
+    case EE_RECORD_RECOVERY:
+        return &core->recoveries;
+    case EE_RECORD_CHECKPOINT_KEY:
+        return &core->checkpoint_keys;
+    case EE_RECORD_LIABILITIES:
+        return &core->liabilities;
+    case EE_RECORD_TOPUP:
+        return &core->topups;
+    case EE_RECORD_PAYMENT:
+        return &core->payments;
     case EE_RECORD_NETWORK:
     case EE_RECORD_BOOK:
     case EE_RECORD_ENTRY:

@@ -27,6 +27,11 @@ enum ee_record_kind {
     EE_RECORD_ENTRY, /* transfers of the ledger */
     EE_RECORD_REDEMPTION,
     EE_RECORD_POLICY,
+    EE_RECORD_RECOVERY,
+    EE_RECORD_CHECKPOINT_KEY,
+    EE_RECORD_LIABILITIES,
+    EE_RECORD_TOPUP,
+    EE_RECORD_PAYMENT,
     EE_RECORD_END,
 };
 
@@ -51,6 +56,11 @@ union ee_record_row {
     uint64_t allow_change;
     struct ee_redemption_row redemption;
     struct ee_policy_applied policy;
+    struct ee_recovery_applied recovery;
+    struct ee_key_succession checkpoint_key;
+    struct ee_liabilities_row liabilities;
+    struct ee_topup_order topup;
+    struct ee_payment_row payment;
 };
 
 /* The table of a kind; NULL: it is not in a table. */

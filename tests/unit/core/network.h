@@ -23,6 +23,7 @@ struct network {
     bool silent;          /* do not record */
     struct ee_core *twin; /* gets every command too, and must give the same; NULL: none */
     bool twin_differs;
+    uint16_t core_version; /* of the commands; 0: the present */
 };
 
 extern const uint8_t network_seed_founder[32], network_seed_issuer[32], network_seed_operator[32];

@@ -14,6 +14,92 @@
 static struct network n;
 static struct saved s;
 
+/* A top-up that is paid and charged back beyond what is left, and a payment of no order. */
+static void paid_by_card(void)
+{
+    struct ee_topup topup = {.cents = 1000, .currency = "usd"};
+    struct ee_topup_result order;
+    struct ee_payment_word word = {.event = EE_PAYMENT_SUCCEEDED,
+                                   .payment = "pi_1",
+                                   .order = {9},
+                                   .cents = 1000,
+                                   .currency = "usd",
+                                   .provider_event = "evt_1"};
+    struct ee_redeem redeem = {.destination = "bank"};
+    REQUIRE(NETWORK_SEND(&n, EE_ACTOR_ACCOUNT, "alice", EE_COMMAND_TOPUP, topup, &topup) == EE_OK);
+    REQUIRE(ee_topup_result_decode(ee_bytes_of(n.result.body, n.result.body_size), &order) ==
+            EE_OK);
+    REQUIRE(NETWORK_SEND(&n, EE_ACTOR_SYSTEM, "", EE_COMMAND_PAYMENT, payment_word, &word) ==
+            EE_OK);
+    memcpy(word.order, order.order, sizeof(word.order));
+    word.payment[3] = '2';
+    REQUIRE(NETWORK_SEND(&n, EE_ACTOR_SYSTEM, "", EE_COMMAND_PAYMENT, payment_word, &word) ==
+            EE_OK);
+    redeem.amount.micros = network_available(&n, "alice") - 10000000;
+    REQUIRE(NETWORK_SEND(&n, EE_ACTOR_ACCOUNT, "alice", EE_COMMAND_REDEEM, redeem, &redeem) ==
+            EE_OK);
+}
+
+/* The rest of the debt: what is left is spent before the dispute. */
+static void charged_back(void)
+{
+    struct ee_payment_word word = {.event = EE_PAYMENT_DISPUTE_OPENED,
+                                   .payment = "pi_2",
+                                   .dispute = "dp_1",
+                                   .cents = 1000,
+                                   .currency = "usd",
+                                   .provider_event = "evt_3"};
+    REQUIRE(NETWORK_SEND(&n, EE_ACTOR_SYSTEM, "", EE_COMMAND_PAYMENT, payment_word, &word) ==
+            EE_OK);
+    REQUIRE(network_balance(&n, "alice").owed.micros > 0);
+}
+
+/* One LIABILITIES said, another one marked. */
+static void sums_said(void)
+{
+    struct ee_liabilities_result sums;
+    struct ee_liabilities said = {.of_seq = 0};
+    REQUIRE(NETWORK_SEND(&n, EE_ACTOR_SYSTEM, "", EE_COMMAND_LIABILITIES, liabilities, &said) ==
+            EE_OK);
+    REQUIRE(ee_liabilities_result_decode(ee_bytes_of(n.result.body, n.result.body_size), &sums) ==
+            EE_OK);
+    said = (struct ee_liabilities){
+        .of_seq = sums.of_seq, .count = sums.count, .total = sums.total, .root = {1}};
+    REQUIRE(NETWORK_SEND(&n, EE_ACTOR_SYSTEM, "", EE_COMMAND_LIABILITIES, liabilities, &said) ==
+            EE_OK);
+    said = (struct ee_liabilities){.of_seq = 0};
+    REQUIRE(NETWORK_SEND(&n, EE_ACTOR_SYSTEM, "", EE_COMMAND_LIABILITIES, liabilities, &said) ==
+            EE_OK);
+}
+
+/* The log put back, and another checkpoint key, both signed by the founding key. */
+static void statements_signed(void)
+{
+    static const uint8_t old_seed[32] = {1}, new_seed[32] = {2};
+    uint8_t memory[512];
+    struct ee_writer w;
+    struct ee_recovery r = {.epoch = ee_core_epoch(n.core) + 1000,
+                            .time_s = 5,
+                            .lost_size = ee_core_seq(n.core) + 10,
+                            .restored_size = ee_core_seq(n.core),
+                            .reason = "a disk died"};
+    struct ee_checkpoint_key key = {
+        .number = 1, .evidence_hash = {1}, .signer = EE_SUCCESSION_BY_FOUNDING};
+    ee_writer_init(&w, memory, sizeof(memory));
+    REQUIRE(ee_recovery_message(ee_core_network_id(n.core), &r, &w) == EE_OK);
+    REQUIRE(ee_crypto_openssl.ed25519_sign(network_seed_founder, ee_writer_done(&w), r.signature));
+    REQUIRE(NETWORK_SEND(&n, EE_ACTOR_SYSTEM, "", EE_COMMAND_RECOVERY, recovery, &r) == EE_OK);
+    REQUIRE(ee_crypto_openssl.ed25519_public(old_seed, key.old_key));
+    REQUIRE(ee_crypto_openssl.ed25519_public(new_seed, key.new_key));
+    ee_writer_init(&w, memory, sizeof(memory));
+    REQUIRE(ee_checkpoint_key_message(ee_core_network_id(n.core), &key, &w) == EE_OK);
+    REQUIRE(
+        ee_crypto_openssl.ed25519_sign(network_seed_founder, ee_writer_done(&w), key.signature));
+    REQUIRE(NETWORK_SEND(&n, EE_ACTOR_SYSTEM, "", EE_COMMAND_CHECKPOINT_KEY, checkpoint_key,
+                         &key) == EE_OK);
+    REQUIRE(network_boot(&n) == EE_OK);
+}
+
 /* A network with something in every table. */
 static void populated(void)
 {
@@ -29,6 +115,11 @@ static void populated(void)
     REQUIRE(NETWORK_SEND(&n, EE_ACTOR_ACCOUNT, "bob", EE_COMMAND_REDEEM, redeem, &redeem) == EE_OK);
     network_advance(&n, 12000000);
     REQUIRE(network_stop(&n, "alice", "web") == EE_OK);
+    paid_by_card();
+    REQUIRE(network_run(&n, "alice", EE_WORKLOAD_APP, "more", 1, lease) == EE_OK);
+    charged_back();
+    sums_said();
+    statements_signed();
     REQUIRE(!n.broken);
     REQUIRE(ee_core_save(n.core, saved_take, &s) == EE_OK);
 }
@@ -212,7 +303,7 @@ static void every_field_of_a_row_is_in_its_record(void)
     memset(&row, 0, sizeof(row));
     FILL(row.account.account.name);
     row.account.account.kind = EE_ACCOUNT_USER;
-    CHECK(unnoticed(EE_RECORD_ACCOUNT, &row, ROW_SIZE(account)) == sizeof(struct ee_ledger_id) + 3);
+    CHECK(unnoticed(EE_RECORD_ACCOUNT, &row, ROW_SIZE(account)) == sizeof(struct ee_ledger_id) + 6);
     memset(&row, 0, sizeof(row));
     FILL(row.key.account);
     FILL(row.key.label);
@@ -257,6 +348,22 @@ static void every_field_of_a_row_is_in_its_record(void)
     CHECK(unnoticed(EE_RECORD_ALLOW, &row, ROW_SIZE(allow)) == 0);
     CHECK(unnoticed(EE_RECORD_ALLOW_CHANGE, &row, ROW_SIZE(allow_change)) == 0);
     CHECK(unnoticed(EE_RECORD_POLICY, &row, ROW_SIZE(policy)) == 0);
+    memset(&row, 0, sizeof(row));
+    CHECK(unnoticed(EE_RECORD_RECOVERY, &row, ROW_SIZE(recovery)) == 0);
+    CHECK(unnoticed(EE_RECORD_CHECKPOINT_KEY, &row, ROW_SIZE(checkpoint_key)) == 0);
+    CHECK(unnoticed(EE_RECORD_LIABILITIES, &row, ROW_SIZE(liabilities)) == 0);
+    FILL(row.topup.account);
+    FILL(row.topup.currency);
+    FILL(row.topup.payment);
+    CHECK(unnoticed(EE_RECORD_TOPUP, &row, ROW_SIZE(topup)) == 3 + 7);
+    memset(&row, 0, sizeof(row));
+    FILL(row.payment.payment.id);
+    FILL(row.payment.payment.account);
+    FILL(row.payment.payment.said_currency);
+    for (size_t i = 0; i < EE_PAYMENT_DISPUTES_MAX; i++)
+        row.payment.payment.disputes[i].state = EE_DISPUTE_WON;
+    CHECK(unnoticed(EE_RECORD_PAYMENT, &row, ROW_SIZE(payment)) ==
+          6 + 4 * EE_PAYMENT_DISPUTES_MAX + 8);
 }
 
 TESTS(TEST(loaded_core_is_the_saved_one), TEST(core_before_genesis_is_not_saved),
