@@ -75,9 +75,9 @@ struct ee_tunnel {
     uint32_t send_window, receive_window, credit; /* of the connection */
     uint32_t window, grant, stream_window_largest;
     uint64_t unconsumed, buffered;
-    size_t trailers; /* bytes of TRAILERS that wait behind data */
-    bool total_starved;               /* somebody waits for the session's buffer */
-    bool messages_first;              /* the oldest CONTROL frame has waited for a message */
+    size_t trailers;     /* bytes of TRAILERS that wait behind data */
+    bool total_starved;  /* somebody waits for the session's buffer */
+    bool messages_first; /* the oldest CONTROL frame has waited for a message */
     /* Streams with data and window: those that sent little yet, and the others. */
     struct ee_tunnel_link small_turns, bulk_turns;
     unsigned small_streak;            /* turns of the former since one of the latter */

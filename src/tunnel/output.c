@@ -242,8 +242,8 @@ bool ee_tunnel_has_output(const struct ee_tunnel *tunnel)
     return t->doom != EE_OK || t->urgent.size || t->messages.size || owed_size(t) ||
            !ee_tunnel_link_alone(&t->end_turns) || !ee_tunnel_link_alone(&t->wakes) ||
            !ee_tunnel_link_alone(&t->finished) ||
-           (t->send_window && (!ee_tunnel_link_alone(&t->small_turns) ||
-                               !ee_tunnel_link_alone(&t->bulk_turns)));
+           (t->send_window &&
+            (!ee_tunnel_link_alone(&t->small_turns) || !ee_tunnel_link_alone(&t->bulk_turns)));
 }
 
 /* An upper bound, and small when little is to be sent. */
@@ -253,11 +253,12 @@ size_t ee_tunnel_output_room(const struct ee_tunnel *tunnel)
     const size_t first = ee_tunnel_buffer_frame(&t->messages);
     if (first > EE_TUNNEL_MESSAGE_MAX)
         return EE_TUNNEL_OUTPUT_MAX;
-    if (t->doom != EE_OK || !ee_tunnel_link_alone(&t->grants) || !ee_tunnel_link_alone(&t->end_turns) ||
-        t->buffered > 4 * CRUMB)
+    if (t->doom != EE_OK || !ee_tunnel_link_alone(&t->grants) ||
+        !ee_tunnel_link_alone(&t->end_turns) || t->buffered > 4 * CRUMB)
         return EE_TUNNEL_MESSAGE_MAX;
     const size_t streams = (size_t)t->streams_ours + t->streams_peers;
     const size_t size = t->urgent.size + t->messages.size + owed_size(t) + t->last_words_size +
-                        (size_t)t->buffered + t->trailers + streams * EE_TUNNEL_FRAME_HEADER;
+                        (size_t)t->buffered + t->trailers +
+                        streams * 2 * EE_TUNNEL_FRAME_HEADER; /* a turn may end within its data */
     return size < EE_TUNNEL_MESSAGE_MAX ? size : EE_TUNNEL_MESSAGE_MAX;
 }

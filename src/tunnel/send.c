@@ -188,8 +188,7 @@ enum ee_err ee_tunnel_head_send(struct ee_tunnel *tunnel, uint32_t stream,
     if (!s)
         return EE_NOT_FOUND;
     EE_TRY(head_check(s, head->status, end));
-    EE_TRY(
-        frame_open(tunnel, &tunnel->urgent, pairs_room(head->pairs, head->pair_count), &w));
+    EE_TRY(frame_open(tunnel, &tunnel->urgent, pairs_room(head->pairs, head->pair_count), &w));
     ee_tunnel_head_encode(&w, stream, end, head);
     EE_TRY(urgent_take(tunnel, &w));
     head_note(tunnel, s, head->status, end);

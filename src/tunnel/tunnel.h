@@ -43,12 +43,12 @@ struct ee_tunnel_config {
      * between `connection_window_min` and `connection_window`, and follows that at each grant. */
     struct ee_tunnel_pool *pool;
     uint32_t connection_window_min;
-    uint32_t stream_buffer;     /* bytes waiting to be sent, per stream */
-    uint32_t total_buffer;      /* the same for all streams together */
-    uint32_t control_buffer;    /* unsent bytes of control frames; the session is closed above */
-    uint64_t hello_timeout_us;  /* from ee_tunnel_new to both HELLOs; admission included */
-    uint64_t ping_after_us;     /* of silence */
-    uint64_t dead_after_us;     /* of silence */
+    uint32_t stream_buffer;    /* bytes waiting to be sent, per stream */
+    uint32_t total_buffer;     /* the same for all streams together */
+    uint32_t control_buffer;   /* unsent bytes of control frames; the session is closed above */
+    uint64_t hello_timeout_us; /* from ee_tunnel_new to both HELLOs; admission included */
+    uint64_t ping_after_us;    /* of silence */
+    uint64_t dead_after_us;    /* of silence */
 };
 
 /* 1000 streams, windows 256 KiB (to 4 MiB) and 16 MiB (from 1 MiB with a pool), buffers 256 KiB,

@@ -47,10 +47,13 @@ void ee_tunnel_window_close(struct ee_tunnel *t)
     window_set(t, 0);
 }
 
-/* Credit is granted in steps of half a window, so that a WINDOW frame is rare. */
+/* Credit is granted in steps of half a window, so that a WINDOW frame is rare; less one message,
+ * since whole messages are consumed at once: with two steps that are together larger than the
+ * window, the second would wait for the grant of the first, and half the window would be lost. */
 static bool credit_due(uint32_t credit, uint32_t window)
 {
-    return credit > 0 && credit >= window / 2;
+    const uint32_t slack = window >= 4 * EE_TUNNEL_MESSAGE_MAX ? EE_TUNNEL_MESSAGE_MAX : 0;
+    return credit > 0 && credit >= window / 2 - slack;
 }
 
 /* A window shrinks by what is not granted again: nothing that was granted is ever taken back. */
@@ -71,21 +74,24 @@ void ee_tunnel_credit_connection(struct ee_tunnel *t, uint32_t size)
     t->credit = 0;
 }
 
-/* Growth: half a window was consumed in less than a round trip (a whole one in less than two), so
- * the window and not the consumer holds the stream back. Not while others leave too little. */
+/* Growth: half a window was consumed in less than a round trip (a whole one in less than two; here
+ * the part of it that was consumed), so the window and not the consumer holds the stream back. Not
+ * while others leave too little. */
 static bool may_grow(struct ee_tunnel *t, const struct ee_tunnel_stream *s)
 {
     if (s->window >= t->config.stream_window_max || t->unconsumed > t->window / 2)
         return false;
     if (!t->ping_outstanding && (t->rtt_low_us == 0 || t->now_us - t->ping_us > RTT_AGE_US))
         ee_tunnel_ping_send(t);
-    return t->rtt_low_us > 0 && t->now_us - s->grant_us <= t->rtt_low_us + RTT_SLACK_US;
+    const uint64_t step_us = t->now_us - s->grant_us;
+    return t->rtt_low_us > 0 &&
+           step_us * (s->window / 2) <= (t->rtt_low_us + RTT_SLACK_US) * (uint64_t)s->credit;
 }
 
 static uint32_t grown(const struct ee_tunnel *t, const struct ee_tunnel_stream *s)
 {
-    const uint64_t most = t->window < t->config.stream_window_max ? t->window
-                                                                   : t->config.stream_window_max;
+    const uint64_t most =
+        t->window < t->config.stream_window_max ? t->window : t->config.stream_window_max;
     return (uint32_t)clamp(2 * (uint64_t)s->window, s->window, most > s->window ? most : s->window);
 }
 

@@ -23,15 +23,17 @@ static bool one_stream(struct ee_tunnel_config *config)
     return true;
 }
 
-/* `size` bytes come and are consumed at once, all within `us`. */
+/* `size` bytes come evenly in `us` and are consumed at once. */
 static void takes(size_t size, uint64_t us)
 {
-    b.now_us += us;
-    while (size) {
-        const size_t part = size < EE_TUNNEL_DATA_MAX ? size : EE_TUNNEL_DATA_MAX;
+    const uint64_t from_us = b.now_us;
+    for (size_t done = 0; done < size;) {
+        const size_t left = size - done;
+        const size_t part = left < EE_TUNNEL_DATA_MAX ? left : EE_TUNNEL_DATA_MAX;
+        done += part;
+        b.now_us = from_us + us * done / size;
         bench_data(&b.w, 1, part, false);
         CHECK(bench_put(&b) == EE_OK && ee_tunnel_consumed(b.t, 1, part) == EE_OK);
-        size -= part;
     }
     b.events[0] = 0;
 }
@@ -56,7 +58,7 @@ static void window_grows_while_the_consumer_keeps_up(void)
     CHECK(stats().stream_window == 256 * KIB);
     round_trip_is(40000);
     takes(128 * KIB, 0);
-    CHECK(stats().stream_window == 512 * KIB && bench_sends(&b, "WINDOW:1:393216 /"));
+    CHECK(stats().stream_window == 512 * KIB);
     takes(256 * KIB, 39000);
     CHECK(stats().stream_window == MIB);
     takes(512 * KIB, 39000);
