@@ -63,6 +63,7 @@ static void window_grows_while_the_consumer_keeps_up(void)
     CHECK(stats().stream_window == MIB);
     takes(512 * KIB, 39000);
     takes(MIB, 39000);
+    takes(2 * MIB, 39000);
     CHECK(stats().stream_window == 4 * MIB);
     takes(2 * MIB, 39000);
     takes(2 * MIB, 39000);
