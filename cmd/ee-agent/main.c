@@ -30,6 +30,7 @@ static const char usage[] =
     "                [--tdx-device DEVICE] [--tdx-rtmr DIR] [--workload-uid UID]\n"
     "                [--expose PORT|NAME=127.0.0.1:PORT "
     "...]\n"
+    "                [--connections N] [--replace-connections SECONDS]\n"
     "                                                              serve until SIGTERM; SIGHUP "
     "reads\n"
     "                                                              the collateral again\n"
@@ -44,14 +45,22 @@ static const char usage[] =
     "that\n"
     "launchers may expose; none without it. With NAME=: behind the gateway at once, without "
     "account or\n"
-    "lease (development networks).\n";
+    "lease (development networks). --connections: to the control plane, 1 to 4 (default 2);\n"
+    "--replace-connections: each is replaced after so long, without a gap (default 3600, 0: "
+    "never).\n";
 
-enum { WORKLOAD_UID_DEFAULT = 61000, WORKLOAD_UID_MIN = 1000 };
+enum {
+    WORKLOAD_UID_DEFAULT = 61000,
+    WORKLOAD_UID_MIN = 1000,
+    CONNECTIONS_MAX = 4,
+    REPLACE_DEFAULT_S = 3600,
+    REPLACE_MAX_S = 365 * 86400,
+};
 
 struct settings {
     const char *state, *node, *control, *genesis, *collateral, *device, *rtmr;
     char platform[PATH_MAX + 8];
-    uint64_t workload_uid;
+    uint64_t workload_uid, connections, replace_s;
     size_t exposed_count;
     uint16_t exposed[EE_AGENT_EXPOSED_MAX];
     size_t service_count;
@@ -112,9 +121,12 @@ static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
                                             {"tdx-rtmr", required_argument, NULL, 'r'},
                                             {"workload-uid", required_argument, NULL, 'u'},
                                             {"expose", required_argument, NULL, 'e'},
+                                            {"connections", required_argument, NULL, 'k'},
+                                            {"replace-connections", required_argument, NULL, 'R'},
                                             {NULL, 0, NULL, 0}};
     int option;
     out->workload_uid = WORKLOAD_UID_DEFAULT;
+    out->replace_s = REPLACE_DEFAULT_S;
     out->device = "auto";
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
@@ -151,10 +163,20 @@ static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
             if (exposed_parse(optarg, out) != EE_OK)
                 return EE_USAGE;
             break;
+        case 'k':
+            if (ee_u64_parse(optarg, &out->connections) != EE_OK || out->connections == 0)
+                return EE_USAGE;
+            break;
+        case 'R':
+            if (ee_u64_parse(optarg, &out->replace_s) != EE_OK)
+                return EE_USAGE;
+            break;
         default:
             return EE_USAGE;
         }
     }
+    if (out->connections > CONNECTIONS_MAX || out->replace_s > REPLACE_MAX_S)
+        return EE_USAGE;
     if (optind != argc || !out->state || !out->node || !ee_name_valid(out->node))
         return EE_USAGE;
     if (out->workload_uid < WORKLOAD_UID_MIN || out->workload_uid > UINT32_MAX - 1)
@@ -262,6 +284,8 @@ static int run(const struct settings *settings, const struct ee_agent_identity *
                                        .collateral_path = settings->collateral,
                                        .switch_user = geteuid() == 0,
                                        .workload_uid = (uid_t)settings->workload_uid,
+                                       .connections = (uint32_t)settings->connections,
+                                       .replace_s = (uint32_t)settings->replace_s,
                                        .exposed_count = settings->exposed_count,
                                        .service_count = settings->service_count};
     memcpy(options.services, settings->services, sizeof(options.services));

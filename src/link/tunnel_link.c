@@ -65,6 +65,7 @@ void ee_tunnel_link_free(struct ee_tunnel_link *link)
     ee_tunnel_free(link->tunnel);
     ee_ws_decoder_close(&link->decoder);
     ee_buffer_close(&link->rest);
+    ee_free(&ee_allocator_system, link->mask_pool);
     ee_free(&ee_allocator_system, link);
 }
 
@@ -86,8 +87,8 @@ static const uint8_t *mask_next(struct ee_tunnel_link *link)
     if (!link->client)
         return NULL;
     if (link->mask_left < MASK_SIZE) {
-        ee_random_bytes(link->mask_pool, sizeof(link->mask_pool));
-        link->mask_left = sizeof(link->mask_pool);
+        ee_random_bytes(link->mask_pool, EE_TUNNEL_LINK_MASK_POOL);
+        link->mask_left = EE_TUNNEL_LINK_MASK_POOL;
     }
     link->mask_left -= MASK_SIZE;
     return link->mask_pool + link->mask_left;
@@ -360,7 +361,10 @@ enum ee_err ee_tunnel_link_new(struct ee_loop *loop, bool client,
     link->client = client;
     link->work = (struct ee_deferred){.fn = work_deferred, .context = link};
     ee_ws_decoder_init(&link->decoder, &ee_allocator_system, !client, EE_TUNNEL_OUTPUT_MAX);
-    if (ee_timer_new(loop, timer_fired, link, &link->timer) != EE_OK) {
+    if (client)
+        link->mask_pool = ee_alloc(&ee_allocator_system, 1, EE_TUNNEL_LINK_MASK_POOL);
+    if ((client && !link->mask_pool) ||
+        ee_timer_new(loop, timer_fired, link, &link->timer) != EE_OK) {
         ee_tunnel_link_free(link);
         return EE_NO_MEMORY;
     }
@@ -398,6 +402,26 @@ struct ee_conn *ee_tunnel_link_conn(const struct ee_tunnel_link *link)
 void *ee_tunnel_link_context(const struct ee_tunnel_link *link)
 {
     return link->context;
+}
+
+void ee_tunnel_link_owner_set(struct ee_tunnel_link *link,
+                              const struct ee_tunnel_link_events *events, void *context)
+{
+    link->events = events;
+    link->context = context;
+}
+
+uint64_t ee_tunnel_link_queued(const struct ee_tunnel_link *link)
+{
+    struct ee_tunnel_stats stats = {0};
+    if (link->tunnel)
+        ee_tunnel_stats_get(link->tunnel, &stats);
+    return stats.buffered + stats.control_unsent + (link->conn ? ee_conn_queued(link->conn) : 0);
+}
+
+uint32_t ee_tunnel_link_retry_after_s(const struct ee_tunnel_link *link)
+{
+    return link->retry_after_s;
 }
 
 uint16_t ee_tunnel_link_status(const struct ee_tunnel_link *link)

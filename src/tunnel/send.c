@@ -98,7 +98,9 @@ enum ee_err ee_tunnel_goaway(struct ee_tunnel *tunnel, enum ee_tunnel_code code,
 {
     uint8_t frame[EE_TUNNEL_FRAME_HEADER + 13 + EE_TUNNEL_TEXT_MAX];
     struct ee_writer w;
-    const uint32_t last = tunnel->goaway_sent ? tunnel->goaway_sent_last : tunnel->last_peer_id;
+    uint32_t last = code == EE_TUNNEL_NO_ERROR ? EE_TUNNEL_WINDOW_MAX : tunnel->last_peer_id;
+    if (tunnel->goaway_sent && tunnel->goaway_sent_last < last)
+        last = tunnel->goaway_sent_last;
     const struct ee_tunnel_reason reason = {last, drain_ms, code, ee_bytes_str(text)};
     if (tunnel->closed)
         return EE_CLOSED;

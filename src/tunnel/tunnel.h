@@ -137,7 +137,8 @@ bool ee_tunnel_ready(const struct ee_tunnel *tunnel);
 /* One ordered message of the shells, 1 to 262144 bytes. EE_TOO_LARGE; EE_FULL: more than
  * `control_buffer` unsent (a buffer that is empty takes any message); EE_CLOSED; EE_NO_MEMORY. */
 EE_MUST_USE enum ee_err ee_tunnel_control_send(struct ee_tunnel *tunnel, struct ee_bytes message);
-/* Takes no new streams of the peer from now on (they get RESET(refused)); those it has go on, for
+/* Takes no new streams of the peer from now on (they get RESET(refused)); with EE_TUNNEL_NO_ERROR
+ * the peer is only asked to open none, and what crosses that is taken. Those it has go on, for
  * `drain_ms` (0: without end), then the session ends. Text of this and the next functions: cut at
  * 255, unprintable characters replaced. EE_CLOSED. */
 EE_MUST_USE enum ee_err ee_tunnel_goaway(struct ee_tunnel *tunnel, enum ee_tunnel_code code,
