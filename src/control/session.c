@@ -16,7 +16,12 @@
 
 #include "base/banned.h"
 
-enum { ASK_LOOK_MS = 50, ABORT_MS = 1000, WAIT_STEP_MS = 10 };
+enum {
+    ASK_LOOK_MS = 50,
+    CHECKPOINT_LOOK_MS = 250, /* of thousands of agents that are asked nothing */
+    ABORT_MS = 1000,
+    WAIT_STEP_MS = 10,
+};
 
 struct ee_session *ee_session_of_node(struct ee_control *control, const char *node)
 {
@@ -110,9 +115,16 @@ static void on_watch_timer(void *context)
 {
     struct ee_session *session = context;
     uint64_t now = ee_clock_monotonic_us();
+    size_t open = 0;
     for (size_t i = 0; i < session->ask_capacity; i++)
         if (session->asks[i].id != 0 && now >= session->asks[i].deadline_us)
             ask_end(&session->asks[i], EE_TIMEOUT, NULL);
+    for (size_t i = 0; i < session->ask_capacity; i++)
+        open += session->asks[i].id != 0;
+    if (open == 0 && session->awaits_answers) {
+        session->awaits_answers = false;
+        ee_timer_start(session->timer, CHECKPOINT_LOOK_MS, CHECKPOINT_LOOK_MS);
+    }
     tell_checkpoint(session, now);
 }
 
@@ -144,6 +156,9 @@ static enum ee_err ask_take(struct ee_session *session, const struct ee_session_
     }
     *ask = *given;
     ask->id = ++session->next_ask;
+    if (!session->awaits_answers && session->timer != NULL)
+        ee_timer_start(session->timer, ASK_LOOK_MS, ASK_LOOK_MS);
+    session->awaits_answers = true;
     ask->deadline_us = ee_clock_monotonic_us() + timeout_ms * 1000;
     json_object_set_new(message, "id", ee_json_u64(ask->id));
     ee_session_send(session, message);
@@ -464,6 +479,7 @@ enum ee_err ee_session_watch(struct ee_session *session)
     EE_TRY(ee_timer_new(session->control->loop, on_watch_timer, session, &timer));
     ee_timer_free(session->timer);
     session->timer = timer;
+    session->awaits_answers = true;
     ee_timer_start(session->timer, ASK_LOOK_MS, ASK_LOOK_MS);
     return EE_OK;
 }

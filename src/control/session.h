@@ -81,6 +81,7 @@ struct ee_session {
     struct ee_session_service services[EE_SESSION_SERVICES_MAX];
     struct ee_session_ask *asks; /* ask_capacity of them, up to EE_SESSION_ASKS_MAX */
     size_t ask_capacity;
+    bool awaits_answers; /* the timer looks often */
     uint64_t next_ask;
     uint64_t agent_size;  /* leaves of the highest checkpoint the agent has; 0: none of ours */
     bool agent_has_newer; /* than our journal: it is refused once it has seen our evidence */
