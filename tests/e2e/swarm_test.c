@@ -21,7 +21,14 @@
 
 #include "base/banned.h"
 
-enum { FEW = 100, MANY = 2000, PROCESSES = 4, KIB_PER_CONNECTION = 64 };
+enum {
+    FEW = 100,
+    MANY = 2000,
+    PROCESSES = 4,
+    KIB_PER_CONNECTION = 64,
+    PACE_MS = 30,
+    PACE_FULL_MS = 100
+};
 
 static struct rig rig;
 static uint16_t service_port;
@@ -90,6 +97,8 @@ static void swarm_run(uint32_t first, uint32_t step)
         if (agent == NULL)
             _exit(2);
         ee_agent_start(agent);
+        /* Not all at once: from one address only few are admitted at a time. */
+        (void)!ee_loop_run_until(loop, &never, full ? PACE_FULL_MS : PACE_MS);
     }
     while (ee_loop_run_until(loop, &never, 1000) != EE_OK)
         continue;
@@ -178,8 +187,9 @@ static void an_idle_agent_costs_little(void)
     rig_wait_ms(full ? 5000 : 1500); /* buffers of admissions are given back */
     const long after_kib = resident_kib(rig.control_pid);
     const double each = (double)(after_kib - before_kib) / (2.0 * count);
-    printf("# %u agents, 2 connections each: %ld KiB before, %ld KiB after: %.1f KiB a connection\n",
-           (unsigned)count, before_kib, after_kib, each);
+    printf(
+        "# %u agents, 2 connections each: %ld KiB before, %ld KiB after: %.1f KiB a connection\n",
+        (unsigned)count, before_kib, after_kib, each);
     CHECK(each <= KIB_PER_CONNECTION);
     const double cpu = cpu_seconds(rig.control_pid);
     rig_wait_ms(full ? 10000 : 500);
