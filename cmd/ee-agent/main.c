@@ -109,6 +109,20 @@ static enum ee_err platform_parse(const char *path, struct settings *out)
     return EE_OK;
 }
 
+static enum ee_err tunnel_parse(int option, const char *text, struct settings *out)
+{
+    uint64_t value;
+    if (ee_u64_parse(text, &value) != EE_OK)
+        return EE_USAGE;
+    if (option == 'R')
+        out->replace_s = value;
+    else
+        out->connections = value;
+    if (option == 'R')
+        return value <= REPLACE_MAX_S ? EE_OK : EE_USAGE;
+    return value >= 1 && value <= CONNECTIONS_MAX ? EE_OK : EE_USAGE;
+}
+
 static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
 {
     static const struct option options[] = {{"state", required_argument, NULL, 's'},
@@ -164,19 +178,14 @@ static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
                 return EE_USAGE;
             break;
         case 'k':
-            if (ee_u64_parse(optarg, &out->connections) != EE_OK || out->connections == 0)
-                return EE_USAGE;
-            break;
         case 'R':
-            if (ee_u64_parse(optarg, &out->replace_s) != EE_OK)
+            if (tunnel_parse(option, optarg, out) != EE_OK)
                 return EE_USAGE;
             break;
         default:
             return EE_USAGE;
         }
     }
-    if (out->connections > CONNECTIONS_MAX || out->replace_s > REPLACE_MAX_S)
-        return EE_USAGE;
     if (optind != argc || !out->state || !out->node || !ee_name_valid(out->node))
         return EE_USAGE;
     if (out->workload_uid < WORKLOAD_UID_MIN || out->workload_uid > UINT32_MAX - 1)
