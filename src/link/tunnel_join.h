@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Proof that a further connection of an admitted agent is of the same session: docs/spec/
- * agent-protocol.md, "More connections", and docs/adr/0005-further-connections-join.md. */
+ * agent-protocol.md, "More connections", and docs/adr/0006-further-connections-join.md. */
 #ifndef EE_LINK_TUNNEL_JOIN_H
 #define EE_LINK_TUNNEL_JOIN_H
 
