@@ -45,6 +45,7 @@ void ee_gateway_request_free(struct ee_gateway_request *request)
            ee_log_unsigned("us", ee_clock_monotonic_us() - request->started_us));
     request->gateway->busy--;
     ee_buffer_close(&request->held);
+    free(request->trailers);
     free(request);
 }
 
@@ -216,6 +217,7 @@ static enum ee_err open_servers(struct ee_gateway *gateway,
     struct ee_loop *loop = gateway->control->loop;
     struct ee_http_server_options server = {.address = options->address,
                                             .tls = options->tls,
+                                            .http2 = true,
                                             .request = on_tls_request,
                                             .context = gateway};
     EE_TRY(ee_http_server_new(loop, &server, &gateway->tls_server));

@@ -34,8 +34,10 @@ struct ee_gateway_request {
     bool websocket;                /* asks for an upgrade to it */
     char key[EE_WS_KEY_TEXT_SIZE]; /* of its handshake; "": 101 is no answer to it */
     bool answered;                 /* the head of the answer was passed on */
+    bool raw;                      /* upgraded on an exchange of HTTP/2: bytes both ways */
     bool request_done;             /* the client's body is complete */
     bool end_sent;                 /* and the agent knows */
+    struct ee_http_head *trailers; /* of the request; NULL: none */
     struct ee_buffer held;         /* from the client, the stream did not take it yet */
     size_t unreported;             /* bytes passed on to the client, not yet reported as consumed */
 };

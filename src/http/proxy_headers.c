@@ -140,7 +140,8 @@ enum ee_err ee_http_forward_apply(struct ee_http_head *head, const struct ee_htt
     outsider_drop(head, forward->trusted);
     EE_TRY(member_append(head, "X-Forwarded-For", forward->client_address));
     /* RFC 9110 section 7.6.3: the version the request came with, and who passed it on. */
-    EE_TRY(member_append(head, "Via", head->minor ? "1.1 easyenclave" : "1.0 easyenclave"));
+    const char *via = head->minor ? "1.1 easyenclave" : "1.0 easyenclave";
+    EE_TRY(member_append(head, "Via", forward->http2 ? "2.0 easyenclave" : via));
     EE_TRY(set_unless_trusted(head, forward->trusted, "X-Forwarded-Proto", forward->scheme));
     return set_unless_trusted(head, forward->trusted, "X-Forwarded-Host", forward->host);
 }

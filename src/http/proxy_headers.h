@@ -12,6 +12,7 @@ struct ee_http_forward {
     const char *host;           /* what the user asked for; "" leaves X-Forwarded-Host out */
     bool trusted;               /* the peer is a proxy of ours: its X-Forwarded-* count */
     bool keep_upgrade;          /* a websocket handshake: Connection: upgrade is written anew */
+    bool http2;                 /* the request came in HTTP/2 */
 };
 
 /* Drops Connection, what it names (except Host, Content-Length, X-Forwarded-*, Forwarded,

@@ -104,7 +104,7 @@ REQUEST_LINES = [
     ("version 1.2", get(version=b"HTTP/1.2"), {400, 505}),
     ("version 2.0", get(version=b"HTTP/2.0"), {505}),
     ("version 3.0", get(version=b"HTTP/3.0"), {505}),
-    ("preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 501, 505}),
+    ("almost the preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n", {400, 501, 505}),
     ("bare LF behind the request line", b"GET / HTTP/1.1\n" + H + E, BAD),
     ("bare CR in the target", get(target=b"/a\rb"), BAD),
     ("bare CR behind the request line", b"GET / HTTP/1.1\rHost: echo\r\n\r\n", BAD),

@@ -22,7 +22,8 @@ static void begin(void)
     CHECK(add("Host", "app.example"));
 }
 
-static const struct ee_http_forward outsider = {"192.0.2.1", "https", "app.example", false, false};
+static const struct ee_http_forward outsider = {
+    "192.0.2.1", "https", "app.example", false, false, false};
 
 static void hop_by_hop_fields_are_dropped(void)
 {
