@@ -190,8 +190,7 @@ static struct ee_h2_peer *peer_new(struct ee_backend_h2 *h2, uint16_t port)
     h2->peers = peer;
     (void)snprintf(address, sizeof(address), "127.0.0.1:%u", (unsigned)port);
     const struct ee_conn_connect_options options = {.address = address};
-    if (ee_timer_new(h2->loop, idle_over, peer, &peer->idle) == EE_OK &&
-        ee_h2_session_open(peer) &&
+    if (ee_timer_new(h2->loop, idle_over, peer, &peer->idle) == EE_OK && ee_h2_session_open(peer) &&
         ee_conn_connect(h2->loop, &options, &conn_events, peer, &peer->conn) == EE_OK)
         return peer;
     peer_free(peer);

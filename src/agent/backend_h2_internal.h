@@ -39,11 +39,11 @@ struct ee_h2_stream {
     uint32_t id;
     int32_t wire_id; /* of HTTP/2; 0: not submitted */
     bool request_end, headed;
-    bool ended;                                     /* END_STREAM of the answer came */
-    bool answered;                                  /* and the tunnel has it all */
-    bool closed;                                    /* over at the connection */
-    struct ee_buffer out;                           /* for the workload */
-    struct ee_buffer rest;                          /* from it, not taken by the tunnel */
+    bool ended;                                      /* END_STREAM of the answer came */
+    bool answered;                                   /* and the tunnel has it all */
+    bool closed;                                     /* over at the connection */
+    struct ee_buffer out;                            /* for the workload */
+    struct ee_buffer rest;                           /* from it, not taken by the tunnel */
     struct ee_http_head *trailers, *answer_trailers; /* NULL: none */
 };
 

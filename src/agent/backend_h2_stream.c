@@ -166,9 +166,8 @@ static bool pump(struct ee_h2_stream *s)
         for (size_t i = 0; trailers && i < trailers->field_count; i++)
             pairs[i] = (struct ee_tunnel_pair){ee_http_head_name(trailers, i),
                                                ee_http_head_value(trailers, i)};
-        err = trailers
-                  ? ee_tunnel_trailers_send(s->tunnel, s->id, pairs, trailers->field_count)
-                  : ee_tunnel_data_send(s->tunnel, s->id, ee_bytes_of(NULL, 0), true, &taken);
+        err = trailers ? ee_tunnel_trailers_send(s->tunnel, s->id, pairs, trailers->field_count)
+                       : ee_tunnel_data_send(s->tunnel, s->id, ee_bytes_of(NULL, 0), true, &taken);
     }
     if (err == EE_OK)
         return true;
@@ -281,7 +280,8 @@ bool ee_h2_session_open(struct ee_h2_peer *peer)
     nghttp2_session_callbacks *c = NULL;
     nghttp2_option *option = NULL;
     peer->reader = malloc(sizeof(*peer->reader));
-    if (peer->reader && nghttp2_session_callbacks_new(&c) == 0 && nghttp2_option_new(&option) == 0) {
+    if (peer->reader && nghttp2_session_callbacks_new(&c) == 0 &&
+        nghttp2_option_new(&option) == 0) {
         ee_http2_reader_start(peer->reader, EE_HTTP2_RESPONSE);
         nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
         nghttp2_session_callbacks_set_on_header_callback2(c, on_header);
