@@ -159,7 +159,7 @@ static void send_end(struct ee_gateway_request *request)
     request->end_sent = true;
     struct ee_tunnel *tunnel = ee_tunnel_link_tunnel(request->link);
     enum ee_err err =
-        request->trailers != NULL
+        request->trailers != NULL && request->trailers->field_count > 0
             ? send_trailers(request, tunnel)
             : ee_tunnel_data_send(tunnel, request->stream, ee_bytes_str(""), true, &taken);
     if (err != EE_OK && err != EE_NOT_FOUND)
@@ -227,10 +227,12 @@ static void on_request_trailers(void *context, struct ee_http_exchange *exchange
     struct ee_gateway_request *request = context;
     (void)exchange;
     request->trailers = malloc(sizeof *request->trailers);
-    if (request->trailers != NULL)
-        ee_http_head_copy(request->trailers, trailers);
-    else
+    if (request->trailers == NULL) {
         ee_gateway_reset(request, EE_TUNNEL_INTERNAL, "out of memory");
+        return;
+    }
+    ee_http_head_copy(request->trailers, trailers);
+    ee_http_request_trailers_filter(request->trailers);
 }
 
 static void on_complete(void *context, struct ee_http_exchange *exchange, struct ee_bytes body)
@@ -247,6 +249,7 @@ static void on_complete(void *context, struct ee_http_exchange *exchange, struct
 void ee_gateway_consumed(struct ee_gateway_request *request, size_t size, bool writable)
 {
     request->unreported += size;
+    ee_gateway_shed_note(request, writable);
     struct ee_tunnel_link *link = request->link; /* the stream may finish by this */
     if (!writable || request->unreported == 0 || link == NULL)
         return;
@@ -273,12 +276,11 @@ static void on_gone(void *context, struct ee_http_exchange *exchange, enum ee_er
     ee_gateway_request_settle(request);
 }
 
-const struct ee_http_exchange_events ee_gateway_exchange_events = {
-    .body = on_body,
-    .trailers = on_request_trailers,
-    .complete = on_complete,
-    .writable = on_writable,
-    .gone = on_gone};
+const struct ee_http_exchange_events ee_gateway_exchange_events = {.body = on_body,
+                                                                   .trailers = on_request_trailers,
+                                                                   .complete = on_complete,
+                                                                   .writable = on_writable,
+                                                                   .gone = on_gone};
 
 /* ---- the agent's side ---- */
 

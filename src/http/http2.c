@@ -244,8 +244,8 @@ static enum ee_err request_make(struct ee_http2_reader *r, const char *key_text)
     head->target = (struct ee_http_span){head->used, (uint32_t)r->target_size};
     memcpy(head->bytes + head->used, r->target, r->target_size);
     head->used += (uint32_t)r->target_size;
-    EE_TRY(ee_http_head_add(head, ee_bytes_str("host"),
-                            ee_bytes_of(r->authority, r->authority_size)));
+    EE_TRY(
+        ee_http_head_add(head, ee_bytes_str("host"), ee_bytes_of(r->authority, r->authority_size)));
     if (r->cookie_size > 0)
         EE_TRY(ee_http_head_add(head, ee_bytes_str("cookie"),
                                 ee_http_trim(ee_bytes_of(r->cookie, r->cookie_size))));
@@ -271,8 +271,7 @@ static enum ee_http_rule request_finish(struct ee_http2_reader *r, bool end, con
         return EE_HTTP_RULE_TARGET; /* RFC 9113 section 8.3.1: no absolute form */
     const enum ee_err err = request_make(r, key_text);
     if (err != EE_OK)
-        return err == EE_TOO_LARGE ? EE_HTTP_RULE_HEADER_TOO_LARGE
-                                   : EE_HTTP_RULE_CONTROL_CHARACTER;
+        return err == EE_TOO_LARGE ? EE_HTTP_RULE_HEADER_TOO_LARGE : EE_HTTP_RULE_CONTROL_CHARACTER;
     rule = ee_http_request_policy(&r->head, event);
     event->upgrade = connect;
     event->chunked = !connect && !end && !event->has_length;

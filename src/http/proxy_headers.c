@@ -145,3 +145,28 @@ enum ee_err ee_http_forward_apply(struct ee_http_head *head, const struct ee_htt
     EE_TRY(set_unless_trusted(head, forward->trusted, "X-Forwarded-Proto", forward->scheme));
     return set_unless_trusted(head, forward->trusted, "X-Forwarded-Host", forward->host);
 }
+
+static bool trailer_harmless(struct ee_bytes name)
+{
+    static const char *const prefixes[] = {"x-ee-",  "x-forwarded-", "if-",
+                                           "accept", "sec-",         "proxy-"};
+    static const char *const names[] = {"age",        "allow",  "date",  "from",    "location",
+                                        "origin",     "pragma", "range", "referer", "server",
+                                        "user-agent", "vary",   "via",   "warning", "retry-after"};
+    if (memchr(name.data, '_', name.size))
+        return false;
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+        if (starts_with(name, prefixes[i]))
+            return false;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (ee_http_equal(name, names[i]))
+            return false;
+    return ee_http_trailer_allowed(name);
+}
+
+void ee_http_request_trailers_filter(struct ee_http_head *trailers)
+{
+    for (size_t i = trailers->field_count; i > 0; i--)
+        if (!trailer_harmless(ee_http_head_name(trailers, i - 1)))
+            ee_http_head_remove_at(trailers, i - 1);
+}

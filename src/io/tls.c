@@ -18,8 +18,7 @@ struct ee_tls {
 };
 
 /* RFC 7301 section 3.1: length-prefixed. */
-static const uint8_t protocols_http2[] = {2,   'h', '2', 8,   'h', 't',
-                                          't', 'p', '/', '1', '.', '1'};
+static const uint8_t protocols_http2[] = {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 enum { HTTP2_NAME_SIZE = 3 };
 static const uint8_t *const protocols = protocols_http2 + HTTP2_NAME_SIZE;
 enum { PROTOCOLS_SIZE = sizeof(protocols_http2) - HTTP2_NAME_SIZE };

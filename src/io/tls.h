@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TLS settings shared by many connections (OpenSSL 3 behind it). Session tickets, resumption,
- * renegotiation and compression are off; ALPN is http/1.1, on a server that says so h2 before it. */
+ * renegotiation and compression are off; ALPN is http/1.1, on a server that says so h2 before it.
+ */
 #ifndef EE_IO_TLS_H
 #define EE_IO_TLS_H
 

@@ -117,8 +117,7 @@ int ee_http2_send_data(nghttp2_session *session, nghttp2_frame *frame, const uin
     if (s->aborted || length > out.size)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (h->host.write(h->host.context, ee_bytes_of(header, HEADER_SIZE)) != EE_OK ||
-        (length > 0 &&
-         h->host.write(h->host.context, ee_bytes_of(out.data, length)) != EE_OK))
+        (length > 0 && h->host.write(h->host.context, ee_bytes_of(out.data, length)) != EE_OK))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     ee_buffer_consume(&s->out, length);
     h->out -= length;
@@ -137,32 +136,60 @@ static void priority_set(struct ee_http2_stream *s)
         (void)nghttp2_session_change_extpri_stream_priority(s->session->session, s->id, &turns, 1);
 }
 
-static enum ee_err head_submit(struct ee_http2_stream *s, const struct ee_http_head *head,
-                               uint16_t status, bool body)
+/* The head waits until this iteration's work, so that an answer that is over by then ends with it:
+ * what has only trailers in gRPC, HEAD, 304. */
+static enum ee_err head_hold(struct ee_http2_stream *s, const struct ee_http_head *head,
+                             uint16_t status)
+{
+    if (s->aborted)
+        return EE_CLOSED;
+    s->out_head = ee_http2_head_keep(head);
+    if (!s->out_head)
+        return EE_NO_MEMORY;
+    s->out_head->status = status;
+    s->moved_us = s->session->host.now_us(s->session->host.context);
+    later(&s->exchange);
+    return EE_OK;
+}
+
+void ee_http2_head_send(struct ee_http2_stream *s)
 {
     const nghttp2_data_provider provider = {.source = {.ptr = s}, .read_callback = on_read};
-    struct field_list *list = field_list_new(head, status);
-    if (!list)
-        return EE_NO_MEMORY;
-    const int err = nghttp2_submit_response(s->session->session, s->id, list->fields, list->count,
-                                            body ? &provider : NULL);
+    const bool over = s->end_queued && s->out.size == 0 && !s->out_trailers;
+    if (!s->out_head || s->aborted)
+        return;
+    priority_set(s);
+    struct field_list *list = field_list_new(s->out_head, s->out_head->status);
+    const int err = list ? nghttp2_submit_response(s->session->session, s->id, list->fields,
+                                                   list->count, over ? NULL : &provider)
+                         : NGHTTP2_ERR_NOMEM;
     ee_free(&ee_allocator_system, list);
-    return err == 0 ? EE_OK : EE_CLOSED;
+    ee_free(&ee_allocator_system, s->out_head);
+    s->out_head = NULL;
+    if (err != 0)
+        ee_http2_stream_reset(s, NGHTTP2_INTERNAL_ERROR, EE_NO_MEMORY);
 }
 
 static enum ee_err begin(struct ee_http_exchange *x, struct ee_http_head *head, bool whole,
                          size_t more)
 {
     struct ee_http2_stream *s = of(x);
-    if (s->aborted)
-        return EE_CLOSED;
-    priority_set(s);
-    s->moved_us = s->session->host.now_us(s->session->host.context);
-    /* An answer in pieces that has no body (HEAD, 304) is over with its head. */
-    const bool body = !x->without_body && !(whole && more == 0);
-    EE_TRY(head_submit(s, head, head->status, body));
+    (void)more;
+    EE_TRY(head_hold(s, head, head->status));
     s->end_queued = whole || x->without_body;
     return EE_OK;
+}
+
+/* A stream whose answer is all sent may always have one piece more, else the client that reads one
+ * answer and not the others would stop its own. */
+static bool has_room(const struct ee_http2_stream *s)
+{
+    const struct ee_http2 *h = s->session;
+    if (s->aborted)
+        return false;
+    return s->out.size == 0 ||
+           (s->out.size < EE_HTTP2_OUT_STREAM && h->out < EE_HTTP2_OUT_CONNECTION &&
+            h->host.shared->out < EE_HTTP2_OUT_TOTAL);
 }
 
 static enum ee_err write_piece(struct ee_http_exchange *x, struct ee_bytes bytes)
@@ -181,6 +208,7 @@ static enum ee_err write_piece(struct ee_http_exchange *x, struct ee_bytes bytes
     s->session->host.shared->out += bytes.size;
     if (x->framing.has_length)
         x->framing.left -= bytes.size;
+    s->blocked = s->blocked || !has_room(s);
     (void)nghttp2_session_resume_data(s->session->session, s->id);
     later(x);
     return EE_OK;
@@ -219,18 +247,6 @@ static enum ee_err interim(struct ee_http_exchange *x, const struct ee_http_head
     return err == 0 ? EE_OK : EE_CLOSED;
 }
 
-/* A stream whose answer is all sent may always have one piece more, else the client that reads one
- * answer and not the others would stop its own. */
-static bool has_room(const struct ee_http2_stream *s)
-{
-    const struct ee_http2 *h = s->session;
-    if (s->aborted)
-        return false;
-    return s->out.size == 0 || (s->out.size < EE_HTTP2_OUT_STREAM &&
-                                h->out < EE_HTTP2_OUT_CONNECTION &&
-                                h->host.shared->out < EE_HTTP2_OUT_TOTAL);
-}
-
 static bool writable(const struct ee_http_exchange *x)
 {
     const struct ee_http2_stream *s = (const struct ee_http2_stream *)x;
@@ -240,11 +256,7 @@ static bool writable(const struct ee_http_exchange *x)
 void ee_http2_writable_tell(struct ee_http2_stream *s)
 {
     struct ee_http_exchange *x = &s->exchange;
-    if (!has_room(s)) {
-        s->blocked = true;
-        return;
-    }
-    if (!s->blocked)
+    if (!s->blocked || !has_room(s))
         return;
     s->blocked = false;
     if (x->events && x->events->writable && !x->finished)
@@ -275,7 +287,7 @@ enum ee_err ee_http_exchange_upgrade_stream(struct ee_http_exchange *x, struct e
         return EE_CLOSED;
     ee_http_head_remove(head, "Sec-WebSocket-Accept"); /* RFC 8441 section 5 */
     EE_TRY(ee_http_date_add(head));
-    EE_TRY(head_submit(s, head, 200, true));
+    EE_TRY(head_hold(s, head, 200));
     x->started = x->in_pieces = x->raw = true;
     later(x); /* what the client sent already */
     return EE_OK;

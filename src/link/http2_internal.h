@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of HTTP/2 at the server: http2_session.c (nghttp2's callbacks, budgets), http2_stream.c
- * (exchanges), http2_answer.c (what goes out), http2_connection.c (over a connection). The session
- * knows no socket and no clock, so that a fuzzer can drive it. */
+/* Inside of HTTP/2 at the server: http2_session.c (nghttp2's callbacks), http2_budget.c (floods),
+ * http2_stream.c (exchanges), http2_answer.c (what goes out), http2_connection.c (over a
+ * connection). The session knows no socket and no clock, so that a fuzzer can drive it. */
 #ifndef EE_LINK_HTTP2_INTERNAL_H
 #define EE_LINK_HTTP2_INTERNAL_H
 
@@ -20,13 +20,14 @@ enum {
     EE_HTTP2_OUT_CONNECTION = 1024 * 1024,    /* of one connection */
     EE_HTTP2_OUT_TOTAL = 64 * 1024 * 1024,    /* of the server; then one piece a stream */
     EE_HTTP2_OUT_MAX = 8 * 1024 * 1024,       /* of one stream, EE_FULL above */
-    EE_HTTP2_FRAMES_QUEUED_MAX = 1024,        /* answers a client makes us owe, not yet sent */
+    EE_HTTP2_SECTION_MAX = 256 * 1024, /* a field section out of HPACK; ends the connection */
+    EE_HTTP2_FRAMES_QUEUED_MAX = 1024, /* answers a client makes us owe, not yet sent */
 
     /* Budgets of a connection: what comes beyond ends it with ENHANCE_YOUR_CALM. */
     EE_HTTP2_CONTROL_BURST = 1000, /* frames that carry nothing: PING, SETTINGS, empty DATA, ... */
     EE_HTTP2_CONTROL_PER_S = 100,
     EE_HTTP2_CONTROL_PER_DATA = 4, /* earned by each DATA frame we send: it is answered */
-    EE_HTTP2_RESET_BURST = 200,    /* streams the client resets, or makes us reset */
+    EE_HTTP2_RESET_BURST = 100,    /* streams the client resets, or makes us reset */
     EE_HTTP2_RESET_PER_S = 20,
 };
 
@@ -59,17 +60,18 @@ struct ee_http2_stream {
     struct ee_http2 *session;
     struct ee_http2_stream *next, *previous;
     int32_t id;
-    bool head_done;        /* the request's */
-    bool ended;            /* END_STREAM came */
-    bool aborted, told;    /* RST_STREAM is on its way; with a code of ours already */
-    bool end_queued;       /* `out` is all there will be */
-    bool end_sent;         /* END_STREAM went */
-    bool blocked;          /* the owner waits for `writable` */
-    uint64_t moved_us;     /* the last octet in or out */
-    size_t owed;           /* delivered, not yet credited */
-    struct ee_buffer in;   /* received while the owner paused */
-    struct ee_buffer out;  /* from the owner */
+    bool head_done;       /* the request's */
+    bool ended;           /* END_STREAM came */
+    bool aborted, told;   /* RST_STREAM is on its way; with a code of ours already */
+    bool end_queued;      /* `out` is all there will be */
+    bool end_sent;        /* END_STREAM went */
+    bool blocked;         /* the owner waits for `writable` */
+    uint64_t moved_us;    /* the last octet in or out */
+    size_t owed;          /* delivered, not yet credited */
+    struct ee_buffer in;  /* received while the owner paused */
+    struct ee_buffer out; /* from the owner */
     struct ee_http_head *in_trailers, *out_trailers;
+    struct ee_http_head *out_head; /* until it is submitted */
 };
 
 struct ee_http2 {
@@ -85,6 +87,10 @@ struct ee_http2 {
     uint64_t idle_us;    /* since when there is no stream */
     uint64_t drain_us, calm_us;
     int32_t section_stream;
+    size_t section_size;
+    uint8_t wire_header[9]; /* of the frame that is coming */
+    size_t wire_have, wire_left;
+    int32_t last_stream, gap_first, gap_last; /* of the client's; the gap nearest below */
 };
 
 /* NULL: no memory. */
@@ -103,7 +109,15 @@ void ee_http2_drain(struct ee_http2 *h);
 void ee_http2_tick(struct ee_http2 *h, uint64_t header_us, uint64_t idle_us, uint64_t stall_us);
 void ee_http2_calm(struct ee_http2 *h, uint32_t code); /* GOAWAY with this code, then the end */
 
+/* http2_budget.c */
+/* Looks at every frame of what was received. */
+void ee_http2_count(struct ee_http2 *h, struct ee_bytes bytes);
+void ee_http2_spend_control(struct ee_http2 *h);
+void ee_http2_spend_reset(struct ee_http2 *h);
+
 /* http2_stream.c */
+/* A copy of what is used; NULL: no memory. */
+struct ee_http_head *ee_http2_head_keep(const struct ee_http_head *from);
 struct ee_http2_stream *ee_http2_stream_new(struct ee_http2 *h, int32_t id);
 void ee_http2_stream_gone(struct ee_http2_stream *stream, enum ee_err err);
 /* The request's head is complete. */
@@ -122,6 +136,7 @@ void ee_http2_stream_fail(struct ee_http2_stream *stream, enum ee_err err, uint1
 extern const struct ee_http_exchange_ops ee_http2_exchange_ops;
 int ee_http2_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *header,
                        size_t length, nghttp2_data_source *source, void *context);
+void ee_http2_head_send(struct ee_http2_stream *stream);
 void ee_http2_writable_tell(struct ee_http2_stream *stream);
 
 /* http2_connection.c */

@@ -13,43 +13,6 @@ static uint64_t now(const struct ee_http2 *h)
     return h->host.now_us(h->host.context);
 }
 
-/* ---- budgets ---- */
-
-static bool spend(struct ee_http2_budget *budget, uint64_t now_us, int64_t burst, int64_t per_s)
-{
-    const uint64_t passed_us = now_us - budget->at_us;
-    const int64_t limit = burst * 1000;
-    const int64_t more =
-        passed_us > 1000u * 1000u * 1000u ? limit : (int64_t)passed_us * per_s / 1000;
-    if (more > 0) {
-        budget->left = budget->left + more > limit ? limit : budget->left + more;
-        budget->at_us = now_us;
-    }
-    budget->left -= 1000;
-    return budget->left >= 0;
-}
-
-void ee_http2_calm(struct ee_http2 *h, uint32_t code)
-{
-    if (h->calm)
-        return;
-    h->calm = true;
-    h->calm_us = now(h);
-    (void)nghttp2_session_terminate_session(h->session, code);
-}
-
-static void spend_control(struct ee_http2 *h)
-{
-    if (!spend(&h->control, now(h), EE_HTTP2_CONTROL_BURST, EE_HTTP2_CONTROL_PER_S))
-        ee_http2_calm(h, NGHTTP2_ENHANCE_YOUR_CALM);
-}
-
-static void spend_reset(struct ee_http2 *h)
-{
-    if (!spend(&h->resets, now(h), EE_HTTP2_RESET_BURST, EE_HTTP2_RESET_PER_S))
-        ee_http2_calm(h, NGHTTP2_ENHANCE_YOUR_CALM);
-}
-
 /* ---- what comes ---- */
 
 static struct ee_http2_stream *stream_of(const struct ee_http2 *h, int32_t id)
@@ -63,12 +26,6 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head
     (void)session;
     h->preface = true;
     h->section_open = h->section_open && header->type == NGHTTP2_CONTINUATION;
-    if (header->type == NGHTTP2_RST_STREAM)
-        spend_reset(h);
-    else if (header->type != NGHTTP2_HEADERS &&
-             (header->type != NGHTTP2_DATA ||
-              (header->length == 0 && !(header->flags & NGHTTP2_FLAG_END_STREAM))))
-        spend_control(h);
     return 0;
 }
 
@@ -79,6 +36,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     const int32_t id = frame->hd.stream_id;
     h->section_open = true;
     h->section_stream = id;
+    h->section_size = 0;
     h->section_us = now(h);
     if (!h->reader)
         h->reader = ee_realloc(&ee_allocator_system, NULL, 1, sizeof(*h->reader));
@@ -99,6 +57,11 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     (void)session;
     (void)frame;
     (void)flags;
+    h->section_size += n.len + v.len + 32; /* as RFC 9113 section 6.5.2 counts */
+    if (h->section_size > EE_HTTP2_SECTION_MAX) {
+        ee_http2_calm(h, NGHTTP2_ENHANCE_YOUR_CALM);
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
     if (h->reader)
         ee_http2_reader_add(h->reader, ee_bytes_of(n.base, n.len), ee_bytes_of(v.base, v.len));
     return 0;
@@ -137,6 +100,9 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     (void)session;
     if (frame->hd.type == NGHTTP2_HEADERS)
         section_done(h, frame);
+    if (frame->hd.type == NGHTTP2_DATA && frame->data.padlen > 0 &&
+        frame->hd.length == frame->data.padlen)
+        ee_http2_spend_control(h);
     if ((frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
         frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
         struct ee_http2_stream *stream = stream_of(h, frame->hd.stream_id);
@@ -196,7 +162,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR) {
         struct ee_http2_stream *gone = stream_of(h, frame->hd.stream_id);
         if (!gone || !gone->told) /* the client made us do it */
-            spend_reset(h);
+            ee_http2_spend_reset(h);
     }
     if (!stream || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         return 0;
@@ -251,8 +217,8 @@ static int settings_submit(struct ee_http2 *h)
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, EE_HTTP2_STREAMS_MAX},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, EE_HTTP2_STREAM_WINDOW},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, EE_HTTP_HEADER_MAX + EE_HTTP_LINE_MAX},
-        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},     /* RFC 8441 */
-        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},       /* RFC 9218 section 2.1 */
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}, /* RFC 8441 */
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},   /* RFC 9218 section 2.1 */
     };
     int err = nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings,
                                       sizeof(settings) / sizeof(settings[0]));
@@ -268,6 +234,7 @@ struct ee_http2 *ee_http2_new(const struct ee_http2_host *host)
     if (!h)
         return NULL;
     h->host = *host;
+    h->wire_left = NGHTTP2_CLIENT_MAGIC_LEN;
     h->section_us = h->idle_us = h->control.at_us = h->resets.at_us = now(h);
     h->control.left = EE_HTTP2_CONTROL_BURST * 1000;
     h->resets.left = EE_HTTP2_RESET_BURST * 1000;
@@ -290,9 +257,11 @@ void ee_http2_free(struct ee_http2 *h, enum ee_err err)
 
 void ee_http2_receive(struct ee_http2 *h, struct ee_bytes bytes)
 {
-    if (h->over)
+    if (h->over || h->calm)
         return;
-    const ssize_t taken = nghttp2_session_mem_recv(h->session, bytes.data, bytes.size);
+    ee_http2_count(h, bytes);
+    const ssize_t taken =
+        h->calm ? 0 : nghttp2_session_mem_recv(h->session, bytes.data, bytes.size);
     if (taken < 0)
         ee_http2_calm(h, taken == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM
                                                       : NGHTTP2_PROTOCOL_ERROR);
@@ -313,6 +282,7 @@ void ee_http2_work(struct ee_http2 *h)
     for (struct ee_http2_stream *stream = h->streams; stream; stream = next) {
         next = stream->next;
         ee_http2_stream_deliver(stream);
+        ee_http2_head_send(stream);
     }
     if (nghttp2_session_send(h->session) != 0)
         h->over = true;

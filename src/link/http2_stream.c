@@ -79,6 +79,7 @@ void ee_http2_stream_gone(struct ee_http2_stream *s, enum ee_err err)
         x->events->gone(x->context, x, err);
     ee_buffer_close(&s->in);
     ee_free(&ee_allocator_system, s->in_trailers);
+    ee_free(&ee_allocator_system, s->out_head);
     ee_free(&ee_allocator_system, s->out_trailers);
     ee_http_exchange_free(x); /* it is the stream */
 }
@@ -122,6 +123,10 @@ void ee_http2_stream_fail(struct ee_http2_stream *s, enum ee_err err, uint16_t s
     const struct ee_http_exchange_events *events = x->events;
     if (s->aborted)
         return;
+    if (!x->request) { /* its head is still coming */
+        ee_http2_stream_reset(s, NGHTTP2_CANCEL, err);
+        return;
+    }
     if (events && !x->started) { /* the owner hears now, the answer is ours */
         x->events = NULL;
         events->gone(x->context, x, err);
@@ -134,7 +139,7 @@ void ee_http2_stream_fail(struct ee_http2_stream *s, enum ee_err err, uint16_t s
 /* ---- the request ---- */
 
 /* A head is 50 KiB for the largest; what is not used goes back. */
-static struct ee_http_head *head_keep(const struct ee_http_head *from)
+struct ee_http_head *ee_http2_head_keep(const struct ee_http_head *from)
 {
     const size_t size = offsetof(struct ee_http_head, bytes) + from->used;
     struct ee_http_head *kept = ee_realloc(&ee_allocator_system, NULL, size, 1);
@@ -185,13 +190,12 @@ void ee_http2_stream_head(struct ee_http2_stream *s, bool end)
     char key[EE_WS_ACCEPT_TEXT_SIZE] = "";
     if (reader->protocol[0])
         key_text_make(key);
-    const enum ee_http_rule rule =
-        ee_http2_reader_finish(reader, end, key[0] ? key : NULL, &event);
+    const enum ee_http_rule rule = ee_http2_reader_finish(reader, end, key[0] ? key : NULL, &event);
     if (s->aborted)
         return;
     s->head_done = true;
     s->ended = end; /* `complete` follows once the owner has the request */
-    x->request = head_keep(&reader->head);
+    x->request = ee_http2_head_keep(&reader->head);
     if (!x->request) {
         ee_http2_stream_reset(s, NGHTTP2_REFUSED_STREAM, EE_NO_MEMORY);
         return;
@@ -221,7 +225,7 @@ void ee_http2_stream_trailers(struct ee_http2_stream *s)
     if (ee_http2_reader_finish(s->session->reader, true, NULL, &event) != EE_HTTP_RULE_NONE)
         ee_http2_stream_reset(s, NGHTTP2_PROTOCOL_ERROR, EE_HTTP);
     else if (event.head->field_count > 0 && !s->in_trailers)
-        s->in_trailers = head_keep(event.head);
+        s->in_trailers = ee_http2_head_keep(event.head);
 }
 
 /* ---- the body: credit only for what the owner took ---- */
@@ -263,8 +267,7 @@ void ee_http2_stream_body(struct ee_http2_stream *s, struct ee_bytes bytes)
         give(s, bytes);
         return;
     }
-    if (shared->held + bytes.size > EE_HTTP2_HELD_MAX ||
-        ee_buffer_append(&s->in, bytes) != EE_OK) {
+    if (shared->held + bytes.size > EE_HTTP2_HELD_MAX || ee_buffer_append(&s->in, bytes) != EE_OK) {
         s->owed += bytes.size;
         ee_http2_stream_reset(s, NGHTTP2_ENHANCE_YOUR_CALM, EE_FULL);
         return;

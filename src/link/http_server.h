@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A server of HTTP/1.1, and of HTTP/2 where asked for, on an io/listener. A request is an exchange: its head arrives, the owner takes
- * it with its body collected or streamed, and answers whole or in pieces, now or later. Requests of
- * one connection are handled one after another (pipelining keeps its order).
+/* A server of HTTP/1.1, and of HTTP/2 where asked for, on an io/listener. A request is an exchange:
+ * its head arrives, the owner takes it with its body collected or streamed, and answers whole or in
+ * pieces, now or later. Requests of one connection are handled one after another (pipelining keeps
+ * its order).
  *
  * Malformed requests are answered here (400, 414, 431, 501, 505, ...) and never reach the owner.
  * Callbacks come from the loop, never from inside a function called here, except in

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside of the HTTP server: http_server.c (connections of HTTP/1, reading, time), http_exchange.c
- * (what both versions share), http1_exchange.c (answers of HTTP/1), http2_*.c (http2_internal.h). */
+ * (what both versions share), http1_exchange.c (answers of HTTP/1), http2_*.c (http2_internal.h).
+ */
 #ifndef EE_LINK_HTTP_SERVER_INTERNAL_H
 #define EE_LINK_HTTP_SERVER_INTERNAL_H
 

@@ -6,12 +6,9 @@ import pathlib
 import threading
 import time
 
-from network import Failed, Skipped, require, require_equal, run_suite, wait_for
+from network import Failed, packaged, require, require_equal, run_suite, wait_for
 
-try:
-    import grpc
-except ImportError:
-    grpc = None
+grpc = packaged("grpc", "python3-grpcio")
 
 MIB = 1 << 20
 CANCELLED = threading.Event()
@@ -74,13 +71,11 @@ def serve():
     return server, port
 
 
-SERVER, PORT = serve() if grpc else (None, 9)
+SERVER, PORT = serve()
 shared = {}
 
 
 def channel(network):
-    if grpc is None:
-        raise Skipped("python3-grpcio is not installed")
     if "channel" not in shared:
         host, port = network.address("gateway")
         credentials = grpc.ssl_channel_credentials(pathlib.Path(network.info["ca_file"]).read_bytes())

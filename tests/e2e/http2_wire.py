@@ -4,7 +4,9 @@ wrong. Field sections are written literally here; what the peer writes is read b
 import socket
 import struct
 
-from hpack import Decoder
+from network import packaged
+
+Decoder = packaged("hpack", "python3-hpack").Decoder
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 END_STREAM = ACK = 1
