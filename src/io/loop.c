@@ -27,6 +27,7 @@ struct ee_loop {
     size_t signal_count;
     bool stopped;
     uint8_t scratch[EE_LOOP_SCRATCH_SIZE];
+    uint8_t record[EE_LOOP_RECORD_SIZE];
 };
 
 struct ee_timer {
@@ -192,6 +193,11 @@ struct uv_loop_s *ee_loop_uv(struct ee_loop *loop)
 uint8_t *ee_loop_scratch(struct ee_loop *loop)
 {
     return loop->scratch;
+}
+
+uint8_t *ee_loop_record(struct ee_loop *loop)
+{
+    return loop->record;
 }
 
 static void timer_fired(uv_timer_t *handle)
