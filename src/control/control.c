@@ -30,6 +30,7 @@
 #include "io/clock.h"
 #include "io/crypto_openssl.h"
 #include "io/log.h"
+#include "io/process.h"
 #include "io/random.h"
 
 #include "base/banned.h"
@@ -148,6 +149,8 @@ static enum ee_err load_genesis(struct ee_control *control, const char *path,
     EE_TRY(ee_genesis_file_read(control->crypto, ee_file_bytes(&control->genesis_file), canonical,
                                 size_out));
     EE_TRY(ee_trust_init(control->crypto, ee_bytes_of(canonical, *size_out), &control->trust));
+    ee_process_files_raise();
+    control->tunnel_pool.limit = EE_CONTROL_TUNNEL_POOL;
     control->params = ee_params_of(control->trust.genesis.profile);
     return control->params != NULL ? EE_OK : EE_UNSUPPORTED;
 }
