@@ -16,10 +16,10 @@
 #include "core/deployment.h"
 
 enum {
-    EE_CORE_VERSION = 2,       /* 1: the same rules, a BOOT with the state hash as it was then */
-    EE_STATE_HASH_VERSION = 2, /* of BOOTs from core version 2 on */
-    EE_COMMAND_PAYLOAD_MAX = 98304,
-    EE_COMMAND_SIZE_MAX = 98304 + 256,
+    EE_CORE_VERSION = 3,       /* 2: without TRANSFERS; 1: and a BOOT with another state hash */
+    EE_STATE_HASH_VERSION = 3, /* of BOOTs from core version 3 on */
+    EE_COMMAND_PAYLOAD_MAX = 524288, /* 8,190 transfers with the longest names */
+    EE_COMMAND_SIZE_MAX = EE_COMMAND_PAYLOAD_MAX + 256,
 };
 enum { EE_ID_SIZE = 16, EE_CHECK_SLOTS_MAX = 512, EE_REFERENCE_MAX = 64, EE_MEMO_MAX = 128 };
 enum { EE_CHECKS_COLLATERAL_MAX = 8 };
@@ -56,6 +56,7 @@ enum ee_command_kind {
     EE_COMMAND_ALLOW = 40, /* any: founding key's signature counts; adds or retires a measurement */
     EE_COMMAND_POLICY = 41,     /* any: the same signature; replaces the attestation policy */
     EE_COMMAND_COLLATERAL = 42, /* system, admin: this set of collateral is in use from here on */
+    EE_COMMAND_TRANSFERS = 50,  /* account: up to 8,190 transfers at once (core/transfers.h) */
 };
 
 struct ee_command {

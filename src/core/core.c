@@ -125,6 +125,7 @@ void ee_core_free(struct ee_core *core)
     ee_core_trees_free(core);
     ee_free(core->allocator, core->candidates);
     ee_free(core->allocator, core->reasons);
+    ee_free(core->allocator, core->bulk);
     ee_free(core->allocator, core);
 }
 
@@ -297,6 +298,8 @@ static struct rule rule_of(enum ee_command_kind kind)
         return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_policy};
     case EE_COMMAND_COLLATERAL:
         return (struct rule){SYSTEM | ADMIN, ee_core_on_collateral};
+    case EE_COMMAND_TRANSFERS:
+        return (struct rule){ACCOUNT, ee_core_on_transfers};
     }
     return (struct rule){0, NULL};
 }

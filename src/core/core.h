@@ -15,7 +15,7 @@
 #include "core/genesis.h"
 #include "core/params.h"
 
-enum { EE_RESULT_BODY_MAX = 8192, EE_EFFECTS_MAX = 64 };
+enum { EE_RESULT_BODY_MAX = 8704, EE_EFFECTS_MAX = 64 };
 
 struct ee_core;
 

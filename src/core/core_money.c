@@ -7,7 +7,6 @@
 
 #include "base/banned.h"
 
-enum { BOOK = 1, CODE_MINT = 1, CODE_TRANSFER = 2, CODE_LOCK = 3, CODE_REDEMPTION = 4 };
 static const uint64_t day_us = (uint64_t)86400 * EE_MICROS_PER_SECOND;
 
 /* ---- ids: the first half of a hash over label and parts ---- */
@@ -69,7 +68,7 @@ static void lock_id(const struct ee_core *core, const char *label, const uint8_t
 /* ---- booking ---- */
 
 /* What a refusal of the ledger means here; anything else would be a bug of ours. */
-static enum ee_err booking_err(enum ee_ledger_result result)
+enum ee_err ee_core_booking_err(enum ee_ledger_result result)
 {
     if (result == EE_LEDGER_CREATED)
         return EE_OK;
@@ -90,7 +89,7 @@ void ee_core_book(struct ee_core *core, const struct ee_ledger_transfer *transfe
 enum ee_err ee_core_book_check(const struct ee_core *core,
                                const struct ee_ledger_transfer *transfer)
 {
-    return booking_err(ee_ledger_transfer_check(core->ledger, transfer));
+    return ee_core_booking_err(ee_ledger_transfer_check(core->ledger, transfer));
 }
 
 /* ---- balances ---- */
@@ -190,8 +189,8 @@ static void mint_book(struct ee_change *c, const struct ee_mint *mint,
     struct ee_ledger_transfer transfer = {.debit_account = core->cash,
                                           .credit_account = account->ledger_id,
                                           .amount = (uint64_t)mint->amount.micros,
-                                          .ledger = BOOK,
-                                          .code = CODE_MINT};
+                                          .ledger = EE_BOOK,
+                                          .code = EE_CODE_MINT};
     struct ee_mint_row row;
     memset(&row, 0, sizeof(row));
     memcpy(row.reference, mint->reference, sizeof(row.reference));
@@ -255,8 +254,8 @@ enum ee_err ee_core_on_transfer(struct ee_change *c)
     struct ee_ledger_transfer transfer = {.debit_account = from->ledger_id,
                                           .credit_account = to->ledger_id,
                                           .amount = (uint64_t)move.amount.micros,
-                                          .ledger = BOOK,
-                                          .code = CODE_TRANSFER};
+                                          .ledger = EE_BOOK,
+                                          .code = EE_CODE_TRANSFER};
     transfer_id(core, c->command->seq, &transfer.id);
     enum ee_err err = ee_core_book_check(core, &transfer);
     if (err != EE_OK)
@@ -291,8 +290,8 @@ void ee_core_redemption_transfer(const struct ee_core *core, const struct ee_red
         .debit_account = ee_core_account_find(core, redemption->account)->ledger_id,
         .credit_account = core->cash,
         .amount = (uint64_t)redemption->amount.micros,
-        .ledger = BOOK,
-        .code = CODE_REDEMPTION,
+        .ledger = EE_BOOK,
+        .code = EE_CODE_REDEMPTION,
         .flags = EE_LEDGER_PENDING};
     redemption_id(core, "ee-ledger-redemption", redemption, &out->id);
 }
@@ -309,8 +308,8 @@ static void lock_transfer(const struct ee_core *core, const struct ee_lease *lea
                           struct ee_money amount, struct ee_ledger_transfer *out)
 {
     *out = (struct ee_ledger_transfer){.amount = (uint64_t)amount.micros,
-                                       .ledger = BOOK,
-                                       .code = CODE_LOCK,
+                                       .ledger = EE_BOOK,
+                                       .code = EE_CODE_LOCK,
                                        .flags = EE_LEDGER_PENDING};
     out->debit_account = ee_core_account_find(core, lease->launcher)->ledger_id;
     out->credit_account = ee_core_account_find(core, lease->operator_name)->ledger_id;

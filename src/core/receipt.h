@@ -12,8 +12,8 @@ enum {
     EE_RECEIPT_COMMAND_MAX = EE_COMMAND_SIZE_MAX,
     EE_RECEIPT_RESULT_MAX = EE_RESULT_BODY_MAX + 16,
     EE_RECEIPT_EVIDENCE_MAX = 768 * 1024, /* as EE_EVIDENCE_TEXT_MAX */
-    EE_RECEIPT_SIZE_MAX = 896 * 1024,     /* canonical bytes */
-    EE_RECEIPT_FILE_MAX = 1228 * 1024,    /* file form with its NUL */
+    EE_RECEIPT_SIZE_MAX = 1344 * 1024,    /* canonical bytes */
+    EE_RECEIPT_FILE_MAX = 1824 * 1024,    /* file form with its NUL */
 };
 
 struct ee_receipt {

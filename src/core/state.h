@@ -123,6 +123,7 @@ struct ee_core {
     struct ee_market_candidate *candidates; /* scratch of placement: one per node */
     enum ee_market_reason *reasons;
     uint32_t candidate_capacity;
+    struct ee_core_bulk *bulk; /* scratch of TRANSFERS; NULL: none came yet */
 };
 
 /* One command under way. */
@@ -150,7 +151,7 @@ ee_handler ee_core_on_genesis, ee_core_on_boot, ee_core_on_tick, ee_core_on_acco
     ee_core_on_lease_reserve, ee_core_on_lease_start, ee_core_on_lease_running,
     ee_core_on_lease_end, ee_core_on_lease_stop, ee_core_on_slot_missed, ee_core_on_checks,
     ee_core_on_allow, ee_core_on_policy, ee_core_on_collateral, ee_core_on_redeem,
-    ee_core_on_redemption, ee_core_on_report;
+    ee_core_on_redemption, ee_core_on_report, ee_core_on_transfers;
 
 /* ---- lookups (core_read.c); NULL: none ---- */
 const struct ee_account_row *ee_core_account_find(const struct ee_core *core, const char *name);
@@ -185,6 +186,9 @@ const struct ee_timer *ee_core_timer_first(const struct ee_core *core);
 uint32_t *ee_core_timer_place(const struct ee_core *core, enum ee_timer_kind kind, uint32_t row);
 
 /* ---- money (core_money.c) ---- */
+enum { EE_BOOK = 1, EE_CODE_MINT = 1, EE_CODE_TRANSFER, EE_CODE_LOCK, EE_CODE_REDEMPTION };
+/* What a result of the ledger means here; asserts that it is one that a balance can cause. */
+enum ee_err ee_core_booking_err(enum ee_ledger_result result);
 void ee_core_ledger_id(const struct ee_core *core, const char *kind, const char *name,
                        struct ee_ledger_id *out);
 struct ee_money ee_core_available(const struct ee_core *core, const struct ee_account_row *account);

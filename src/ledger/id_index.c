@@ -74,6 +74,12 @@ uint32_t ee_id_index_find(const struct ee_id_index *index, struct ee_id_rows row
     return index->slots[slot_of(index, rows, id)] - 1; /* 0 - 1 is EE_ID_NOWHERE */
 }
 
+void ee_id_index_prefetch(const struct ee_id_index *index, const struct ee_ledger_id *id)
+{
+    if (index->slot_count > 0)
+        __builtin_prefetch(&index->slots[home_of(index, id)]);
+}
+
 void ee_id_index_put(struct ee_id_index *index, struct ee_id_rows rows, uint32_t position)
 {
     uint32_t slot = slot_of(index, rows, id_at(rows, position));
