@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Durable transfers a second through sequencer, network core and SQLite journal (WAL,
  * synchronous=FULL) with hash chain, Merkle tree and signed checkpoint per batch; then the replay
- * of that journal with every check, and the memory of it all. Two requests are on their way, so
+ * of that journal with every check, and the memory of it all. Four requests are on their way, so
  * that one batch is applied while the one before is made durable. Prints one JSON line.
  * ledger_bench [--accounts N] [--transfers N] [--batch N] [--single] [--sealed] [--folder DIR] */
 #include <stdio.h>
@@ -21,7 +21,7 @@
 
 #include "base/banned.h"
 
-enum { IN_FLIGHT = 2, SETUP_CHUNK = 4000, PATIENCE_MS = 900000, PAYLOAD_MAX = 96 * 1024 * 1024 };
+enum { IN_FLIGHT = 4, SETUP_CHUNK = 4000, PATIENCE_MS = 900000, PAYLOAD_MAX = 96 * 1024 * 1024 };
 static const int64_t minted = 4000000000000000000;
 
 struct options {

@@ -15,6 +15,8 @@
 struct ee_id_index {
     uint32_t *slots; /* position + 1; 0: free */
     uint32_t slot_count;
+    uint32_t position_mask; /* bits of a slot that hold its position + 1; the others hold bits of
+                               the hash, so that few rows are read in vain */
     uint64_t seed;
 };
 
