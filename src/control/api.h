@@ -44,6 +44,10 @@ struct ee_api_answer {
 /* Called once per request, on the loop, perhaps inside ee_api_begin(); the answer is borrowed. */
 typedef void (*ee_api_respond)(void *context, const struct ee_api_answer *answer);
 
+/* Bytes of body this request may have: more than EE_API_BODY_MAX only where a route says so and the
+ * key may use it. The body of `request` is not looked at. */
+size_t ee_api_body_limit(struct ee_control *control, const struct ee_api_request *request);
+
 /* Takes a request. NULL when the answer was given already, else the call to cancel when the client
  * goes away. */
 struct ee_api_call *ee_api_begin(struct ee_control *control, const struct ee_api_request *request,
@@ -76,6 +80,7 @@ struct ee_api_route {
     bool mutation;  /* needs Idempotency-Key and a body, answers with a checkpoint */
     void (*handler)(struct ee_api_call *call);
     const char *const *query; /* names it takes; NULL-terminated; NULL: none */
+    size_t raw_body_max;      /* not 0: the handler reads the body itself, up to that many bytes */
 };
 
 struct ee_api_call {
@@ -92,6 +97,8 @@ struct ee_api_call {
     char *query_memory;
     struct ee_bytes query;
     json_t *body; /* of mutations: an object */
+    struct ee_bytes raw_body; /* where the handler reads it itself; borrowed while it runs */
+    uint8_t *raw_memory;      /* of a parked call */
     bool has_exporter;
     uint8_t exporter[32];
     uint64_t started_us;
@@ -168,6 +175,7 @@ void ee_api_key_revoke(struct ee_api_call *call);
 void ee_api_credits(struct ee_api_call *call); /* api_credits.c */
 void ee_api_mint(struct ee_api_call *call);
 void ee_api_transfer(struct ee_api_call *call);
+void ee_api_transfers(struct ee_api_call *call);
 void ee_api_node_enrol(struct ee_api_call *call); /* api_nodes.c */
 void ee_api_node_price(struct ee_api_call *call);
 void ee_api_nodes(struct ee_api_call *call);

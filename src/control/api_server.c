@@ -147,6 +147,21 @@ static void on_gone(void *context, struct ee_http_exchange *exchange, enum ee_er
 static const struct ee_http_exchange_events visit_events = {.complete = on_complete,
                                                             .gone = on_gone};
 
+/* Only what announces more than usual is looked at before it has come. */
+static size_t body_limit(struct ee_control *control, const struct ee_http_exchange *exchange)
+{
+    const struct ee_http_head *head = ee_http_exchange_request(exchange);
+    uint64_t length = 0;
+    if (!ee_http_exchange_length(exchange, &length) || length <= EE_API_BODY_MAX)
+        return EE_API_BODY_MAX;
+    struct ee_api_request request = {
+        .method = ee_http_head_method(head),
+        .target = ee_http_head_target(head),
+        .authorization = header(head, "Authorization"),
+    };
+    return ee_api_body_limit(control, &request);
+}
+
 static void on_request(void *context, struct ee_http_exchange *exchange)
 {
     struct ee_api_server *server = context;
@@ -157,7 +172,7 @@ static void on_request(void *context, struct ee_http_exchange *exchange)
     }
     visit->control = server->control;
     visit->exchange = exchange;
-    ee_http_exchange_collect(exchange, EE_API_BODY_MAX, &visit_events, visit);
+    ee_http_exchange_collect(exchange, body_limit(server->control, exchange), &visit_events, visit);
 }
 
 /* What the HTTP layer refuses before there is a call, in the form of every other answer. */

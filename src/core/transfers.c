@@ -101,6 +101,15 @@ enum ee_err ee_transfers_begin(struct ee_writer *w, bool atomic, uint32_t count)
     return w->err;
 }
 
+enum ee_err ee_transfers_amend(struct ee_writer *w, size_t start, bool atomic, uint32_t count)
+{
+    struct ee_writer head;
+    if (w->err != EE_OK)
+        return w->err;
+    ee_writer_init(&head, w->data + start, w->size - start);
+    return ee_transfers_begin(&head, atomic, count);
+}
+
 enum ee_err ee_transfers_add(struct ee_writer *w, const struct ee_transfers_row *row)
 {
     EE_TRY(row_check(row));

@@ -40,6 +40,10 @@ EE_MUST_USE enum ee_err ee_transfers_decode(struct ee_bytes payload, struct ee_t
 /* Writing: begin, `count` rows, then ask writer->err. The rows are the caller's to have checked:
  * EE_RANGE for a row no decoder would take; EE_TOO_LARGE. */
 EE_MUST_USE enum ee_err ee_transfers_begin(struct ee_writer *w, bool atomic, uint32_t count);
+/* Once more over the head of the payload that begins at `start`: what was not known before the rows
+ * were read. */
+EE_MUST_USE enum ee_err ee_transfers_amend(struct ee_writer *w, size_t start, bool atomic,
+                                           uint32_t count);
 EE_MUST_USE enum ee_err ee_transfers_add(struct ee_writer *w, const struct ee_transfers_row *row);
 
 /* What became of the transfers. */
