@@ -251,13 +251,18 @@ static bool request_id_valid(struct ee_bytes text)
 
 static void set_request_id(struct ee_api_call *call, struct ee_bytes given)
 {
-    uint8_t id[(EE_API_REQUEST_ID_SIZE - 1) / 2];
+    struct ee_control *control = call->control;
     if (request_id_valid(given)) {
         memcpy(call->request_id, given.data, given.size);
         return;
     }
-    ee_random_bytes(id, sizeof id);
-    ee_hex_encode(id, sizeof id, call->request_id);
+    if (control->random_left == 0) {
+        ee_random_bytes(control->random, sizeof control->random);
+        control->random_left = sizeof control->random / sizeof control->random[0];
+    }
+    control->random_left--;
+    ee_hex_encode(control->random[control->random_left], sizeof control->random[0],
+                  call->request_id);
 }
 
 static void set_log_path(struct ee_api_call *call, struct ee_bytes method, struct ee_bytes path)

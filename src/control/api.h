@@ -27,7 +27,7 @@ struct ee_api_request {
     struct ee_bytes idempotency_key; /* the same */
     struct ee_bytes request_id;      /* the same; taken over when it has our form */
     struct ee_bytes body;
-    const uint8_t *exporter; /* 32 bytes of this TLS connection; NULL: plain */
+    const uint8_t *exporter; /* 32 bytes of this TLS connection; NULL: plain, or not /v1/evidence */
 };
 
 struct ee_api_answer {

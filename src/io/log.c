@@ -228,13 +228,25 @@ enum ee_err ee_log_level_parse(const char *text, enum ee_log_level *out)
     return EE_SYNTAX;
 }
 
+/* Asked once: 0 not yet, 1 a terminal, 2 a file or pipe, which gets JSON. */
+static bool wants_json(void)
+{
+    static atomic_int kind;
+    int known = atomic_load_explicit(&kind, memory_order_relaxed);
+    if (known == 0) {
+        known = isatty(STDERR_FILENO) == 0 ? 2 : 1;
+        atomic_store_explicit(&kind, known, memory_order_relaxed);
+    }
+    return known == 2;
+}
+
 void ee_log_write(enum ee_log_level level, const char *component, const char *message,
                   const struct ee_log_field *fields)
 {
     char out[EE_LOG_LINE_MAX];
     if (!ee_log_enabled(level))
         return;
-    size_t size = ee_log_format(out, isatty(STDERR_FILENO) == 0, ee_clock_wall_us(), level,
+    size_t size = ee_log_format(out, wants_json(), ee_clock_wall_us(), level,
                                 component, message, fields);
     /* Nowhere to report a log that cannot be written. */
     ssize_t written = write(STDERR_FILENO, out, size);
