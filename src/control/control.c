@@ -423,6 +423,7 @@ enum ee_err ee_control_start(const struct ee_control_options *options, struct ee
 
 enum ee_err ee_control_run(struct ee_control *control)
 {
+    ee_log_gather();
     ee_loop_run(control->loop);
     return control->fatal ? control->fatal_err : EE_OK;
 }

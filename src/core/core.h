@@ -87,6 +87,12 @@ void ee_core_state_hash_afresh(const struct ee_core *core, uint8_t out[32]);
 /* All invariants (docs/spec/money.md): EE_OK, or EE_STATE with the broken rule in *rule_out. */
 EE_MUST_USE enum ee_err ee_core_check(const struct ee_core *core, const char **rule_out);
 
+/* A sample of the same at a cost that does not grow with the state: what can be said of one account
+ * and of one period, for `rows` of each, going on where *cursor (0 at first) stopped. A state with
+ * no more rows than that is checked as a whole. */
+EE_MUST_USE enum ee_err ee_core_check_some(const struct ee_core *core, uint64_t *cursor,
+                                           uint32_t rows, const char **rule_out);
+
 /* ---- records; borrowed, valid until the next apply ---- */
 
 struct ee_account {

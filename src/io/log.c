@@ -2,8 +2,10 @@
 #include "io/log.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -240,6 +242,28 @@ static bool wants_json(void)
     return known == 2;
 }
 
+/* Lines that wait, of all threads. */
+static struct {
+    pthread_mutex_t mutex;
+    bool on;
+    size_t size;
+    char lines[8 * EE_LOG_LINE_MAX];
+} gather = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void all_write(const char *lines, size_t size)
+{
+    /* Nowhere to report a log that cannot be written. */
+    ssize_t written = write(STDERR_FILENO, lines, size);
+    (void)written;
+}
+
+static void gathered_write(void)
+{
+    if (gather.size > 0)
+        all_write(gather.lines, gather.size);
+    gather.size = 0;
+}
+
 void ee_log_write(enum ee_log_level level, const char *component, const char *message,
                   const struct ee_log_field *fields)
 {
@@ -248,9 +272,33 @@ void ee_log_write(enum ee_log_level level, const char *component, const char *me
         return;
     size_t size = ee_log_format(out, wants_json(), ee_clock_wall_us(), level,
                                 component, message, fields);
-    /* Nowhere to report a log that cannot be written. */
-    ssize_t written = write(STDERR_FILENO, out, size);
-    (void)written;
+    pthread_mutex_lock(&gather.mutex);
+    if (!gather.on || level > EE_LOG_INFO || size > sizeof(gather.lines) - gather.size)
+        gathered_write();
+    if (gather.on && level <= EE_LOG_INFO) {
+        memcpy(gather.lines + gather.size, out, size);
+        gather.size += size;
+    } else {
+        all_write(out, size);
+    }
+    pthread_mutex_unlock(&gather.mutex);
+}
+
+void ee_log_flush(void)
+{
+    pthread_mutex_lock(&gather.mutex);
+    gathered_write();
+    pthread_mutex_unlock(&gather.mutex);
+}
+
+void ee_log_gather(void)
+{
+    pthread_mutex_lock(&gather.mutex);
+    bool first = !gather.on;
+    gather.on = true;
+    pthread_mutex_unlock(&gather.mutex);
+    if (first)
+        (void)atexit(ee_log_flush);
 }
 
 struct ee_log_field ee_log_text(const char *key, const char *value)
