@@ -37,7 +37,7 @@ static struct ee_bytes encoded(bool atomic, const struct ee_transfers_row *rows,
 
 static struct network *opened(const struct ee_core_limits *limits)
 {
-    struct network *n = malloc(sizeof(*n));
+    struct network *n = calloc(1, sizeof(*n));
     if (n == NULL)
         abort();
     network_open(n, EE_PROFILE_DEVELOPMENT, limits);
