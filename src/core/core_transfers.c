@@ -159,6 +159,7 @@ enum ee_err ee_core_on_transfers(struct ee_change *c)
     if (core->transfer_count + transfers.count > core->limits.transfers)
         return EE_FULL;
     EE_TRY(ee_ledger_reserve(core->ledger, 0, transfers.count));
+    EE_TRY(ee_core_trees_reserve_for(core, transfers.count));
     uint32_t before = ee_ledger_entries(core->ledger);
     if (transfers.atomic)
         book_all_or_none(core, transfers.count);

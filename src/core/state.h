@@ -174,6 +174,8 @@ uint32_t ee_core_node_free(const struct ee_core *core, const struct ee_node *nod
 
 /* ---- the trees of the state hash (core_state_tree.c) ---- */
 EE_MUST_USE enum ee_err ee_core_trees_reserve(struct ee_core *core);
+/* The same for a command that adds up to `rows` to a table. */
+EE_MUST_USE enum ee_err ee_core_trees_reserve_for(struct ee_core *core, uint32_t rows);
 void ee_core_trees_free(struct ee_core *core);
 
 /* ---- timers (core_timers.c) ---- */
