@@ -66,6 +66,22 @@ SETTINGS = {"listen_addresses": "", "fsync": "on", "synchronous_commit": "on", "
             "wal_compression": "off", "jit": "off"}
 
 
+def cpu_s(pid, with_children=False):
+    """CPU seconds a process has used; with children: those that ended, and those that live."""
+    def one(path, own):
+        fields = path.read_text().rsplit(")", 1)[1].split()
+        return sum(map(int, fields[11:15 if with_children else 13])) / os.sysconf("SC_CLK_TCK"), int(fields[1]) == own
+    used = one(pathlib.Path(f"/proc/{pid}/stat"), 0)[0]
+    if with_children:
+        for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                seconds, child = one(path, pid)
+                used += seconds if child else 0
+            except OSError:
+                pass
+    return used
+
+
 def binaries():
     found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return found[-1].parent if found else None
@@ -154,7 +170,10 @@ class Peer:
         return size * (count // clients) * clients / spent
 
     def pgbench(self, *words):
+        before = cpu_s(self.process.pid, True)
         out = self.run("pgbench", "-h", self.folder, "-U", "peer", "-n", *words, "postgres")
+        done = int(re.search(r"actually processed: (\d+)", out).group(1))
+        self.cpu_us = 1e6 * (cpu_s(self.process.pid, True) - before) / done  # of the server, each
         return float(re.search(r"tps = ([0-9.]+)", out).group(1))
 
     def singles(self, clients, seconds):
