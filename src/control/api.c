@@ -35,9 +35,11 @@ static void call_free(struct ee_api_call *call)
         call->control->beginning = NULL;
     call_unlink(call);
     ee_sequencer_forget(call->control->sequencer, call);
-    ee_quoter_forget(call->control->quoter, call);
-    ee_session_forget(call->control, call);
-    ee_scheduler_forget(call->control, call);
+    if (call->route == NULL || !call->route->books_only) {
+        ee_quoter_forget(call->control->quoter, call);
+        ee_session_forget(call->control, call);
+        ee_scheduler_forget(call->control, call);
+    }
     ee_timer_free(call->timer);
     ee_json_blob_free(&call->blob);
     ee_file_data_free(&call->answer_file);

@@ -81,6 +81,8 @@ struct ee_api_route {
     void (*handler)(struct ee_api_call *call);
     const char *const *query; /* names it takes; NULL-terminated; NULL: none */
     size_t raw_body_max;      /* not 0: the handler reads the body itself, up to that many bytes */
+    bool books_only; /* the handler asks nobody but the sequencer: nobody else has to be told that
+                        its call is over, which costs a look at every session */
 };
 
 struct ee_api_call {

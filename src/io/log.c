@@ -88,12 +88,26 @@ static void put_escaped(struct line *line, uint8_t byte)
     put_text(line, text);
 }
 
+/* How many bytes from here on stand for themselves. */
+static size_t plain_size(const uint8_t *data, size_t size)
+{
+    size_t i = 0;
+    while (i < size && data[i] >= 0x20 && data[i] < 0x7f && data[i] != '"' && data[i] != '\\')
+        i++;
+    return i;
+}
+
 /* Terminals see ASCII only, so that no value can move the cursor or reorder the text. */
 static void put_quoted(struct line *line, struct ee_bytes bytes)
 {
     put(line, "\"", 1);
     size_t end = bytes.size < TEXT_MAX ? bytes.size : TEXT_MAX;
     for (size_t i = 0; i < end;) {
+        size_t plain = plain_size(bytes.data + i, end - i);
+        put(line, (const char *)bytes.data + i, plain);
+        i += plain;
+        if (i == end)
+            break;
         uint8_t byte = bytes.data[i];
         size_t size = utf8_size(bytes.data + i, bytes.size - i);
         if (byte < 0x20 || byte == 0x7f || byte == '"' || byte == '\\' || size == 0 ||
