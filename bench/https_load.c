@@ -257,9 +257,8 @@ static void run(int epoll)
     (void)printf("{\"clients\":%llu,\"requests\":%zu,\"rows\":%llu,\"refused\":%zu,"
                  "\"requests_per_s\":%.0f,\"transfers_per_s\":%.0f,\"p50_us\":%u,\"p99_us\":%u}\n",
                  (unsigned long long)options.clients, answered, (unsigned long long)options.rows,
-                 refused, (double)answered / spent_s,
-                 (double)(answered * each) / spent_s, latencies[answered / 2],
-                 latencies[answered * 99 / 100]);
+                 refused, (double)answered / spent_s, (double)(answered * each) / spent_s,
+                 latencies[answered / 2], latencies[answered * 99 / 100]);
 }
 
 static bool options_read(int argc, char **argv)

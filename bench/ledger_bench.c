@@ -84,7 +84,7 @@ struct bench {
         uint32_t sender;
         uint32_t size;
         size_t offset;
-    } *requests;
+    } * requests;
     uint64_t request_count;
     uint8_t (*transfer_ids)[EE_ID_SIZE]; /* of single ones */
 };
@@ -237,8 +237,8 @@ static void fund(struct bench *b, uint64_t first, uint64_t end)
     must(ee_transfers_begin(&w, true, (uint32_t)(end - first)), "fund");
     for (uint64_t i = first; i < end; i++) {
         char name[EE_NAME_MAX + 1];
-        struct ee_transfers_row row = {
-            .id = {'f'}, .amount = {minted / 2 / (int64_t)b->options.accounts}};
+        struct ee_transfers_row row = {.id = {'f'},
+                                       .amount = {minted / 2 / (int64_t)b->options.accounts}};
         name_of(i, name);
         memcpy(row.id + 8, &i, sizeof(i));
         row.to = ee_bytes_str(name);

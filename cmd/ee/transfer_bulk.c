@@ -24,7 +24,7 @@ struct bulk {
     size_t size;
     uint8_t file_hash[EE_SHA256_SIZE];
     json_t *rows; /* of the next request */
-    size_t line; /* from 1 */
+    size_t line;  /* from 1 */
     size_t made, repeated, refused, requests;
     json_t *exceptions, *seqs;
 };
@@ -145,9 +145,9 @@ static void exceptions_keep(struct bulk *b, const json_t *list, const size_t *li
         const char *result = json_string_value(json_object_get(item, "result"));
         if (index < 0 || index >= EE_TRANSFERS_MAX || !result)
             continue;
-        (void)json_array_append_new(b->exceptions,
-                                    json_pack("{s:I, s:s}", "line", (json_int_t)lines[index],
-                                              "result", result));
+        (void)json_array_append_new(
+            b->exceptions,
+            json_pack("{s:I, s:s}", "line", (json_int_t)lines[index], "result", result));
     }
 }
 
@@ -157,8 +157,7 @@ static enum ee_err send_rows(struct bulk *b, const size_t *lines)
     if (json_array_size(b->rows) == 0)
         return EE_OK;
     json_t *body = json_pack("{s:O, s:b}", "transfers", b->rows, "atomic", (int)b->atomic);
-    enum ee_err err =
-        ee_client_send(b->cli->session, "POST", "/v1/transfers/bulk", body, &answer);
+    enum ee_err err = ee_client_send(b->cli->session, "POST", "/v1/transfers/bulk", body, &answer);
     json_decref(body);
     if (err != EE_OK)
         return err;

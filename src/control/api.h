@@ -98,7 +98,7 @@ struct ee_api_call {
     uint8_t command_id[EE_ID_SIZE];
     char *query_memory;
     struct ee_bytes query;
-    json_t *body; /* of mutations: an object */
+    json_t *body;             /* of mutations: an object */
     struct ee_bytes raw_body; /* where the handler reads it itself; borrowed while it runs */
     uint8_t *raw_memory;      /* of a parked call */
     bool has_exporter;

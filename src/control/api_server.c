@@ -52,7 +52,8 @@ static enum ee_err add(struct ee_http_head *head, const char *name, const char *
     return value == NULL || value[0] == '\0' ? EE_OK : ee_http_head_add_text(head, name, value);
 }
 
-static enum ee_err make_head(struct ee_api_server *server, struct ee_http_head *head, const struct ee_api_answer *answer)
+static enum ee_err make_head(struct ee_api_server *server, struct ee_http_head *head,
+                             const struct ee_api_answer *answer)
 {
     EE_TRY(ee_http_head_response(head, answer->status, ee_bytes_str("")));
     EE_TRY(add(head, "Content-Type", answer->content_type));

@@ -23,9 +23,8 @@ static bool result_read(struct ee_api_call *call, const struct ee_answer *answer
                         struct ee_transfers_result *result, json_t **exceptions_out)
 {
     uint16_t *outcomes = calloc(EE_TRANSFERS_MAX, sizeof *outcomes);
-    enum ee_err err = outcomes == NULL
-                          ? EE_NO_MEMORY
-                          : ee_transfers_result_decode(answer->body, result, outcomes);
+    enum ee_err err = outcomes == NULL ? EE_NO_MEMORY
+                                       : ee_transfers_result_decode(answer->body, result, outcomes);
     if (err == EE_OK)
         *exceptions_out = exceptions(result, outcomes);
     free(outcomes);
@@ -66,8 +65,8 @@ void ee_api_transfers(struct ee_api_call *call)
 {
     char detail[EE_TRANSFERS_DETAIL_SIZE];
     struct ee_writer writer = ee_api_payload(call);
-    enum ee_err err = ee_transfers_read(call->control->crypto, call->raw_body, call->command_id,
-                                        &writer, detail);
+    enum ee_err err =
+        ee_transfers_read(call->control->crypto, call->raw_body, call->command_id, &writer, detail);
     if (err != EE_OK) {
         ee_api_fail(call, err, detail[0] != '\0' ? detail : NULL);
         return;

@@ -120,7 +120,7 @@ void ee_sequencer_clock_confirm(struct ee_sequencer *sequencer);
 
 struct ee_sequencer_counts {
     uint64_t commands, repeats, refused_full, batches;
-    uint64_t invariants; /* samples that were checked, all of which held */
+    uint64_t invariants;    /* samples that were checked, all of which held */
     uint32_t largest_batch; /* commands */
 };
 void ee_sequencer_counts(const struct ee_sequencer *sequencer, struct ee_sequencer_counts *out);

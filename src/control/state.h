@@ -74,8 +74,8 @@ struct ee_control {
     struct ee_scheduler *scheduler;
     struct ee_gateway *gateway;
 
-    struct ee_session *sessions;   /* list */
-    uint8_t random[64][16];        /* for ids of requests, asked for in one go */
+    struct ee_session *sessions; /* list */
+    uint8_t random[64][16];      /* for ids of requests, asked for in one go */
     size_t random_left;
     struct ee_api_call *calls;     /* list */
     struct ee_api_call *beginning; /* inside ee_api_begin(); NULL once it is over */

@@ -200,8 +200,7 @@ enum ee_err ee_transfers_read(const struct ee_crypto *crypto, struct ee_bytes bo
                               const uint8_t command_id[EE_ID_SIZE], struct ee_writer *out,
                               char detail[EE_TRANSFERS_DETAIL_SIZE])
 {
-    struct reading r = {
-        .crypto = crypto, .command_id = command_id, .out = out, .detail = detail};
+    struct reading r = {.crypto = crypto, .command_id = command_id, .out = out, .detail = detail};
     size_t start = out->size;
     detail[0] = '\0';
     EE_TRY(ee_transfers_begin(out, false, 1)); /* amended below */

@@ -90,8 +90,8 @@ static void book_each(struct ee_core *core, uint32_t count)
             ee_ledger_prefetch(core->ledger, &bulk->events[i + AHEAD]);
         if (bulk->outcomes[i] != EE_OK)
             continue;
-        enum ee_err err = ee_ledger_transfers_create(core->ledger, &bulk->events[i], 1, NULL,
-                                                     &bulk->results[i]);
+        enum ee_err err =
+            ee_ledger_transfers_create(core->ledger, &bulk->events[i], 1, NULL, &bulk->results[i]);
         assert(err == EE_OK); /* room was made */
         (void)err;
         bulk->outcomes[i] = outcome_of(bulk->results[i], false);

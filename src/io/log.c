@@ -284,8 +284,8 @@ void ee_log_write(enum ee_log_level level, const char *component, const char *me
     char out[EE_LOG_LINE_MAX];
     if (!ee_log_enabled(level))
         return;
-    size_t size = ee_log_format(out, wants_json(), ee_clock_wall_us(), level,
-                                component, message, fields);
+    size_t size =
+        ee_log_format(out, wants_json(), ee_clock_wall_us(), level, component, message, fields);
     pthread_mutex_lock(&gather.mutex);
     if (!gather.on || level > EE_LOG_INFO || size > sizeof(gather.lines) - gather.size)
         gathered_write();

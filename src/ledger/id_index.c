@@ -130,8 +130,7 @@ void ee_id_index_remove(struct ee_id_index *index, struct ee_id_rows rows, uint3
     uint32_t hole = slot_of(index, rows, id, hash_of(index, id));
     assert(position_at(index, hole) == position);
     for (uint32_t slot = after(index, hole); index->slots[slot]; slot = after(index, slot)) {
-        uint32_t home =
-            home_of(index, hash_of(index, id_at(rows, position_at(index, slot))));
+        uint32_t home = home_of(index, hash_of(index, id_at(rows, position_at(index, slot))));
         if (may_move(index, home, hole, slot)) {
             index->slots[hole] = index->slots[slot];
             hole = slot;

@@ -45,10 +45,25 @@ static void rows_with_every_member(void)
 
 static void amounts_as_the_other_routes_read_them(void)
 {
-    static const char *const texts[] = {"1",     "0.000001", "0.1",   "007",     "1.",    ".5",
-                                        "1.0000001", "-1",   "1e3",   "999999999999.999999", "",
-                                        "9223372036854.775807", "9223372036854.775808", "1,000",
-                                        "$2",    "0",        " 1",    "1.23.4",  "12345678901234"};
+    static const char *const texts[] = {"1",
+                                        "0.000001",
+                                        "0.1",
+                                        "007",
+                                        "1.",
+                                        ".5",
+                                        "1.0000001",
+                                        "-1",
+                                        "1e3",
+                                        "999999999999.999999",
+                                        "",
+                                        "9223372036854.775807",
+                                        "9223372036854.775808",
+                                        "1,000",
+                                        "$2",
+                                        "0",
+                                        " 1",
+                                        "1.23.4",
+                                        "12345678901234"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         char body[128];
         struct ee_money expected = {0};
@@ -109,8 +124,10 @@ static void rows_beyond_the_largest_request(void)
     for (uint32_t count = EE_TRANSFERS_MAX; count <= EE_TRANSFERS_MAX + 1; count++) {
         size_t size = (size_t)snprintf(body, sizeof(body), "{\"transfers\":[");
         for (uint32_t i = 0; i < count; i++)
-            size += (size_t)snprintf(body + size, sizeof(body) - size, "%s{\"to\":\"b%u\","
-                                     "\"amount\":\"1\"}", i ? "," : "", (unsigned)i);
+            size += (size_t)snprintf(body + size, sizeof(body) - size,
+                                     "%s{\"to\":\"b%u\","
+                                     "\"amount\":\"1\"}",
+                                     i ? "," : "", (unsigned)i);
         (void)snprintf(body + size, sizeof(body) - size, "]}");
         CHECK(read_with(body, 1) == (count <= EE_TRANSFERS_MAX ? EE_OK : EE_TOO_LARGE));
     }

@@ -127,7 +127,8 @@ static void results_are_written_in_one_way_only(void)
 {
     static uint16_t in[EE_TRANSFERS_MAX];
     static uint8_t bytes[EE_TRANSFERS_RESULT_MAX], copy[EE_TRANSFERS_RESULT_MAX];
-    struct ee_transfers_result r = {.account = "alice", .available = {7}, .count = EE_TRANSFERS_MAX};
+    struct ee_transfers_result r = {
+        .account = "alice", .available = {7}, .count = EE_TRANSFERS_MAX};
     struct ee_writer w;
     for (int each = 0; each < 2; each++) { /* runs, then a byte each */
         for (uint32_t i = 0; i < r.count; i++)
@@ -159,13 +160,14 @@ static void results_are_written_in_one_way_only(void)
 static void each_transfer_is_made_or_refused_by_itself(void)
 {
     struct network *n = opened(NULL);
-    const struct ee_transfers_row rows[] = {
-        row(1, "bob", 6000000),   row(2, "nobody", 1), row(3, "alice", 1),
-        row(4, "carol", 6000000), row(5, "carol", 4000000), row(1, "bob", 6000000),
-        row(1, "bob", 6000001)};
+    const struct ee_transfers_row rows[] = {row(1, "bob", 6000000),   row(2, "nobody", 1),
+                                            row(3, "alice", 1),       row(4, "carol", 6000000),
+                                            row(5, "carol", 4000000), row(1, "bob", 6000000),
+                                            row(1, "bob", 6000001)};
     CHECK(send(n, false, rows, 7) == EE_OK);
-    const uint16_t expected[] = {EE_OK, EE_ACCOUNT_UNKNOWN,   EE_SAME_ACCOUNT, EE_INSUFFICIENT_CREDITS,
-                                 EE_OK, EE_TRANSFER_REPEATED, EE_ID_CONFLICT};
+    const uint16_t expected[] = {
+        EE_OK, EE_ACCOUNT_UNKNOWN,   EE_SAME_ACCOUNT, EE_INSUFFICIENT_CREDITS,
+        EE_OK, EE_TRANSFER_REPEATED, EE_ID_CONFLICT};
     CHECK(memcmp(outcomes, expected, sizeof(expected)) == 0);
     CHECK(result.made == 2 && result.repeated == 1 && result.available.micros == 0);
     CHECK(network_available(n, "bob") == 6000000 && network_available(n, "carol") == 4000000);
@@ -208,7 +210,7 @@ static void all_or_nothing(void)
     CHECK(send(n, true, rows, 3) == EE_ACCOUNT_UNKNOWN && outcomes[0] == EE_TRANSFER_CHAIN);
     CHECK(send(n, true, rows, 2) == EE_OK && result.made == 2 && result.available.micros == 0);
     CHECK(send(n, true, rows, 2) == EE_ID_CONFLICT); /* its command id is what repeats it */
-    rows[0] = row(3, "bob", 1); /* the id that failed in the first request */
+    rows[0] = row(3, "bob", 1);                      /* the id that failed in the first request */
     CHECK(network_mint(n, "alice", 5) == EE_OK);
     CHECK(send(n, true, rows, 1) == EE_TRANSFER_REFUSED_BEFORE);
     rows[0] = row(5, "bob", 5);
@@ -282,7 +284,8 @@ static void many_are_what_as_many_single_ones_are(void)
         for (uint32_t i = 0; i < 20; i++) {
             char to[EE_NAME_MAX + 1] = {0};
             memcpy(to, rows[i].to.data, rows[i].to.size);
-            CHECK(network_transfer(b, "alice", to, rows[i].amount.micros) == (enum ee_err)outcomes[i]);
+            CHECK(network_transfer(b, "alice", to, rows[i].amount.micros) ==
+                  (enum ee_err)outcomes[i]);
         }
         CHECK(network_available(a, "alice") == network_available(b, "alice"));
         CHECK(network_available(a, "bob") == network_available(b, "bob"));
