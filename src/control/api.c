@@ -34,11 +34,13 @@ static void call_free(struct ee_api_call *call)
     if (call->control->beginning == call)
         call->control->beginning = NULL;
     call_unlink(call);
-    ee_sequencer_forget(call->control->sequencer, call);
-    if (call->route == NULL || !call->route->books_only) {
+    if (call->control->sequencer != NULL)
+        ee_sequencer_forget(call->control->sequencer, call);
+    if (call->route == NULL || !ee_api_route_books_only(call->route)) {
         ee_quoter_forget(call->control->quoter, call);
         ee_session_forget(call->control, call);
-        ee_scheduler_forget(call->control, call);
+        if (call->control->scheduler != NULL)
+            ee_scheduler_forget(call->control, call);
     }
     ee_timer_free(call->timer);
     ee_json_blob_free(&call->blob);
@@ -64,7 +66,7 @@ static void deliver(void *context)
 {
     struct ee_api_call *call = context;
     struct ee_control *control = call->control;
-    if (call->route != NULL && call->route->mutation)
+    if (call->route != NULL && call->route->mutation && control->sequencer != NULL)
         call->answer.checkpoint = ee_sequencer_checkpoint(control->sequencer);
     memcpy(call->answer.request_id, call->request_id, sizeof call->request_id);
     log_request(call);
@@ -77,9 +79,9 @@ static void deliver(void *context)
 static void deliver_when_durable(struct ee_api_call *call)
 {
     struct ee_sequencer *sequencer = call->control->sequencer;
-    uint64_t seen = ee_core_seq(ee_sequencer_core(sequencer));
     bool probe = call->route != NULL && call->route->scope == EE_API_PROBE;
-    if (!probe && ee_sequencer_durable_seq(sequencer) < seen) {
+    uint64_t seen = sequencer != NULL ? ee_core_seq(ee_sequencer_core(sequencer)) : 0;
+    if (!probe && sequencer != NULL && ee_sequencer_durable_seq(sequencer) < seen) {
         if (ee_sequencer_after_durable(sequencer, deliver, call) == EE_OK)
             return;
         call->answer = (struct ee_api_answer){.status = 503, .retry_after = "1"};
@@ -353,7 +355,7 @@ static enum ee_err read_idempotency(struct ee_api_call *call, struct ee_bytes ke
 
 static enum ee_err read_body(struct ee_api_call *call, struct ee_bytes body)
 {
-    size_t raw_max = call->route->raw_body_max;
+    size_t raw_max = ee_api_route_raw_max(call->route);
     if (body.size > (raw_max > 0 ? raw_max : EE_API_BODY_MAX))
         return EE_TOO_LARGE;
     call->raw_body = body;
@@ -366,7 +368,7 @@ static enum ee_err read_body(struct ee_api_call *call, struct ee_bytes body)
 /* What a parked call needs later is no longer borrowed. */
 static enum ee_err keep_raw_body(struct ee_api_call *call)
 {
-    if (call->route->raw_body_max == 0 || call->raw_body.size == 0)
+    if (ee_api_route_raw_max(call->route) == 0 || call->raw_body.size == 0)
         return EE_OK;
     call->raw_memory = malloc(call->raw_body.size);
     if (call->raw_memory == NULL)
@@ -402,7 +404,8 @@ void ee_api_unpark(struct ee_control *control)
 static void start(struct ee_api_call *call, const struct ee_api_request *request,
                   struct ee_bytes query)
 {
-    enum ee_err err = authenticate(call, request->authorization);
+    bool locked = call->control->locked && !ee_api_route_locked(call->route);
+    enum ee_err err = locked ? EE_LOCKED : authenticate(call, request->authorization);
     const char *detail = NULL;
     if (err == EE_OK && (err = keep_query(call, query)) != EE_OK)
         detail = "a name in the query is not known to this route";
@@ -410,7 +413,7 @@ static void start(struct ee_api_call *call, const struct ee_api_request *request
         (err = read_idempotency(call, request->idempotency_key)) != EE_OK)
         detail = "Idempotency-Key: 1 to 64 printable characters, new for each request";
     if (err == EE_OK && (err = read_body(call, request->body)) != EE_OK)
-        detail = call->route->raw_body_max > 0
+        detail = ee_api_route_raw_max(call->route) > 0
                      ? "the body is larger than this route takes"
                      : "the body is one JSON object of at most 256 KiB, no member twice";
     if (err == EE_OK && call->control->stopping)
@@ -446,12 +449,13 @@ size_t ee_api_body_limit(struct ee_control *control, const struct ee_api_request
     struct ee_auth auth;
     ee_route_split(request->target, &path, &query);
     const struct ee_api_route *route = ee_api_route_find(request->method, path, &values, allow);
-    if (route == NULL || route->raw_body_max <= EE_API_BODY_MAX ||
+    if (route == NULL || control->sequencer == NULL ||
+        ee_api_route_raw_max(route) <= EE_API_BODY_MAX ||
         ee_auth_check(ee_control_core(control), control->crypto, NULL, request->authorization,
                       (uint64_t)ee_control_now_s(control), &auth) != EE_OK ||
         (auth.scopes & route->scope) == 0)
         return EE_API_BODY_MAX;
-    return route->raw_body_max;
+    return ee_api_route_raw_max(route);
 }
 
 struct ee_api_call *ee_api_begin(struct ee_control *control, const struct ee_api_request *request,

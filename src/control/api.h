@@ -80,9 +80,6 @@ struct ee_api_route {
     bool mutation;  /* needs Idempotency-Key and a body, answers with a checkpoint */
     void (*handler)(struct ee_api_call *call);
     const char *const *query; /* names it takes; NULL-terminated; NULL: none */
-    size_t raw_body_max;      /* not 0: the handler reads the body itself, up to that many bytes */
-    bool books_only; /* the handler asks nobody but the sequencer: nobody else has to be told that
-                        its call is over, which costs a look at every session */
 };
 
 struct ee_api_call {
@@ -169,6 +166,9 @@ void ee_api_allow(struct ee_api_call *call);
 void ee_api_evidence(struct ee_api_call *call); /* api_evidence.c */
 void ee_api_evidence_channel(struct ee_api_call *call);
 void ee_api_lease_evidence(struct ee_api_call *call);
+void ee_api_unseal_state(struct ee_api_call *call); /* api_unseal.c */
+void ee_api_unseal(struct ee_api_call *call);
+void ee_api_journal_key(struct ee_api_call *call);
 void ee_api_account_create(struct ee_api_call *call); /* api_accounts.c */
 void ee_api_account_me(struct ee_api_call *call);
 void ee_api_key_create(struct ee_api_call *call);

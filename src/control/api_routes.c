@@ -18,50 +18,68 @@ static const char *const query_lease[] = {"wait", "state", NULL};
 static const char *const query_periods[] = {"lease", "limit", "cursor", NULL};
 
 static const struct ee_api_route routes[] = {
-    {"GET", "/healthz", EE_API_PROBE, false, ee_api_healthz, NULL, 0, false},
-    {"GET", "/readyz", EE_API_PROBE, false, ee_api_readyz, NULL, 0, false},
-    {"GET", "/v1/network", EE_API_PUBLIC, false, ee_api_network, NULL, 0, false},
-    {"GET", "/v1/evidence", EE_API_PUBLIC, false, ee_api_evidence, query_nonce, 0, false},
-    {"POST", "/v1/evidence", EE_API_PUBLIC, false, ee_api_evidence_channel, NULL, 0, false},
-    {"GET", "/v1/checkpoint", EE_API_PUBLIC, false, ee_api_checkpoint, NULL, 0, false},
-    {"GET", "/v1/log/consistency", EE_API_PUBLIC, false, ee_api_consistency, query_consistency, 0,
-     false},
-    {"GET", "/v1/log/inclusion", EE_API_PUBLIC, false, ee_api_inclusion, query_inclusion, 0, false},
-    {"GET", "/v1/allow-changes", EE_API_PUBLIC, false, ee_api_allow_changes, NULL, 0, false},
-    {"GET", "/v1/policy", EE_API_PUBLIC, false, ee_api_policy, NULL, 0, false},
-    {"POST", "/v1/policy", EE_API_ANY_KEY, true, ee_api_policy_change, NULL, 0, false},
-    {"POST", "/v1/accounts", EE_API_ADMIN, true, ee_api_account_create, NULL, 0, false},
-    {"GET", "/v1/accounts/me", EE_SCOPE_READ, false, ee_api_account_me, NULL, 0, false},
-    {"GET", "/v1/credits", EE_SCOPE_READ, false, ee_api_credits, NULL, 0, false},
-    {"POST", "/v1/keys", EE_SCOPE_KEYS, true, ee_api_key_create, NULL, 0, false},
-    {"GET", "/v1/keys", EE_SCOPE_KEYS, false, ee_api_keys, query_page, 0, false},
-    {"DELETE", "/v1/keys/{hash}", EE_SCOPE_KEYS, true, ee_api_key_revoke, NULL, 0, false},
-    {"POST", "/v1/mints", EE_API_ANY_KEY, true, ee_api_mint, NULL, 0, true},
-    {"POST", "/v1/transfers", EE_SCOPE_SPEND, true, ee_api_transfer, NULL, 0, true},
-    {"POST", "/v1/transfers/bulk", EE_SCOPE_SPEND, true, ee_api_transfers, NULL,
-     EE_TRANSFERS_READ_MAX, true},
-    {"POST", "/v1/nodes", EE_SCOPE_NODES, true, ee_api_node_enrol, NULL, 0, false},
-    {"PATCH", "/v1/nodes/{node}", EE_SCOPE_NODES, true, ee_api_node_price, NULL, 0, false},
-    {"GET", "/v1/nodes", EE_API_PUBLIC_MORE, false, ee_api_nodes, query_page, 0, false},
-    {"GET", "/v1/nodes/{node}", EE_API_PUBLIC_MORE, false, ee_api_node, NULL, 0, false},
-    {"POST", "/v1/leases", EE_SCOPE_RUN, true, ee_api_lease_reserve, NULL, 0, false},
-    {"GET", "/v1/leases", EE_SCOPE_READ, false, ee_api_leases, query_page, 0, false},
-    {"GET", "/v1/leases/{lease}", EE_SCOPE_READ, false, ee_api_lease, query_lease, 0, false},
-    {"GET", "/v1/leases/{lease}/evidence", EE_SCOPE_RUN, false, ee_api_lease_evidence, query_nonce,
-     0, false},
-    {"POST", "/v1/leases/{lease}/start", EE_SCOPE_RUN, true, ee_api_lease_start, NULL, 0, false},
-    {"GET", "/v1/leases/{lease}/output", EE_SCOPE_READ, false, ee_api_lease_output, NULL, 0, false},
-    {"GET", "/v1/apps", EE_SCOPE_READ, false, ee_api_apps, query_page, 0, false},
-    {"GET", "/v1/apps/{name}", EE_SCOPE_READ, false, ee_api_app, NULL, 0, false},
-    {"DELETE", "/v1/apps/{name}", EE_SCOPE_RUN, true, ee_api_app_stop, NULL, 0, false},
-    {"GET", "/v1/periods", EE_SCOPE_READ, false, ee_api_periods, query_periods, 0, false},
-    {"GET", "/v1/receipts/{seq}", EE_SCOPE_READ, false, ee_api_receipt, NULL, 0, false},
-    {"GET", "/v1/explain/{subject}", EE_SCOPE_READ, false, ee_api_explain, NULL, 0, false},
-    {"GET", "/v1/collateral", EE_API_PUBLIC, false, ee_api_collateral, NULL, 0, false},
-    {"POST", "/v1/collateral", EE_API_ADMIN, true, ee_api_collateral_push, NULL, 0, false},
-    {"GET", "/v1/collateral/{hash}", EE_API_PUBLIC, false, ee_api_collateral_file, NULL, 0, false},
-    {"POST", "/v1/allow", EE_API_ANY_KEY, true, ee_api_allow, NULL, 0, false},
+    {"GET", "/healthz", EE_API_PROBE, false, ee_api_healthz, NULL},
+    {"GET", "/readyz", EE_API_PROBE, false, ee_api_readyz, NULL},
+    {"GET", "/v1/network", EE_API_PUBLIC, false, ee_api_network, NULL},
+    {"GET", "/v1/evidence", EE_API_PUBLIC, false, ee_api_evidence, query_nonce},
+    {"POST", "/v1/evidence", EE_API_PUBLIC, false, ee_api_evidence_channel, NULL},
+    {"GET", "/v1/unseal", EE_API_PUBLIC, false, ee_api_unseal_state, NULL},
+    {"POST", "/v1/unseal", EE_API_PUBLIC, false, ee_api_unseal, NULL},
+    {"POST", "/v1/journal-key", EE_API_PUBLIC, false, ee_api_journal_key, NULL},
+    {"GET", "/v1/checkpoint", EE_API_PUBLIC, false, ee_api_checkpoint, NULL},
+    {"GET", "/v1/log/consistency", EE_API_PUBLIC, false, ee_api_consistency, query_consistency},
+    {"GET", "/v1/log/inclusion", EE_API_PUBLIC, false, ee_api_inclusion, query_inclusion},
+    {"GET", "/v1/allow-changes", EE_API_PUBLIC, false, ee_api_allow_changes, NULL},
+    {"GET", "/v1/policy", EE_API_PUBLIC, false, ee_api_policy, NULL},
+    {"POST", "/v1/policy", EE_API_ANY_KEY, true, ee_api_policy_change, NULL},
+    {"POST", "/v1/accounts", EE_API_ADMIN, true, ee_api_account_create, NULL},
+    {"GET", "/v1/accounts/me", EE_SCOPE_READ, false, ee_api_account_me, NULL},
+    {"GET", "/v1/credits", EE_SCOPE_READ, false, ee_api_credits, NULL},
+    {"POST", "/v1/keys", EE_SCOPE_KEYS, true, ee_api_key_create, NULL},
+    {"GET", "/v1/keys", EE_SCOPE_KEYS, false, ee_api_keys, query_page},
+    {"DELETE", "/v1/keys/{hash}", EE_SCOPE_KEYS, true, ee_api_key_revoke, NULL},
+    {"POST", "/v1/mints", EE_API_ANY_KEY, true, ee_api_mint, NULL},
+    {"POST", "/v1/transfers", EE_SCOPE_SPEND, true, ee_api_transfer, NULL},
+    {"POST", "/v1/transfers/bulk", EE_SCOPE_SPEND, true, ee_api_transfers, NULL},
+    {"POST", "/v1/nodes", EE_SCOPE_NODES, true, ee_api_node_enrol, NULL},
+    {"PATCH", "/v1/nodes/{node}", EE_SCOPE_NODES, true, ee_api_node_price, NULL},
+    {"GET", "/v1/nodes", EE_API_PUBLIC_MORE, false, ee_api_nodes, query_page},
+    {"GET", "/v1/nodes/{node}", EE_API_PUBLIC_MORE, false, ee_api_node, NULL},
+    {"POST", "/v1/leases", EE_SCOPE_RUN, true, ee_api_lease_reserve, NULL},
+    {"GET", "/v1/leases", EE_SCOPE_READ, false, ee_api_leases, query_page},
+    {"GET", "/v1/leases/{lease}", EE_SCOPE_READ, false, ee_api_lease, query_lease},
+    {"GET", "/v1/leases/{lease}/evidence", EE_SCOPE_RUN, false, ee_api_lease_evidence, query_nonce},
+    {"POST", "/v1/leases/{lease}/start", EE_SCOPE_RUN, true, ee_api_lease_start, NULL},
+    {"GET", "/v1/leases/{lease}/output", EE_SCOPE_READ, false, ee_api_lease_output, NULL},
+    {"GET", "/v1/apps", EE_SCOPE_READ, false, ee_api_apps, query_page},
+    {"GET", "/v1/apps/{name}", EE_SCOPE_READ, false, ee_api_app, NULL},
+    {"DELETE", "/v1/apps/{name}", EE_SCOPE_RUN, true, ee_api_app_stop, NULL},
+    {"GET", "/v1/periods", EE_SCOPE_READ, false, ee_api_periods, query_periods},
+    {"GET", "/v1/receipts/{seq}", EE_SCOPE_READ, false, ee_api_receipt, NULL},
+    {"GET", "/v1/explain/{subject}", EE_SCOPE_READ, false, ee_api_explain, NULL},
+    {"GET", "/v1/collateral", EE_API_PUBLIC, false, ee_api_collateral, NULL},
+    {"POST", "/v1/collateral", EE_API_ADMIN, true, ee_api_collateral_push, NULL},
+    {"GET", "/v1/collateral/{hash}", EE_API_PUBLIC, false, ee_api_collateral_file, NULL},
+    {"POST", "/v1/allow", EE_API_ANY_KEY, true, ee_api_allow, NULL},
 };
+
+bool ee_api_route_locked(const struct ee_api_route *route)
+{
+    return route->scope == EE_API_PROBE || route->handler == ee_api_evidence ||
+           route->handler == ee_api_evidence_channel || route->handler == ee_api_unseal_state ||
+           route->handler == ee_api_unseal;
+}
+
+size_t ee_api_route_raw_max(const struct ee_api_route *route)
+{
+    return route->handler == ee_api_transfers ? EE_TRANSFERS_READ_MAX : 0;
+}
+
+bool ee_api_route_books_only(const struct ee_api_route *route)
+{
+    return route->handler == ee_api_transfer || route->handler == ee_api_transfers ||
+           route->handler == ee_api_mint;
+}
 
 static void allow_append(char *allow, size_t size, const char *method)
 {
