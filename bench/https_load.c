@@ -222,7 +222,8 @@ static void client_read(struct client *c, int epoll)
         if ((memcmp(c->answer, "HTTP/1.1 200", 12) != 0 ||
              (options.rows > 0 && !memmem(c->answer, c->got, "\"exceptions\":[]", 15))) &&
             refused++ == 0)
-            (void)fprintf(stderr, "https_load: %.*s\n", (int)(c->got < 1000 ? c->got : 1000), c->answer);
+            (void)fprintf(stderr, "https_load: %.*s\n", (int)(c->got < 1000 ? c->got : 1000),
+                          c->answer);
         c->sent++;
         next_request(c, epoll);
         return;

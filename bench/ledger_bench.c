@@ -148,9 +148,8 @@ static void start(struct bench *b)
     struct ee_journal_options journal = {.crypto = &ee_crypto_openssl,
                                          .allocator = &ee_allocator_system,
                                          .allow_plain = !b->options.sealed,
-                                         .seal = b->options.sealed
-                                                     ? ee_vault_journal_seal(b->vault)
-                                                     : NULL};
+                                         .seal = b->options.sealed ? ee_vault_journal_seal(b->vault)
+                                                                   : NULL};
     struct ee_sequencer_options options = {
         .allocator = &counted,
         .crypto = &ee_crypto_openssl,
