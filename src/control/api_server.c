@@ -117,6 +117,7 @@ static void begin(struct visit *visit, struct ee_bytes body)
         .authorization = header(head, "Authorization"),
         .idempotency_key = header(head, "Idempotency-Key"),
         .request_id = header(head, "X-Request-Id"),
+        .signature = header(head, "Stripe-Signature"),
         .body = body,
         .exporter = bound ? exporter : NULL,
     };

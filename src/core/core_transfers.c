@@ -17,6 +17,7 @@ struct ee_core_bulk {
     struct ee_ledger_transfer events[EE_TRANSFERS_MAX];
     enum ee_ledger_result results[EE_TRANSFERS_MAX];
     uint16_t outcomes[EE_TRANSFERS_MAX];
+    int64_t smallest, total; /* amount; at most INT64_MAX, which nobody has */
 };
 
 static enum ee_err bulk_reserve(struct ee_core *core)
@@ -43,9 +44,17 @@ static enum ee_err row_judge(const struct ee_change *c, const struct ee_account_
                                          .credit_account = to->ledger_id,
                                          .amount = (uint64_t)row->amount.micros,
                                          .ledger = EE_BOOK,
-                                         .code = EE_CODE_TRANSFER};
+                                         .code = EE_MOVE_TRANSFER};
     ee_transfers_ledger_id(c->core->crypto, &from->ledger_id, row->id, &event->id);
     return EE_OK;
+}
+
+static void sums_add(struct ee_core_bulk *bulk, int64_t amount)
+{
+    if (amount < bulk->smallest)
+        bulk->smallest = amount;
+    if (__builtin_add_overflow(bulk->total, amount, &bulk->total))
+        bulk->total = INT64_MAX;
 }
 
 /* Reads every row, so that a malformed one is found before anything changes. */
@@ -56,12 +65,57 @@ static enum ee_err rows_read(struct ee_change *c, const struct ee_account_row *f
     struct ee_transfers_row row;
     struct ee_cursor rows;
     ee_cursor_init(&rows, transfers->rows);
+    bulk->smallest = INT64_MAX;
+    bulk->total = 0;
     for (uint32_t i = 0; i < transfers->count; i++) {
         if (!ee_transfers_next(&rows, &row))
             return rows.err != EE_OK ? rows.err : EE_TRUNCATED;
         bulk->outcomes[i] = (uint16_t)row_judge(c, from, &row, &bulk->events[i]);
+        sums_add(bulk, row.amount.micros);
     }
     return ee_cursor_end(&rows);
+}
+
+/* ---- holds and limits of what leaves the account: docs/spec/money.md ---- */
+
+/* What all rows together may, each of them may, whatever becomes of the others. */
+static bool all_within_limits(const struct ee_change *c, const struct ee_account_row *from)
+{
+    const struct ee_core_bulk *bulk = c->core->bulk;
+    struct ee_outgoing limit;
+    return ee_core_transfers_check(c->core, from, c->now_us, bulk->smallest, bulk->total, &limit) ==
+           EE_OK;
+}
+
+/* Refuses this row if it leaves as part of `total`, of which only the other rows are within the
+ * limits. EE_OK also for what the ledger will refuse: for its id, which decides before any limit,
+ * and for lack of credits, which uses the id up. */
+static enum ee_err limit_judge(const struct ee_change *c, const struct ee_account_row *from,
+                               const struct ee_ledger_transfer *event, int64_t total)
+{
+    struct ee_outgoing limit;
+    enum ee_err err =
+        ee_core_transfers_check(c->core, from, c->now_us, (int64_t)event->amount, total, &limit);
+    if (err == EE_INSUFFICIENT_CREDITS || ee_ledger_row_find(c->core->ledger, &event->id))
+        return EE_OK;
+    return err;
+}
+
+/* For all or nothing: the first row beyond a limit with all before it, unless the ledger refuses
+ * one of those. */
+static void limits_judge(const struct ee_change *c, const struct ee_account_row *from,
+                         uint32_t count)
+{
+    struct ee_core_bulk *bulk = c->core->bulk;
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < count && bulk->outcomes[i] == EE_OK; i++) {
+        const struct ee_ledger_transfer *event = &bulk->events[i];
+        if (__builtin_add_overflow(sum, (int64_t)event->amount, &sum))
+            sum = INT64_MAX;
+        if (ee_ledger_row_find(c->core->ledger, &event->id))
+            return;
+        bulk->outcomes[i] = (uint16_t)limit_judge(c, from, event, sum);
+    }
 }
 
 /* ---- booking ---- */
@@ -81,20 +135,31 @@ static uint16_t outcome_of(enum ee_ledger_result result, bool atomic)
     return (uint16_t)ee_core_booking_err(result);
 }
 
-/* One after another, each by itself. */
-static void book_each(struct ee_core *core, uint32_t count)
+static void book_one(struct ee_change *c, struct ee_account_row *from, uint32_t index)
 {
-    struct ee_core_bulk *bulk = core->bulk;
+    struct ee_core_bulk *bulk = c->core->bulk;
+    enum ee_err err = ee_ledger_transfers_create(c->core->ledger, &bulk->events[index], 1, NULL,
+                                                 &bulk->results[index]);
+    assert(err == EE_OK); /* room was made */
+    (void)err;
+    bulk->outcomes[index] = outcome_of(bulk->results[index], false);
+    if (bulk->outcomes[index] == EE_OK)
+        ee_core_transfers_count(from, c->now_us, (int64_t)bulk->events[index].amount);
+}
+
+/* One after another, each by itself. */
+static void book_each(struct ee_change *c, struct ee_account_row *from, uint32_t count)
+{
+    struct ee_core_bulk *bulk = c->core->bulk;
+    bool unlimited = all_within_limits(c, from);
     for (uint32_t i = 0; i < count; i++) {
         if (i + AHEAD < count && bulk->outcomes[i + AHEAD] == EE_OK)
-            ee_ledger_prefetch(core->ledger, &bulk->events[i + AHEAD]);
-        if (bulk->outcomes[i] != EE_OK)
-            continue;
-        enum ee_err err =
-            ee_ledger_transfers_create(core->ledger, &bulk->events[i], 1, NULL, &bulk->results[i]);
-        assert(err == EE_OK); /* room was made */
-        (void)err;
-        bulk->outcomes[i] = outcome_of(bulk->results[i], false);
+            ee_ledger_prefetch(c->core->ledger, &bulk->events[i + AHEAD]);
+        if (bulk->outcomes[i] == EE_OK && !unlimited)
+            bulk->outcomes[i] =
+                (uint16_t)limit_judge(c, from, &bulk->events[i], (int64_t)bulk->events[i].amount);
+        if (bulk->outcomes[i] == EE_OK)
+            book_one(c, from, i);
     }
 }
 
@@ -110,19 +175,23 @@ static bool all_fine(struct ee_core_bulk *bulk, uint32_t count)
     return refused == count;
 }
 
-static void book_all_or_none(struct ee_core *core, uint32_t count)
+static void book_all_or_none(struct ee_change *c, struct ee_account_row *from, uint32_t count)
 {
-    struct ee_core_bulk *bulk = core->bulk;
+    struct ee_core_bulk *bulk = c->core->bulk;
+    if (!all_within_limits(c, from))
+        limits_judge(c, from, count);
     if (!all_fine(bulk, count))
         return;
     for (uint32_t i = 0; i + 1 < count; i++)
         bulk->events[i].flags = EE_LEDGER_LINKED;
     enum ee_err err =
-        ee_ledger_transfers_create(core->ledger, bulk->events, count, NULL, bulk->results);
+        ee_ledger_transfers_create(c->core->ledger, bulk->events, count, NULL, bulk->results);
     assert(err == EE_OK);
     (void)err;
     for (uint32_t i = 0; i < count; i++)
         bulk->outcomes[i] = outcome_of(bulk->results[i], true);
+    if (bulk->outcomes[0] == EE_OK)
+        ee_core_transfers_count(from, c->now_us, bulk->total);
 }
 
 static void answer(struct ee_change *c, const struct ee_account_row *from, uint32_t count)
@@ -153,7 +222,7 @@ enum ee_err ee_core_on_transfers(struct ee_change *c)
     struct ee_core *core = c->core;
     struct ee_transfers transfers;
     EE_TRY(ee_transfers_open(c->command->payload, &transfers));
-    const struct ee_account_row *from = ee_core_account_find(core, c->command->actor);
+    struct ee_account_row *from = ee_core_account_row(core, c->command->actor);
     EE_TRY(bulk_reserve(core));
     EE_TRY(rows_read(c, from, &transfers));
     if (core->transfer_count + transfers.count > core->limits.transfers)
@@ -162,9 +231,9 @@ enum ee_err ee_core_on_transfers(struct ee_change *c)
     EE_TRY(ee_core_trees_reserve_for(core, transfers.count));
     uint32_t before = ee_ledger_entries(core->ledger);
     if (transfers.atomic)
-        book_all_or_none(core, transfers.count);
+        book_all_or_none(c, from, transfers.count);
     else
-        book_each(core, transfers.count);
+        book_each(c, from, transfers.count);
     /* Ids that a refusal used up take their places, too. */
     core->transfer_count += ee_ledger_entries(core->ledger) - before;
     if (transfers.atomic)
