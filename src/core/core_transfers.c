@@ -87,16 +87,16 @@ static bool all_within_limits(const struct ee_change *c, const struct ee_account
            EE_OK;
 }
 
-/* Refuses this row if it leaves as part of `total`, of which only the other rows are within the
- * limits. EE_OK also for what the ledger will refuse: for its id, which decides before any limit,
- * and for lack of credits, which uses the id up. */
+/* The limit that refuses this row as part of `total`, of which the rest is within the limits. Not
+ * for a row whose id is known: the ledger refuses that. EE_INSUFFICIENT_CREDITS: it, too, which
+ * uses the id up. */
 static enum ee_err limit_judge(const struct ee_change *c, const struct ee_account_row *from,
                                const struct ee_ledger_transfer *event, int64_t total)
 {
     struct ee_outgoing limit;
     enum ee_err err =
         ee_core_transfers_check(c->core, from, c->now_us, (int64_t)event->amount, total, &limit);
-    if (err == EE_INSUFFICIENT_CREDITS || ee_ledger_row_find(c->core->ledger, &event->id))
+    if (err != EE_OK && ee_ledger_row_find(c->core->ledger, &event->id))
         return EE_OK;
     return err;
 }
@@ -112,9 +112,10 @@ static void limits_judge(const struct ee_change *c, const struct ee_account_row 
         const struct ee_ledger_transfer *event = &bulk->events[i];
         if (__builtin_add_overflow(sum, (int64_t)event->amount, &sum))
             sum = INT64_MAX;
-        if (ee_ledger_row_find(c->core->ledger, &event->id))
+        enum ee_err err = limit_judge(c, from, event, sum);
+        if (err == EE_INSUFFICIENT_CREDITS || ee_ledger_row_find(c->core->ledger, &event->id))
             return;
-        bulk->outcomes[i] = (uint16_t)limit_judge(c, from, event, sum);
+        bulk->outcomes[i] = (uint16_t)err;
     }
 }
 
@@ -153,13 +154,17 @@ static void book_each(struct ee_change *c, struct ee_account_row *from, uint32_t
     struct ee_core_bulk *bulk = c->core->bulk;
     bool unlimited = all_within_limits(c, from);
     for (uint32_t i = 0; i < count; i++) {
+        enum ee_err err = EE_OK;
         if (i + AHEAD < count && bulk->outcomes[i + AHEAD] == EE_OK)
             ee_ledger_prefetch(c->core->ledger, &bulk->events[i + AHEAD]);
-        if (bulk->outcomes[i] == EE_OK && !unlimited)
-            bulk->outcomes[i] =
-                (uint16_t)limit_judge(c, from, &bulk->events[i], (int64_t)bulk->events[i].amount);
-        if (bulk->outcomes[i] == EE_OK)
+        if (bulk->outcomes[i] != EE_OK)
+            continue;
+        if (!unlimited)
+            err = limit_judge(c, from, &bulk->events[i], (int64_t)bulk->events[i].amount);
+        if (err == EE_OK || err == EE_INSUFFICIENT_CREDITS)
             book_one(c, from, i);
+        else
+            bulk->outcomes[i] = (uint16_t)err;
     }
 }
 

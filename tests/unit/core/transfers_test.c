@@ -48,13 +48,58 @@ static struct network *opened(const struct ee_core_limits *limits)
     return n;
 }
 
+/* Parameters of the limits, which no replay knows. */
+static struct ee_params params;
+
+/* Alice has START, which may leave at once; at least `minimum` each, at most `day` a day. */
+static struct network *limited(int64_t minimum, int64_t day)
+{
+    struct network *n = opened(NULL);
+    params = *ee_core_params(n->core);
+    params.transfer_minimum_micros = minimum;
+    params.transfer_day_micros = day;
+    params.card_hold_s = 70;
+    ee_core_params_override(n->core, &params);
+    return n;
+}
+
 static void closed(struct network *n)
 {
-    uint8_t replayed[32], hash[32];
+    uint8_t replayed[32], hash[32], afresh[32];
     ee_core_state_hash(n->core, hash);
-    CHECK(network_replay(n, replayed) && memcmp(hash, replayed, 32) == 0);
+    ee_core_state_hash_afresh(n->core, afresh);
+    CHECK(n->broken == NULL && memcmp(hash, afresh, 32) == 0);
+    if (ee_core_params(n->core) != &params)
+        CHECK(network_replay(n, replayed) && memcmp(hash, replayed, 32) == 0);
     network_close(n);
     free(n);
+}
+
+/* A payment by card of so many cents. */
+static void pay(struct network *n, const char *account, const char *payment, uint64_t cents)
+{
+    struct ee_topup topup = {.cents = cents, .currency = "usd"};
+    struct ee_payment_word word = {
+        .event = EE_PAYMENT_SUCCEEDED, .cents = cents, .currency = "usd", .provider_event = "evt"};
+    struct ee_topup_result made;
+    CHECK(NETWORK_SEND(n, EE_ACTOR_ACCOUNT, account, EE_COMMAND_TOPUP, topup, &topup) == EE_OK);
+    CHECK(ee_topup_result_decode(ee_bytes_of(n->result.body, n->result.body_size), &made) == EE_OK);
+    memcpy(word.payment, payment, strlen(payment));
+    memcpy(word.order, made.order, EE_ID_SIZE);
+    CHECK(NETWORK_SEND(n, EE_ACTOR_SYSTEM, "", EE_COMMAND_PAYMENT, payment_word, &word) == EE_OK);
+}
+
+static void refund(struct network *n, const char *payment, uint64_t cents)
+{
+    struct ee_payment_word word = {
+        .event = EE_PAYMENT_REFUNDED, .cents = cents, .currency = "usd", .provider_event = "evt"};
+    memcpy(word.payment, payment, strlen(payment));
+    CHECK(NETWORK_SEND(n, EE_ACTOR_SYSTEM, "", EE_COMMAND_PAYMENT, payment_word, &word) == EE_OK);
+}
+
+static bool outcomes_are(enum ee_err a, enum ee_err b, enum ee_err c)
+{
+    return outcomes[0] == a && outcomes[1] == b && outcomes[2] == c;
 }
 
 /* Sends them as alice's and decodes the answer. */
@@ -266,33 +311,205 @@ static void limit_of_transfers_is_full_before_anything_moves(void)
     free(n);
 }
 
-/* Random requests against as many single transfers in a network of its own. */
-static void many_are_what_as_many_single_ones_are(void)
+/* ---- holds and limits ---- */
+
+static void row_below_the_minimum(void)
 {
-    struct network *a = opened(NULL), *b = opened(NULL);
-    uint64_t seed = 7;
-    printf("# seed %llu\n", (unsigned long long)seed);
+    struct network *n = limited(100, 0);
+    struct ee_transfers_row rows[] = {row(1, "bob", 100), row(2, "bob", 99), row(3, "bob", 101)};
+    CHECK(send(n, false, rows, 3) == EE_OK);
+    CHECK(outcomes_are(EE_OK, EE_TRANSFER_MINIMUM, EE_OK));
+    rows[1] = row(2, "bob", 100); /* the refusal did not use its id up */
+    CHECK(send(n, false, rows, 3) == EE_OK);
+    CHECK(outcomes_are(EE_TRANSFER_REPEATED, EE_OK, EE_TRANSFER_REPEATED));
+    rows[0] = row(4, "bob", 100), rows[1] = row(5, "bob", 99), rows[2] = row(6, "bob", 1);
+    CHECK(send(n, true, rows, 3) == EE_TRANSFER_MINIMUM);
+    CHECK(outcomes_are(EE_TRANSFER_CHAIN, EE_TRANSFER_MINIMUM, EE_TRANSFER_CHAIN));
+    CHECK(network_available(n, "bob") == 301);
+    closed(n);
+}
+
+static void rows_beyond_the_limit_of_the_day(void)
+{
+    struct network *n = limited(1, 5000000);
+    const struct ee_transfers_row rows[] = {row(1, "bob", 3000000), row(2, "carol", 2000001),
+                                            row(3, "bob", 1500000)};
+    CHECK(send(n, false, rows, 3) == EE_OK);
+    CHECK(outcomes_are(EE_OK, EE_TRANSFER_DAY, EE_OK) && result.available.micros == 5500000);
+    CHECK(send(n, false, rows, 3) == EE_OK); /* what was made before is that, on a full day too */
+    CHECK(outcomes_are(EE_TRANSFER_REPEATED, EE_TRANSFER_DAY, EE_TRANSFER_REPEATED));
+    CHECK(network_transfer(n, "alice", "bob", 500001) == EE_TRANSFER_DAY);
+    CHECK(network_transfer(n, "alice", "bob", 500000) == EE_OK);
+    CHECK(network_mint(n, "alice", 5000000) == EE_OK);
+    network_advance(n, UINT64_C(86400) * 1000000);
+    CHECK(network_transfer(n, "alice", "bob", 3000000) == EE_OK);
+    CHECK(send(n, false, rows + 1, 1) == EE_OK && outcomes[0] == EE_TRANSFER_DAY);
+    network_advance(n, UINT64_C(86400) * 1000000);
+    CHECK(send(n, false, rows, 3) == EE_OK);
+    CHECK(outcomes_are(EE_TRANSFER_REPEATED, EE_OK, EE_TRANSFER_REPEATED));
+    closed(n);
+}
+
+static void all_or_nothing_beyond_the_limit_of_the_day(void)
+{
+    struct network *n = limited(1, 5000000);
+    const struct ee_transfers_row rows[] = {row(1, "bob", 3000000), row(2, "carol", 2000000),
+                                            row(3, "bob", 1)};
+    CHECK(send(n, true, rows, 3) == EE_TRANSFER_DAY);
+    CHECK(outcomes_are(EE_TRANSFER_CHAIN, EE_TRANSFER_CHAIN, EE_TRANSFER_DAY));
+    CHECK(network_available(n, "alice") == START);
+    CHECK(send(n, true, rows, 2) == EE_OK && result.made == 2); /* nothing of it was counted */
+    CHECK(send(n, true, rows + 2, 1) == EE_TRANSFER_DAY);
+    CHECK(network_transfer(n, "alice", "bob", 1) == EE_TRANSFER_DAY);
+    CHECK(send(n, true, rows, 2) == EE_ID_CONFLICT); /* known ids decide before limits */
+    network_advance(n, UINT64_C(86400) * 1000000);
+    const struct ee_transfers_row more[] = {row(4, "bob", 4000000), row(5, "bob", 2000000)};
+    CHECK(send(n, true, more, 2) == EE_INSUFFICIENT_CREDITS); /* of 5, and before the day */
+    CHECK(network_mint(n, "alice", 5000000) == EE_OK);
+    const struct ee_transfers_row mixed[] = {rows[0], row(6, "bob", 5000001)};
+    CHECK(send(n, true, mixed, 2) == EE_ID_CONFLICT && outcomes[1] == EE_TRANSFER_CHAIN);
+    closed(n);
+}
+
+static void rows_of_credits_paid_by_card_lately(void)
+{
+    struct network *n = limited(1, 0);
+    const struct ee_transfers_row rows[] = {row(1, "bob", 9000000), row(2, "bob", 1000001),
+                                            row(3, "bob", 1000000)};
+    pay(n, "alice", "pi_1", 500);
+    CHECK(send(n, true, rows, 2) == EE_CREDITS_HELD);
+    CHECK(outcomes[0] == EE_TRANSFER_CHAIN && outcomes[1] == EE_CREDITS_HELD);
+    CHECK(send(n, false, rows, 3) == EE_OK);
+    CHECK(outcomes_are(EE_OK, EE_CREDITS_HELD, EE_OK) && result.available.micros == 5000000);
+    const struct ee_transfers_row poor = row(4, "bob", 5000001);
+    CHECK(send(n, false, &poor, 1) == EE_OK && outcomes[0] == EE_INSUFFICIENT_CREDITS);
+    CHECK(send(n, false, &poor, 1) == EE_OK && outcomes[0] == EE_TRANSFER_REFUSED_BEFORE);
+    network_advance(n, UINT64_C(80) * 1000000);
+    CHECK(send(n, false, rows, 3) == EE_OK);
+    CHECK(outcomes_are(EE_TRANSFER_REPEATED, EE_OK, EE_TRANSFER_REPEATED));
+    closed(n);
+}
+
+static void rows_of_an_account_that_owes(void)
+{
+    struct network *n = limited(1, 0);
+    const struct ee_transfers_row all = row(1, "bob", START + 5000000), one = row(2, "bob", 1);
+    pay(n, "alice", "pi_1", 500);
+    network_advance(n, UINT64_C(80) * 1000000);
+    CHECK(send(n, true, &all, 1) == EE_OK);
+    refund(n, "pi_1", 500);
+    CHECK(network_transfer(n, "bob", "alice", 7) == EE_OK);
+    CHECK(send(n, false, &one, 1) == EE_OK && outcomes[0] == EE_DEBT);
+    CHECK(send(n, true, &one, 1) == EE_DEBT);
+    CHECK(send(n, false, &all, 1) == EE_OK && outcomes[0] == EE_TRANSFER_REPEATED);
+    CHECK(network_mint(n, "alice", 5000000) == EE_OK);
+    CHECK(send(n, true, &one, 1) == EE_OK && network_available(n, "alice") == 6);
+    closed(n);
+}
+
+/* ---- random requests against as many single transfers in a network of its own ---- */
+
+static uint64_t state;
+
+static uint32_t draw(uint32_t limit)
+{
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(state >> 33) % limit;
+}
+
+static enum ee_err single(struct network *n, const struct ee_transfers_row *r)
+{
+    char to[EE_NAME_MAX + 1] = {0};
+    memcpy(to, r->to.data, r->to.size);
+    return network_transfer(n, "alice", to, r->amount.micros);
+}
+
+static void rows_draw(struct ee_transfers_row rows[20], uint32_t receivers, uint32_t most)
+{
+    static const char *const names[] = {"bob", "carol", "alice", "nobody"};
+    static uint32_t number = 1000;
+    for (uint32_t i = 0; i < 20; i++) {
+        uint32_t to = draw(receivers);
+        rows[i] = row(number++, names[to], 1 + (int64_t)draw(most));
+    }
+}
+
+/* Each row has the outcome of the single one. */
+static void each_compare(struct network *a, struct network *b, uint32_t most)
+{
+    struct ee_transfers_row rows[20];
+    rows_draw(rows, 4, most);
+    CHECK(send(a, false, rows, 20) == EE_OK);
+    for (uint32_t i = 0; i < 20; i++)
+        CHECK(single(b, &rows[i]) == (enum ee_err)outcomes[i]);
+}
+
+/* If one is refused, then for what a single one is refused with after all before it. */
+static void all_or_none_compare(struct network *a, struct network *b, uint32_t most)
+{
+    struct ee_transfers_row rows[20];
+    uint32_t made = 20;
+    rows_draw(rows, 2, most);
+    enum ee_err err = send(a, true, rows, 20);
+    if (err != EE_OK)
+        for (made = 0; outcomes[made] == EE_TRANSFER_CHAIN;)
+            made++;
+    for (uint32_t i = 0; i < 20; i++)
+        rows[i].id[1] = 1; /* fresh ids: one was used up by the refusal */
+    if (err != EE_OK && made > 0)
+        CHECK(send(a, true, rows, made) == EE_OK);
+    for (uint32_t i = 0; i < made; i++)
+        CHECK(single(b, &rows[i]) == EE_OK);
+    if (err != EE_OK)
+        CHECK(single(a, &rows[made]) == err && single(b, &rows[made]) == err);
+}
+
+/* Both networks get the same, at the same time. */
+static void chance(struct network *a, struct network *b, uint32_t round)
+{
+    char payment[16];
+    (void)snprintf(payment, sizeof(payment), "pi_%u", (unsigned)round);
+    uint32_t what = draw(6), cents = 1 + draw(30);
+    uint64_t later_us = UINT64_C(1000000) * draw(what == 5 ? 60000 : 40);
+    for (int i = 0; i < 2; i++) {
+        struct network *n = i ? b : a;
+        n->now_us += later_us;
+        if (what == 0 || what == 2)
+            pay(n, "alice", payment, cents);
+        if (what == 1)
+            CHECK(network_mint(n, "alice", 1 + 100 * (int64_t)cents) == EE_OK);
+        if (what == 2)
+            refund(n, payment, cents / 2 + 1);
+    }
+}
+
+static void seed_compare(uint64_t seed, bool with_limits)
+{
+    struct network *a = with_limits ? limited(50, 500000) : opened(NULL);
+    struct network *b = with_limits ? limited(50, 500000) : opened(NULL);
+    uint32_t most = with_limits ? 20000 : 60000;
+    state = seed;
+    a->step_us = b->step_us = 0;
+    b->now_us = a->now_us;
     for (uint32_t round = 0; round < 40; round++) {
-        struct ee_transfers_row rows[20];
-        static const char *const names[] = {"bob", "carol", "alice", "nobody"};
-        for (uint32_t i = 0; i < 20; i++) {
-            seed = seed * 6364136223846793005u + 1442695040888963407u;
-            rows[i] = row(1000 + 20 * round + i, names[seed >> 33 & 3],
-                          (int64_t)(1 + (seed >> 40) % 60000));
-        }
-        CHECK(send(a, false, rows, 20) == EE_OK);
-        for (uint32_t i = 0; i < 20; i++) {
-            char to[EE_NAME_MAX + 1] = {0};
-            memcpy(to, rows[i].to.data, rows[i].to.size);
-            CHECK(network_transfer(b, "alice", to, rows[i].amount.micros) ==
-                  (enum ee_err)outcomes[i]);
-        }
+        if (with_limits)
+            chance(a, b, round);
+        if (draw(2))
+            each_compare(a, b, most);
+        else
+            all_or_none_compare(a, b, most);
         CHECK(network_available(a, "alice") == network_available(b, "alice"));
         CHECK(network_available(a, "bob") == network_available(b, "bob"));
     }
-    CHECK(network_available(a, "alice") < START / 10);
     closed(a);
     closed(b);
+}
+
+static void many_are_what_as_many_single_ones_are(void)
+{
+    printf("# seeds 1 to 20\n");
+    for (uint64_t seed = 1; seed <= 20; seed++)
+        seed_compare(seed, seed % 4 != 0);
 }
 
 TESTS(TEST(every_prefix_and_flipped_byte_of_a_payload), TEST(rows_no_decoder_takes_are_not_written),
@@ -301,4 +518,6 @@ TESTS(TEST(every_prefix_and_flipped_byte_of_a_payload), TEST(rows_no_decoder_tak
       TEST(same_id_of_another_sender_is_another_transfer), TEST(all_or_nothing),
       TEST(largest_request_fails_at_its_first_middle_and_last_transfer),
       TEST(malformed_row_changes_nothing), TEST(limit_of_transfers_is_full_before_anything_moves),
-      TEST(many_are_what_as_many_single_ones_are))
+      TEST(row_below_the_minimum), TEST(rows_beyond_the_limit_of_the_day),
+      TEST(all_or_nothing_beyond_the_limit_of_the_day), TEST(rows_of_credits_paid_by_card_lately),
+      TEST(rows_of_an_account_that_owes), TEST(many_are_what_as_many_single_ones_are))
