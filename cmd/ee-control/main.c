@@ -170,6 +170,20 @@ static enum ee_err read_every(const char *text, uint64_t *out)
     return ee_u64_parse(text, out) == EE_OK && *out >= 1 && *out <= 366 * 86400 ? EE_OK : EE_USAGE;
 }
 
+/* NULL, or what is wrong with one of them. */
+static const char *read_numbers(const char *warn_days, const char *every, const char *liabilities,
+                                struct ee_control_options *out)
+{
+    if (read_days(warn_days, &out->collateral_warn_days) != EE_OK)
+        return "run: --collateral-warn-days is 1 to 365";
+    if (every != NULL &&
+        (ee_u64_parse(every, &out->snapshot_every) != EE_OK || out->snapshot_every == 0))
+        return "run: --snapshot-every is a number of commands";
+    if (read_every(liabilities, &out->liabilities_every_s) != EE_OK)
+        return "run: --liabilities-every is a number of seconds";
+    return NULL;
+}
+
 static int read_run(int argc, char **argv, struct ee_control_options *out)
 {
     static const struct option options[] = {{"state", required_argument, NULL, 0},
@@ -232,13 +246,9 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
     out->allow_unmeasured = strcmp(deployments, "any") == 0;
     if (!out->allow_unmeasured && strcmp(deployments, "measured") != 0)
         return ee_control_usage("run: --deployments is measured or any");
-    if (read_days(warn_days, &out->collateral_warn_days) != EE_OK)
-        return ee_control_usage("run: --collateral-warn-days is 1 to 365");
-    if (every != NULL &&
-        (ee_u64_parse(every, &out->snapshot_every) != EE_OK || out->snapshot_every == 0))
-        return ee_control_usage("run: --snapshot-every is a number of commands");
-    if (read_every(liabilities, &out->liabilities_every_s) != EE_OK)
-        return ee_control_usage("run: --liabilities-every is a number of seconds");
+    const char *wrong = read_numbers(warn_days, every, liabilities, out);
+    if (wrong != NULL)
+        return ee_control_usage(wrong);
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
         out->listen == NULL || out->gateway == NULL || out->tls_chain_path == NULL)
         return ee_control_usage(
