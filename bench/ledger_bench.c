@@ -15,6 +15,7 @@
 #include "control/vault.h"
 #include "core/transfers.h"
 #include "io/clock.h"
+#include "io/crypto_openssl.h"
 #include "io/crypto_signer.h"
 #include "io/journal_sqlite.h"
 
