@@ -33,7 +33,8 @@
     ROW(REPORT, "report")                                                                          \
     ROW(ALLOW, "allow")                                                                            \
     ROW(POLICY, "policy")                                                                          \
-    ROW(COLLATERAL, "collateral")
+    ROW(COLLATERAL, "collateral")                                                                  \
+    ROW(WEBHOOK, "webhook")
 
 const char *ee_command_kind_name(enum ee_command_kind kind)
 {

@@ -16,8 +16,8 @@
 #include "core/deployment.h"
 
 enum {
-    EE_CORE_VERSION = 2,       /* 1: the same rules, a BOOT with the state hash as it was then */
-    EE_STATE_HASH_VERSION = 2, /* of BOOTs from core version 2 on */
+    EE_CORE_VERSION = 3,       /* 1, 2: the same rules, a BOOT with the state hash as it was then */
+    EE_STATE_HASH_VERSION = 3, /* of BOOTs from core version 3 on */
     EE_COMMAND_PAYLOAD_MAX = 98304,
     EE_COMMAND_SIZE_MAX = 98304 + 256,
 };
@@ -56,6 +56,7 @@ enum ee_command_kind {
     EE_COMMAND_ALLOW = 40, /* any: founding key's signature counts; adds or retires a measurement */
     EE_COMMAND_POLICY = 41,     /* any: the same signature; replaces the attestation policy */
     EE_COMMAND_COLLATERAL = 42, /* system, admin: this set of collateral is in use from here on */
+    EE_COMMAND_WEBHOOK = 55,    /* account: where and of what it wants to be told */
 };
 
 struct ee_command {
@@ -271,6 +272,42 @@ struct ee_abuse_report {
     uint8_t evidence_hash[32]; /* of what the launcher keeps; zero: none */
 };
 
+/* What an account can be told of; bit 1 << (kind - 1) of a set. Webhook bodies name them. */
+enum ee_event_kind {
+    EE_EVENT_BALANCE_LOW = 1,
+    EE_EVENT_TRANSFER_RECEIVED = 2,
+    EE_EVENT_CREDITS_MINTED = 3,
+    EE_EVENT_LEASE_ENDED = 4,
+    EE_EVENT_PERIOD_SETTLED = 5,
+    EE_EVENT_REDEMPTION_REQUESTED = 6,
+    EE_EVENT_REDEMPTION_CONFIRMED = 7,
+    EE_EVENT_REDEMPTION_REFUSED = 8,
+};
+enum {
+    EE_EVENT_KINDS = 8,
+    EE_EVENTS_ALL = (1 << EE_EVENT_KINDS) - 1,
+    EE_WEBHOOK_URL_MAX = 255,
+    EE_WEBHOOKS_PER_ACCOUNT = 16,
+};
+
+enum ee_webhook_op {
+    EE_WEBHOOK_SET = 1,    /* slot 0: a new endpoint; else other values for this one */
+    EE_WEBHOOK_REMOVE = 2, /* of slot */
+    EE_WEBHOOK_ALERT = 3,  /* the low-balance thresholds */
+};
+
+/* Members that do not belong to the operation are zero. */
+struct ee_webhook_set {
+    enum ee_webhook_op op;
+    uint8_t slot; /* 1 to EE_WEBHOOKS_PER_ACCOUNT */
+    char url[EE_WEBHOOK_URL_MAX + 1];
+    uint32_t events; /* at least one bit */
+    char label[EE_NAME_MAX + 1];
+    uint8_t secret_hash[32]; /* SHA-256 of the signing secret, which is never in a command */
+    struct ee_money below;   /* alert when less is available; 0: no such threshold */
+    uint32_t runway_below_s; /* alert when it lasts less long at the present burn; 0: none */
+};
+
 struct ee_allow_change {
     uint8_t add; /* 1 add, 0 retire */
     uint8_t role;
@@ -338,7 +375,8 @@ enum { EE_POLICY_CHANGE_SIZE_MAX = EE_POLICY_BYTES_MAX + 256 };
     ROW(abuse_report)                                                                              \
     ROW(allow_change)                                                                              \
     ROW(policy_change)                                                                             \
-    ROW(collateral_taken)
+    ROW(collateral_taken)                                                                          \
+    ROW(webhook_set)
 #define EE_ROW(name)                                                                               \
     EE_MUST_USE enum ee_err ee_##name##_encode(const struct ee_##name *in, struct ee_writer *out); \
     EE_MUST_USE enum ee_err ee_##name##_decode(struct ee_bytes bytes, struct ee_##name *out);
@@ -426,11 +464,16 @@ struct ee_redeem_result { /* answer to REDEEM and REDEMPTION */
     struct ee_money available; /* of the account after it */
 };
 
+struct ee_webhook_result { /* answer to WEBHOOK */
+    uint8_t slot;          /* 0: of an alert */
+};
+
 #define EE_RESULTS(ROW)                                                                            \
     ROW(reserve_result)                                                                            \
     ROW(settle_result)                                                                             \
     ROW(balance_result)                                                                            \
-    ROW(redeem_result)
+    ROW(redeem_result)                                                                             \
+    ROW(webhook_result)
 #define EE_ROW(name)                                                                               \
     EE_MUST_USE enum ee_err ee_##name##_encode(const struct ee_##name *in, struct ee_writer *out); \
     EE_MUST_USE enum ee_err ee_##name##_decode(struct ee_bytes bytes, struct ee_##name *out);

@@ -10,7 +10,7 @@
 
 #include "base/banned.h"
 
-enum { ALLOW_LIMIT = 4096, POLICY_LIMIT = 4096 };
+enum { ALLOW_LIMIT = 4096, POLICY_LIMIT = 4096, WEBHOOK_LIMIT = 1 << 18 };
 
 static const struct ee_core_limits default_limits = {
     .accounts = 1u << 20,
@@ -78,6 +78,10 @@ static void tables_init(struct ee_core *core)
     static_assert(offsetof(struct ee_period, index) == EE_ID_SIZE, "lease and index are one key");
     ee_table_init(&core->periods, core->allocator, sizeof(struct ee_period_row), 0,
                   EE_ID_SIZE + sizeof(uint32_t), hard_limit(l->periods));
+    static_assert(offsetof(struct ee_webhook, slot) == EE_NAME_MAX + 1,
+                  "account and slot are one key");
+    ee_table_init(&core->webhooks, core->allocator, sizeof(struct ee_webhook), 0, EE_NAME_MAX + 2,
+                  WEBHOOK_LIMIT);
     ee_table_init(&core->allow_changes, core->allocator, sizeof(uint64_t), 0, 0, ALLOW_LIMIT);
     ee_table_init(&core->policies, core->allocator, sizeof(struct ee_policy_applied), 0, 0,
                   POLICY_LIMIT);
@@ -114,15 +118,16 @@ void ee_core_free(struct ee_core *core)
                 ((const struct ee_app_row *)ee_table_at(&core->apps, i))->deployment);
     for (size_t i = 0; i < core->ids.count; i++)
         ee_free(core->allocator, ((const struct ee_id_row *)ee_table_at(&core->ids, i))->body);
-    struct ee_table *const tables[] = {&core->accounts, &core->keys,          &core->nodes,
-                                       &core->apps,     &core->leases,        &core->periods,
-                                       &core->ids,      &core->mints,         &core->redemptions,
-                                       &core->allow,    &core->allow_changes, &core->policies};
+    struct ee_table *const tables[] = {
+        &core->accounts,      &core->keys,     &core->nodes,   &core->apps,        &core->leases,
+        &core->periods,       &core->ids,      &core->mints,   &core->redemptions, &core->allow,
+        &core->allow_changes, &core->policies, &core->webhooks};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         ee_table_close(tables[i]);
     ee_ledger_free(core->ledger);
     ee_free(core->allocator, core->timers);
     ee_core_trees_free(core);
+    ee_core_watch_free(core);
     ee_free(core->allocator, core->candidates);
     ee_free(core->allocator, core->reasons);
     ee_free(core->allocator, core);
@@ -297,6 +302,8 @@ static struct rule rule_of(enum ee_command_kind kind)
         return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_policy};
     case EE_COMMAND_COLLATERAL:
         return (struct rule){SYSTEM | ADMIN, ee_core_on_collateral};
+    case EE_COMMAND_WEBHOOK:
+        return (struct rule){ACCOUNT, ee_core_on_webhook};
     }
     return (struct rule){0, NULL};
 }

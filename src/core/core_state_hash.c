@@ -27,6 +27,7 @@ enum kind {
     KIND_ENTRY, /* transfers of the ledger */
     KIND_REDEMPTION,
     KIND_POLICY,
+    KIND_WEBHOOK,
     KIND_END,
 };
 
@@ -68,6 +69,8 @@ static const struct ee_table *table_of(const struct ee_core *core, enum kind kin
         return &core->policies;
     case KIND_REDEMPTION:
         return &core->redemptions;
+    case KIND_WEBHOOK:
+        return &core->webhooks;
     case KIND_NETWORK:
     case KIND_BOOK:
     case KIND_ENTRY:
@@ -303,6 +306,20 @@ static void record_redemption(struct ee_writer *w, const struct ee_redemption_ro
     ee_writer_text(w, row->reference);
 }
 
+static void record_webhook(struct ee_writer *w, const struct ee_webhook *row)
+{
+    ee_writer_text(w, row->account);
+    ee_writer_u8(w, row->slot);
+    ee_writer_u8(w, row->active);
+    ee_writer_u64(w, row->seq);
+    ee_writer_text(w, row->url);
+    ee_writer_u32(w, row->events);
+    ee_writer_text(w, row->label);
+    ee_writer_bytes(w, row->secret_hash, sizeof(row->secret_hash));
+    put_money(w, row->below);
+    ee_writer_u32(w, row->runway_below_s);
+}
+
 static void record(struct ee_writer *w, const struct ee_core *core, enum kind kind, uint32_t index)
 {
     const void *row = row_at(core, kind, index);
@@ -353,6 +370,9 @@ static void record(struct ee_writer *w, const struct ee_core *core, enum kind ki
         return;
     case KIND_REDEMPTION:
         record_redemption(w, row);
+        return;
+    case KIND_WEBHOOK:
+        record_webhook(w, row);
         return;
     case KIND_END:
         return;
