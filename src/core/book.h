@@ -37,6 +37,8 @@ uint32_t ee_core_book_entries(const struct ee_core *core);
 /* By number, from 0; it is there: asserted. */
 void ee_core_book_account(const struct ee_core *core, uint32_t number, struct ee_book_account *out);
 void ee_core_book_entry(const struct ee_core *core, uint32_t number, struct ee_book_entry *out);
+/* Number of an account's own place in the book; false: there is no such account. */
+bool ee_core_book_number(const struct ee_core *core, const char *name, uint32_t *out);
 /* Number + 1 of the entry that took a period's lock, of the one that settled it; 0: none yet. */
 uint32_t ee_core_book_lock(const struct ee_core *core, const struct ee_period *period);
 uint32_t ee_core_book_settlement(const struct ee_core *core, const struct ee_period *period);

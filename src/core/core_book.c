@@ -67,6 +67,16 @@ void ee_core_book_account(const struct ee_core *core, uint32_t number, struct ee
     out->credits_posted = account->credits_posted;
 }
 
+bool ee_core_book_number(const struct ee_core *core, const char *name, uint32_t *out)
+{
+    const struct ee_account_row *row = ee_core_account_find(core, name);
+    if (!row)
+        return false;
+    const struct ee_ledger_account *account = ee_ledger_account_find(core->ledger, &row->ledger_id);
+    *out = (uint32_t)(account - ee_ledger_account_at(core->ledger, 0));
+    return true;
+}
+
 void ee_core_book_entry(const struct ee_core *core, uint32_t number, struct ee_book_entry *out)
 {
     const struct ee_ledger_row *row = ee_ledger_row_at(core->ledger, number);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to the projection: its state, and the fold of events and alerts. */
+#ifndef EE_CONTROL_PROJECTION_STATE_H
+#define EE_CONTROL_PROJECTION_STATE_H
+
+#include "control/projection.h"
+
+/* An account of the book as folded from the entries. */
+struct ee_projected_account {
+    struct ee_book_account book;
+    int64_t burn_nanos; /* per hour, of what it runs */
+    bool written;       /* since the last commit: listed in `changed` */
+    uint64_t touched_seq;
+};
+
+struct ee_projection {
+    const struct ee_allocator *allocator;
+    struct ee_read_store *store;
+    struct ee_core *core;
+    struct ee_read_cursor stored; /* the store's when it was opened */
+    struct ee_read_cursor seen;
+    bool writing; /* past the store's cursor */
+    struct ee_projected_account *accounts;
+    uint32_t account_count, account_capacity;
+    uint32_t *changed; /* numbers of accounts to write at the next commit */
+    uint32_t changed_count, changed_capacity;
+    uint32_t *touched; /* numbers of accounts this command moved money or work of */
+    uint32_t touched_count, touched_capacity;
+    bool *burning; /* by index of lease: counted in its launcher's burn */
+    uint32_t burning_capacity;
+    uint32_t events; /* of this command */
+    uint64_t pending, rows;
+    struct ee_result result;
+};
+
+/* Notes that this command touched the account. EE_NO_MEMORY. */
+EE_MUST_USE enum ee_err ee_projection_touch(struct ee_projection *p, uint32_t account);
+
+/* Available, locked, incoming of an account now. */
+void ee_projection_line(const struct ee_projected_account *account, struct ee_read_line *out);
+
+/* Events of an entry, of a lease that ended, of a period that was settled by this command. */
+EE_MUST_USE enum ee_err ee_projection_entry_events(struct ee_projection *p,
+                                                   const struct ee_command *command,
+                                                   const struct ee_read_entry *entry);
+EE_MUST_USE enum ee_err ee_projection_lease_event(struct ee_projection *p,
+                                                  const struct ee_command *command,
+                                                  const struct ee_lease *lease);
+EE_MUST_USE enum ee_err ee_projection_period_event(struct ee_projection *p,
+                                                   const struct ee_command *command,
+                                                   const struct ee_period *period,
+                                                   const struct ee_lease *lease);
+/* The low-balance alerts of all accounts touched; at the end of a command. */
+EE_MUST_USE enum ee_err ee_projection_alerts(struct ee_projection *p,
+                                             const struct ee_command *command);
+
+#endif
