@@ -11,4 +11,6 @@ int ee_control_usage(const char *problem);
 
 int ee_control_cmd_journal(int argc, char **argv); /* journal.c */
 
+int ee_control_cmd_read_model(int argc, char **argv); /* read_model.c */
+
 #endif

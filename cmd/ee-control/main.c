@@ -34,6 +34,8 @@ static const char usage[] =
     "  ee-control journal backup --state DIR --to FILE [--json]\n"
     "      a verified copy, also beside a control plane that runs\n"
     "  ee-control journal restore --state DIR --from FILE [--genesis FILE] [--replace] [--json]\n"
+    "  ee-control read-model rebuild --state DIR\n"
+    "      the history queries' file anew from the journal, of a stopped control plane\n"
     "  ee-control version\n"
     "\n"
     "--tdx-device: auto (default), configfs[:DIR], tdx_guest[:QGS], or sim:FILE, the software TDX "
@@ -220,6 +222,8 @@ int main(int argc, char **argv)
         return cmd_run(argc - 1, argv + 1);
     if (strcmp(verb, "journal") == 0)
         return ee_control_cmd_journal(argc - 1, argv + 1);
+    if (strcmp(verb, "read-model") == 0)
+        return ee_control_cmd_read_model(argc - 1, argv + 1);
     if (strcmp(verb, "version") == 0 || strcmp(verb, "--version") == 0)
         return printf("ee-control %s\n", EE_SOFTWARE_VERSION) < 0;
     if (strcmp(verb, "help") == 0 || strcmp(verb, "--help") == 0)

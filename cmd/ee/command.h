@@ -94,6 +94,7 @@ enum ee_err ee_cmd_whoami(struct ee_cli *cli, int argc, char **argv); /* account
 enum ee_err ee_cmd_balance(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_mint(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_transfer(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_statement(struct ee_cli *cli, int argc, char **argv);      /* statement.c */
 enum ee_err ee_cmd_account_create(struct ee_cli *cli, int argc, char **argv); /* account_create.c */
 enum ee_err ee_cmd_keys_create(struct ee_cli *cli, int argc, char **argv);    /* keys.c */
 enum ee_err ee_cmd_keys_ls(struct ee_cli *cli, int argc, char **argv);

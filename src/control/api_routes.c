@@ -13,6 +13,8 @@ static const char *const query_consistency[] = {"from", "to", NULL};
 static const char *const query_inclusion[] = {"seq", "size", NULL};
 static const char *const query_page[] = {"limit", "cursor", NULL};
 static const char *const query_lease[] = {"wait", "state", NULL};
+static const char *const query_statement[] = {"limit",    "cursor", "from",   "to", "order",
+                                              "wait_for", "wait",   "format", NULL};
 static const char *const query_periods[] = {"lease", "limit", "cursor", NULL};
 
 static const struct ee_api_route routes[] = {
@@ -30,6 +32,8 @@ static const struct ee_api_route routes[] = {
     {"POST", "/v1/accounts", EE_API_ADMIN, true, ee_api_account_create, NULL},
     {"GET", "/v1/accounts/me", EE_SCOPE_READ, false, ee_api_account_me, NULL},
     {"GET", "/v1/credits", EE_SCOPE_READ, false, ee_api_credits, NULL},
+    {"GET", "/v1/statement", EE_SCOPE_READ, false, ee_api_statement, query_statement},
+    {"GET", "/v1/read-model", EE_API_ANY_KEY, false, ee_api_read_model, NULL},
     {"POST", "/v1/keys", EE_SCOPE_KEYS, true, ee_api_key_create, NULL},
     {"GET", "/v1/keys", EE_SCOPE_KEYS, false, ee_api_keys, query_page},
     {"DELETE", "/v1/keys/{hash}", EE_SCOPE_KEYS, true, ee_api_key_revoke, NULL},

@@ -14,6 +14,7 @@
 #include "control/collateral.h"
 #include "control/gateway.h"
 #include "control/leases.h"
+#include "control/read_model.h"
 #include "control/retention.h"
 #include "control/scheduler.h"
 #include "control/session.h"
@@ -91,6 +92,14 @@ void ee_control_fail(struct ee_control *control, enum ee_err err, const char *wh
     control->fatal = true;
     control->fatal_err = err;
     ee_loop_stop(control->loop);
+}
+
+static void on_durable(void *context, uint64_t seq)
+{
+    struct ee_control *control = context;
+    (void)seq;
+    if (control->read_model != NULL)
+        ee_read_model_poke(control->read_model);
 }
 
 static void on_fatal(void *context, enum ee_err err, const char *what)
@@ -184,7 +193,10 @@ static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes g
         .loop = control->loop,
         .genesis = genesis,
         .wait_for_boot = true,
-        .events = {.context = control, .effects = on_effects, .fatal = on_fatal},
+        .events = {.context = control,
+                   .effects = on_effects,
+                   .durable = on_durable,
+                   .fatal = on_fatal},
     };
     memcpy(journal.network_id, control->trust.network_id, sizeof journal.network_id);
     memcpy(options.checkpoint_seed, control->keys.checkpoint_seed, sizeof options.checkpoint_seed);
@@ -193,6 +205,25 @@ static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes g
     EE_TRY(ee_journal_open(&journal, store, &control->journal));
     options.journal = control->journal;
     return ee_sequencer_start(&options, &control->sequencer, fault);
+}
+
+static void on_read_model_moved(void *context)
+{
+    (void)context;
+}
+
+static enum ee_err open_read_model(struct ee_control *control)
+{
+    char path[PATH_SIZE];
+    EE_TRY(join(control->state_folder, "read.db", path));
+    struct ee_read_model_options options = {.allocator = control->allocator,
+                                            .crypto = control->crypto,
+                                            .loop = control->loop,
+                                            .journal = control->journal,
+                                            .path = path,
+                                            .moved = on_read_model_moved,
+                                            .context = control};
+    return ee_read_model_new(&options, &control->read_model);
 }
 
 static enum ee_err open_stores(struct ee_control *control)
@@ -367,6 +398,8 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(ee_leases_init(control));
     *step = "the journal";
     EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), fault));
+    *step = "the read model";
+    EE_TRY(open_read_model(control));
     control->started_us = ee_control_now_us(control);
     EE_TRY(ee_control_trust_sync(control));
     *step = "the collateral file";
@@ -446,6 +479,8 @@ void ee_control_free(struct ee_control *control)
     ee_scheduler_free(control->scheduler);
     control->scheduler = NULL;
     ee_quoter_free(control->quoter);
+    ee_read_model_free(control->read_model);
+    control->read_model = NULL;
     ee_sequencer_free(control->sequencer);
     ee_journal_close(control->journal);
     ee_leases_free(control);

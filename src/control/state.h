@@ -31,6 +31,8 @@ struct ee_gateway;
 struct ee_api_server;
 struct ee_collateral_store;
 struct ee_outlook;
+struct ee_read_model;
+struct ee_webhooks;
 
 enum {
     EE_CONTROL_SESSIONS_MAX = 1024,   /* agents; those not yet admitted: control/places.h */
@@ -65,6 +67,8 @@ struct ee_control {
     struct ee_journal *journal;
     struct ee_sequencer *sequencer;
     struct ee_receipt_store *evidence;
+    struct ee_read_model *read_model;
+    struct ee_webhooks *webhooks;
     struct ee_timer *retention; /* deletes old evidence */
     uint64_t evidence_early;    /* as last logged */
     struct ee_blobs *outputs;

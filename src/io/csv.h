@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lines of comma-separated values (RFC 4180): quoted where needed, ended by CR LF. */
-#ifndef EE_CONTROL_CSV_H
-#define EE_CONTROL_CSV_H
+#ifndef EE_IO_CSV_H
+#define EE_IO_CSV_H
 
 #include <stdbool.h>
 #include <stddef.h>

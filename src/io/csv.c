@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control/csv.h"
+#include "io/csv.h"
 
 #include <stdlib.h>
 #include <string.h>
