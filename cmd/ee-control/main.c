@@ -27,7 +27,7 @@ static const char usage[] =
     "      --tls-chain FILE [--http 127.0.0.1:PORT] [--domain apps.localhost]\n"
     "      [--admin-key-hash-file FILE] [--collateral FILE] [--tdx-device DEVICE]\n"
     "      [--evidence-queue N] [--deployments measured|any] [--collateral-warn-days N]\n"
-    "      [--ready-file FILE]\n"
+    "      [--webhook-ca FILE] [--ready-file FILE]\n"
     "      serve until SIGTERM; SIGHUP reads the collateral again\n"
     "  ee-control journal verify|replay --state DIR [--genesis FILE] [--json]\n"
     "  ee-control journal export --state DIR [--from SEQ]\n"
@@ -44,7 +44,8 @@ static const char usage[] =
     "the\n"
     "machine has. --evidence-queue: challenges that may wait for a quote (1024).\n"
     "--deployments: whether an attestation counts only if the agent's measured event log shows\n"
-    "the deployment (measured, the default) or also without (any).\n";
+    "the deployment (measured, the default) or also without (any).\n"
+    "--webhook-ca: authorities of those who hear webhooks, instead of the system's.\n";
 
 int ee_control_failed(enum ee_err err, const char *what)
 {
@@ -158,6 +159,7 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                                             {"ready-file", required_argument, NULL, 0},
                                             {"deployments", required_argument, NULL, 0},
                                             {"collateral-warn-days", required_argument, NULL, 0},
+                                            {"webhook-ca", required_argument, NULL, 0},
                                             {NULL, 0, NULL, 0}};
     const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL;
     const char **fields[] = {&out->state_folder,
@@ -174,7 +176,8 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &queue,
                              &out->ready_path,
                              &deployments,
-                             &warn_days};
+                             &warn_days,
+                             &out->webhook_ca_path};
     int index = 0, option;
     while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (option != 0)

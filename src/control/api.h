@@ -193,6 +193,14 @@ void ee_api_mint(struct ee_api_call *call);
 void ee_api_transfer(struct ee_api_call *call);
 void ee_api_statement(struct ee_api_call *call); /* api_statement.c */
 void ee_api_read_model(struct ee_api_call *call);
+void ee_api_webhook_create(struct ee_api_call *call); /* api_webhooks.c */
+void ee_api_webhooks(struct ee_api_call *call);
+void ee_api_webhook_delete(struct ee_api_call *call);
+void ee_api_webhook_rotate(struct ee_api_call *call);
+void ee_api_webhook_test(struct ee_api_call *call);
+void ee_api_webhook_enable(struct ee_api_call *call);
+void ee_api_alert(struct ee_api_call *call);
+void ee_api_alert_set(struct ee_api_call *call);
 void ee_api_node_enrol(struct ee_api_call *call); /* api_nodes.c */
 void ee_api_node_price(struct ee_api_call *call);
 void ee_api_nodes(struct ee_api_call *call);

@@ -21,6 +21,7 @@
 #include "control/state.h"
 #include "control/verify.h"
 #include "control/verify_cache.h"
+#include "control/webhooks.h"
 #include "io/crypto_openssl.h"
 #include "io/journal_sqlite.h"
 #include "io/log.h"
@@ -207,11 +208,6 @@ static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes g
     return ee_sequencer_start(&options, &control->sequencer, fault);
 }
 
-static void on_read_model_moved(void *context)
-{
-    (void)context;
-}
-
 static enum ee_err open_read_model(struct ee_control *control)
 {
     char path[PATH_SIZE];
@@ -220,10 +216,22 @@ static enum ee_err open_read_model(struct ee_control *control)
                                             .crypto = control->crypto,
                                             .loop = control->loop,
                                             .journal = control->journal,
-                                            .path = path,
-                                            .moved = on_read_model_moved,
-                                            .context = control};
+                                            .path = path};
     return ee_read_model_new(&options, &control->read_model);
+}
+
+/* Without webhooks the network runs all the same. */
+static enum ee_err open_webhooks(struct ee_control *control,
+                                 const struct ee_control_options *options)
+{
+    char path[PATH_SIZE];
+    EE_TRY(join(control->state_folder, "webhooks.db", path));
+    enum ee_err err =
+        ee_webhooks_new(control, path, options->webhook_ca_path, NULL, &control->webhooks);
+    if (err != EE_OK)
+        EE_LOG(EE_LOG_ERROR, "webhooks", "there are none until this is cured",
+               ee_log_text("file", path), ee_log_err(err));
+    return EE_OK;
 }
 
 static enum ee_err open_stores(struct ee_control *control)
@@ -400,6 +408,7 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), fault));
     *step = "the read model";
     EE_TRY(open_read_model(control));
+    EE_TRY(open_webhooks(control, options));
     control->started_us = ee_control_now_us(control);
     EE_TRY(ee_control_trust_sync(control));
     *step = "the collateral file";
@@ -479,6 +488,7 @@ void ee_control_free(struct ee_control *control)
     ee_scheduler_free(control->scheduler);
     control->scheduler = NULL;
     ee_quoter_free(control->quoter);
+    ee_webhooks_free(control->webhooks);
     ee_read_model_free(control->read_model);
     control->read_model = NULL;
     ee_sequencer_free(control->sequencer);

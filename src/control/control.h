@@ -31,6 +31,7 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
     /* Attestations of leases count although the agent's event log does not show the deployment:
      * for machines whose kernel cannot extend RTMR3. */
     bool allow_unmeasured;
+    const char *webhook_ca_path; /* authorities of webhook receivers; NULL: the system's */
 };
 
 /* Replays the journal, makes the first evidence of the control plane, listens, writes the ready
