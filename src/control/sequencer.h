@@ -28,11 +28,11 @@ struct ee_sequencer_events {
     /* Effects of one durable command, in the order of commands, before its answer. Never of
      * replayed ones. May submit. */
     void (*effects)(void *context, uint64_t seq, const struct ee_effect *effects, size_t count);
-    /* A batch is in the journal: read it from there. May be NULL. */
-    void (*durable)(void *context, uint64_t seq);
     /* The journal is lost (EE_JOURNAL) or memory ran out where nothing may fail: stop the process.
      * Called once; no callback follows and everything is refused with EE_JOURNAL. */
     void (*fatal)(void *context, enum ee_err err, const char *what);
+    /* A batch is in the journal: read it from there. May be NULL. */
+    void (*durable)(void *context, uint64_t seq);
 };
 
 struct ee_sequencer_options {

@@ -137,9 +137,17 @@ static const struct ee_balance_result balance_result = {
 static const struct ee_redeem_result redeem_result = {
     .redemption = {1}, .account = "alice", .amount = {7}, .available = {3}};
 
-static struct format formats[32];
+static const struct ee_webhook_set webhook_set = {.op = EE_WEBHOOK_SET,
+                                                  .slot = 3,
+                                                  .url = "https://example.net/hook",
+                                                  .events = 5,
+                                                  .label = "books",
+                                                  .secret_hash = {9}};
+static const struct ee_webhook_result webhook_result = {.slot = 3};
+
+static struct format formats[40];
 static size_t format_count;
-static uint8_t samples[32][SAMPLE_MAX];
+static uint8_t samples[40][SAMPLE_MAX];
 
 static void sample(const char *name, enum ee_err (*again)(struct ee_bytes, struct ee_writer *),
                    enum ee_err encoded, const struct ee_writer *w)
@@ -289,6 +297,11 @@ static void fields_outside_their_rules(void)
     REFUSED(abuse_report, EE_UNSUPPORTED, bad.category = (enum ee_abuse_category)0);
     REFUSED(redeem, EE_RANGE, bad.amount.micros = 0);
     REFUSED(redemption_word, EE_RANGE, bad.confirm = 2);
+    REFUSED(webhook_set, EE_RANGE, bad.slot = EE_WEBHOOKS_PER_ACCOUNT + 1);
+    REFUSED(webhook_set, EE_RANGE, bad.events = 0); /* told of nothing */
+    REFUSED(webhook_set, EE_RANGE, bad.events = EE_EVENTS_ALL + 1);
+    REFUSED(webhook_set, EE_RANGE, bad.op = EE_WEBHOOK_REMOVE; bad.slot = 0);
+    REFUSED(webhook_set, EE_RANGE, bad.op = EE_WEBHOOK_ALERT); /* is of no slot */
     REFUSED(allow_change, EE_UNSUPPORTED, bad.role = 0);
     REFUSED(collateral_taken, EE_UNSUPPORTED, bad.set = (enum ee_tcb_set)3);
     REFUSED(collateral_taken, EE_RANGE, bad.expires_s = 4); /* before it was issued */
