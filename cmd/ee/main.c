@@ -41,7 +41,7 @@ static const struct ee_verb verbs[] = {
     {"webhook verify", ee_cmd_webhook_verify, NULL,
      "webhook verify FILE --secret-file FILE --id ID --timestamp T --signature TEXT",
      "check a webhook that was received: body in FILE (- is standard input), offline"},
-    {"alert", ee_cmd_alert, NULL, "alert", "the low-balance alert of this account"},
+    {"alert show", ee_cmd_alert, NULL, "alert show", "the low-balance alert of this account"},
     {"alert set", ee_cmd_alert_set, NULL, "alert set [--below '$5'] [--runway-hours H]",
      "an event balance.low when less is available, or what runs lasts less long; none: off"},
     {"nodes", ee_cmd_nodes, NULL, "nodes", "nodes with price and state"},

@@ -40,7 +40,7 @@ static const struct ee_api_route routes[] = {
     {"POST", "/v1/mints", EE_API_ANY_KEY, true, ee_api_mint, NULL},
     {"POST", "/v1/transfers", EE_SCOPE_SPEND, true, ee_api_transfer, NULL},
     {"POST", "/v1/webhooks", EE_SCOPE_KEYS, true, ee_api_webhook_create, NULL},
-    {"GET", "/v1/webhooks", EE_SCOPE_READ, false, ee_api_webhooks, NULL},
+    {"GET", "/v1/webhooks", EE_SCOPE_READ, false, ee_api_webhooks, query_page},
     {"DELETE", "/v1/webhooks/{id}", EE_SCOPE_KEYS, true, ee_api_webhook_delete, NULL},
     {"POST", "/v1/webhooks/{id}/rotate", EE_SCOPE_KEYS, true, ee_api_webhook_rotate, NULL},
     {"POST", "/v1/webhooks/{id}/test", EE_SCOPE_KEYS, true, ee_api_webhook_test, NULL},

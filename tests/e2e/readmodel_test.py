@@ -85,7 +85,7 @@ def filters_and_bad_questions(network):
     require_equal(before + after, items, "cut in two")
     require_equal(pages(network, 2, query="&order=newest"), items[::-1], "newest first")
     require_equal(pages(network, 3), items, "pages")
-    for query in ("limit=0", "limit=1001", "cursor=zz", "cursor=00" * 10, "from=yesterday", "order=both",
+    for query in ("limit=0", "limit=1001", "cursor=zz", "cursor=" + "00" * 10, "from=yesterday", "order=both",
                   "format=xml", "colour=red"):
         require_equal(network.api().get(f"/v1/statement?{query}").status, 400, query)
     require_equal(statement(network, profile="operator-b")["items"], [], "an account without lines")
