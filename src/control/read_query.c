@@ -32,12 +32,12 @@ struct ee_read_query {
 static const char *const statement_sql[STATEMENTS] = {
     [CURSOR] = "SELECT seq, time_us FROM cursor",
     /* Time and number rise together: a time is a place. */
-    [BOUNDS] = "SELECT coalesce((SELECT number FROM entry WHERE time_us >= ?1 ORDER BY time_us,"
-               " number LIMIT 1), (SELECT coalesce(max(number), -1) + 1 FROM entry))",
-    [LINES_UP] = LINES_SQL "LIMIT ?4",
-    [LINES_DOWN] = LINES_SQL "DESC LIMIT ?4",
-    [EVENT] = "SELECT number, kind, time_us, body FROM event WHERE account = ?1 AND number > ?2"
-              " ORDER BY number LIMIT 256",
+    [BOUNDS] = ("SELECT coalesce((SELECT number FROM entry WHERE time_us >= ?1 ORDER BY time_us,"
+                " number LIMIT 1), (SELECT coalesce(max(number), -1) + 1 FROM entry))"),
+    [LINES_UP] = (LINES_SQL "LIMIT ?4"),
+    [LINES_DOWN] = (LINES_SQL "DESC LIMIT ?4"),
+    [EVENT] = ("SELECT number, kind, time_us, body FROM event WHERE account = ?1 AND number > ?2"
+               " ORDER BY number LIMIT 256"),
 };
 
 static enum ee_err error_of(int code)

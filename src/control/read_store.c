@@ -81,16 +81,16 @@ static const char schema_sql[] =
 static const char *const statement_sql[STATEMENTS] = {
     [CURSOR_GET] = "SELECT batch, seq, time_us, hash, network FROM cursor",
     [CURSOR_PUT] = "UPDATE cursor SET batch = ?1, seq = ?2, time_us = ?3, hash = ?4",
-    [ACCOUNT] = "INSERT INTO account VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(number) DO"
-                " UPDATE SET debits_pending = ?4, debits_posted = ?5, credits_pending = ?6,"
-                " credits_posted = ?7",
-    [ENTRY] = "INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
-              " ?14)",
+    [ACCOUNT] = ("INSERT INTO account VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(number) DO"
+                 " UPDATE SET debits_pending = ?4, debits_posted = ?5, credits_pending = ?6,"
+                 " credits_posted = ?7"),
+    [ENTRY] = ("INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+               " ?14)"),
     [LINE] = "INSERT INTO line VALUES(?1, ?2, ?3, ?4, ?5)",
-    [LEASE] = "INSERT OR REPLACE INTO lease VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
-              " ?12, ?13, ?14, ?15, ?16)",
-    [PERIOD] = "INSERT OR REPLACE INTO period VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
-               " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+    [LEASE] = ("INSERT OR REPLACE INTO lease VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+               " ?12, ?13, ?14, ?15, ?16)"),
+    [PERIOD] = ("INSERT OR REPLACE INTO period VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+                " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"),
     [RECEIPT] = "INSERT INTO receipt VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     [EVENT] = "INSERT INTO event VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     [ALERT_GET] = "SELECT low FROM alert WHERE account = ?1",

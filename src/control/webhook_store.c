@@ -41,8 +41,8 @@ static const char schema_sql[] =
 
 static const char *const statement_sql[STATEMENTS] = {
     [STATE_GET] = "SELECT * FROM endpoint WHERE account = ?1 AND slot = ?2",
-    [STATE_PUT] = "INSERT OR REPLACE INTO endpoint VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
-                  " ?11, ?12, ?13, ?14)",
+    [STATE_PUT] = ("INSERT OR REPLACE INTO endpoint VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+                   " ?11, ?12, ?13, ?14)"),
     [STATE_DROP] = "DELETE FROM endpoint WHERE account = ?1 AND slot = ?2",
     [SECRET_GET] = "SELECT value FROM secret WHERE hash = ?1",
     [SECRET_PUT] = "INSERT OR REPLACE INTO secret VALUES(?1, ?2)",
