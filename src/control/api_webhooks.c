@@ -54,23 +54,29 @@ static bool read_events(struct ee_api_call *call, const json_t *names, uint32_t 
     return valid && *out != 0;
 }
 
-/* The secret of the body, or one made here; kept, with its hash in the payload. */
-static bool take_secret(struct ee_api_call *call, const char *text, struct ee_webhook_set *set)
+/* The secret of the body, or the one that belongs to this request: the same again when it is
+ * repeated. EE_SYNTAX, EE_RANGE. */
+static enum ee_err secret_of(struct ee_api_call *call, struct ee_webhook_secret *out)
 {
-    struct ee_webhooks *webhooks = call->control->webhooks;
+    const char *text = json_string_value(json_object_get(call->body, "secret"));
+    if (text != NULL)
+        return ee_webhook_secret_parse(text, out);
+    ee_webhooks_secret_make(call->control->webhooks, call->account, call->command_id, out);
+    return EE_OK;
+}
+
+/* Its hash goes into the payload. */
+static bool take_secret(struct ee_api_call *call, struct ee_webhook_set *set)
+{
     struct ee_webhook_secret secret;
-    enum ee_err err =
-        text != NULL ? ee_webhook_secret_parse(text, &secret)
-                     : ee_webhooks_secret_make(webhooks, call->account, call->command_id, &secret);
+    enum ee_err err = secret_of(call, &secret);
     if (err != EE_OK) {
         ee_api_fail(call, err, "secret: whsec_ and base64 of 24 to 64 bytes");
         return false;
     }
-    err = ee_webhooks_secret_keep(webhooks, &secret, set->secret_hash);
+    ee_webhooks_secret_hash(call->control->webhooks, &secret, set->secret_hash);
     ee_wipe(&secret, sizeof secret);
-    if (err != EE_OK)
-        ee_api_fail(call, err, "the secret could not be kept");
-    return err == EE_OK;
+    return true;
 }
 
 static void submit(struct ee_api_call *call, const struct ee_webhook_set *set,
@@ -145,22 +151,27 @@ void ee_api_webhooks(struct ee_api_call *call)
 
 /* ---- making and removing ---- */
 
-/* The one answer with the secret in it: to the request that made it. */
+/* Now that the endpoint is in the journal its secret is kept; a crash in between is cured when the
+ * client asks again. The one answer with the secret in it: to the request that made it. */
 static void set_done(struct ee_api_call *call, const struct ee_answer *answer)
 {
     struct ee_webhook_result result;
     struct ee_webhook_secret secret = {0};
     char text[EE_WEBHOOK_SECRET_TEXT_SIZE];
-    if (ee_webhook_result_decode(answer->body, &result) != EE_OK) {
-        ee_api_fail(call, EE_STATE, "the stored answer does not decode");
+    bool given = json_is_string(json_object_get(call->body, "secret"));
+    enum ee_err err = ee_webhook_result_decode(answer->body, &result);
+    if (err == EE_OK)
+        err = secret_of(call, &secret);
+    if (err == EE_OK)
+        err = ee_webhooks_secret_keep(call->control->webhooks, &secret);
+    if (err != EE_OK) {
+        ee_api_fail(call, err, "the secret was not kept: ask again with the same key");
         return;
     }
     ee_webhooks_changed(call->control->webhooks, call->account, result.slot);
-    const char *given = json_string_value(json_object_get(call->body, "secret"));
     json_t *value =
         json_pack("{s:o, s:o}", "id", id_json(result.slot), "seq", ee_json_u64(answer->seq));
-    if (given == NULL && ee_webhooks_secret_make(call->control->webhooks, call->account,
-                                                 call->command_id, &secret) == EE_OK)
+    if (!given)
         json_object_set_new(value, "secret", json_string(ee_webhook_secret_format(&secret, text)));
     ee_wipe(&secret, sizeof secret);
     ee_wipe(text, sizeof text);
@@ -179,7 +190,7 @@ void ee_api_webhook_create(struct ee_api_call *call)
         {"secret", EE_JSON_STRING, &secret, 0, true},
     };
     if (on(call) && ee_api_read(call, fields, sizeof fields / sizeof fields[0]) &&
-        read_events(call, events, &set.events) && take_secret(call, secret, &set))
+        read_events(call, events, &set.events) && take_secret(call, &set))
         submit(call, &set, set_done);
 }
 
@@ -190,7 +201,7 @@ void ee_api_webhook_rotate(struct ee_api_call *call)
     const struct ee_json_field fields[] = {{"secret", EE_JSON_STRING, &secret, 0, true}};
     const struct ee_webhook *row;
     if (!on(call) || !ee_api_read(call, fields, 1) || (row = endpoint_of(call)) == NULL ||
-        !take_secret(call, secret, &set))
+        !take_secret(call, &set))
         return;
     set.slot = row->slot;
     memcpy(set.url, row->url, sizeof set.url);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "control/projection.h"
@@ -24,6 +25,7 @@ enum {
     LOOK_MS = 1000,        /* without being told of anything new */
     RETRY_FIRST_MS = 250,  /* after a failure; doubles */
     RETRY_MAX_MS = 60000,
+    NICE = 10,
 };
 
 struct ee_projector {
@@ -216,6 +218,7 @@ static void *thread_run(void *context)
 {
     struct ee_projector *p = context;
     uint64_t retry_ms = RETRY_FIRST_MS;
+    (void)setpriority(PRIO_PROCESS, 0, NICE); /* Linux: of this thread; money goes first */
     while (!told_to_stop(p)) {
         enum ee_err err = session(p);
         session_close(p);
@@ -232,6 +235,8 @@ static void *thread_run(void *context)
                                     : "a reader found it damaged");
         if (damaged && err == EE_OK && p->status.rebuilds < 3)
             continue; /* twice at once; then it is the disk, and waits like other failures */
+        if (err == EE_OK)
+            err = EE_READ_DAMAGED;
         note_failure(p, err);
         EE_LOG(EE_LOG_ERROR, "read-model", "stopped; it will be tried again", ee_log_err(err),
                ee_log_unsigned("retry_ms", retry_ms));

@@ -218,8 +218,6 @@ enum ee_err ee_webhook_store_drop(struct ee_webhook_store *store,
                                   const struct ee_webhook_state *state)
 {
     sqlite3_stmt *s = store->statements[STATE_DROP];
-    EE_TRY(ee_webhook_secret_drop(store, state->secret_hash));
-    EE_TRY(ee_webhook_secret_drop(store, state->previous_hash));
     sqlite3_bind_text(s, 1, state->account, -1, SQLITE_STATIC);
     sqlite3_bind_int64(s, 2, state->slot);
     return finish(s);

@@ -43,7 +43,7 @@ EE_MUST_USE enum ee_err ee_webhook_store_get(struct ee_webhook_store *store, con
                                              uint8_t slot, struct ee_webhook_state *out);
 EE_MUST_USE enum ee_err ee_webhook_store_put(struct ee_webhook_store *store,
                                              const struct ee_webhook_state *state);
-/* With the secrets it names. */
+/* Not the secrets it names. */
 EE_MUST_USE enum ee_err ee_webhook_store_drop(struct ee_webhook_store *store,
                                               const struct ee_webhook_state *state);
 

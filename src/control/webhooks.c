@@ -271,6 +271,17 @@ static void endpoint_stop(struct endpoint *e)
     event_free(e);
 }
 
+/* Forgotten unless another endpoint signs with it. */
+static void secret_release(struct ee_webhooks *w, const uint8_t hash[32])
+{
+    for (const struct endpoint *e = w->endpoints; e != NULL; e = e->next)
+        if (memcmp(e->state.secret_hash, hash, 32) == 0 ||
+            memcmp(e->state.previous_hash, hash, 32) == 0)
+            return;
+    if (!ee_bytes_all_zero(hash, 32))
+        (void)!ee_webhook_secret_drop(w->store, hash);
+}
+
 static void endpoint_remove(struct endpoint *e)
 {
     struct ee_webhooks *w = e->webhooks;
@@ -281,6 +292,8 @@ static void endpoint_remove(struct endpoint *e)
     w->turn = NULL;
     endpoint_stop(e);
     (void)!ee_webhook_store_drop(w->store, &e->state);
+    secret_release(w, e->state.secret_hash);
+    secret_release(w, e->state.previous_hash);
     free(e);
 }
 
@@ -312,13 +325,15 @@ static void secret_follow(struct endpoint *e, const struct ee_webhook *row)
     struct ee_webhook_state *s = &e->state;
     if (memcmp(s->secret_hash, row->secret_hash, 32) == 0)
         return;
+    uint8_t oldest[32];
+    memcpy(oldest, s->previous_hash, 32);
     if (!ee_bytes_all_zero(s->secret_hash, 32)) {
-        (void)!ee_webhook_secret_drop(e->webhooks->store, s->previous_hash);
         memcpy(s->previous_hash, s->secret_hash, 32);
         s->previous_until_s = wall_s() + EE_WEBHOOK_OVERLAP_S;
     }
     memcpy(s->secret_hash, row->secret_hash, 32);
     state_save(e);
+    secret_release(e->webhooks, oldest);
 }
 
 static void take_up(struct ee_webhooks *w, const struct ee_webhook *row)
@@ -388,8 +403,8 @@ enum ee_err ee_webhooks_test(struct ee_webhooks *w, const char *account, uint8_t
 
 /* ---- secrets ---- */
 
-enum ee_err ee_webhooks_secret_make(struct ee_webhooks *w, const char *account,
-                                    const uint8_t id[EE_ID_SIZE], struct ee_webhook_secret *out)
+void ee_webhooks_secret_make(const struct ee_webhooks *w, const char *account,
+                             const uint8_t id[EE_ID_SIZE], struct ee_webhook_secret *out)
 {
     static const char label[] = "ee-webhook-secret";
     uint8_t size = (uint8_t)strlen(account);
@@ -398,15 +413,20 @@ enum ee_err ee_webhooks_secret_make(struct ee_webhooks *w, const char *account,
     memset(out, 0, sizeof *out);
     w->control->crypto->hmac_sha256(ee_bytes_of(w->master, sizeof w->master), parts, 4, out->bytes);
     out->size = EE_SHA256_SIZE;
-    return EE_OK;
 }
 
-enum ee_err ee_webhooks_secret_keep(struct ee_webhooks *w, const struct ee_webhook_secret *secret,
-                                    uint8_t hash_out[32])
+void ee_webhooks_secret_hash(const struct ee_webhooks *w, const struct ee_webhook_secret *secret,
+                             uint8_t hash_out[32])
 {
     const struct ee_bytes part = ee_bytes_of(secret->bytes, secret->size);
     w->control->crypto->sha256(&part, 1, hash_out);
-    return ee_webhook_secret_put(w->store, hash_out, secret);
+}
+
+enum ee_err ee_webhooks_secret_keep(struct ee_webhooks *w, const struct ee_webhook_secret *secret)
+{
+    uint8_t hash[32];
+    ee_webhooks_secret_hash(w, secret, hash);
+    return ee_webhook_secret_put(w->store, hash, secret);
 }
 
 /* Under the hash of nothing that is: made once. */

@@ -37,14 +37,14 @@ EE_MUST_USE enum ee_err ee_webhooks_test(struct ee_webhooks *webhooks, const cha
                                          struct ee_webhook_sending **out);
 
 /* A secret for a request of this id: the same again for the same id, so that a repeated request is
- * the same command. Kept under its hash. */
-EE_MUST_USE enum ee_err ee_webhooks_secret_make(struct ee_webhooks *webhooks, const char *account,
-                                                const uint8_t id[EE_ID_SIZE],
-                                                struct ee_webhook_secret *out);
-/* Keeps a secret until its command is durable and later; gives its hash. */
+ * the same command. */
+void ee_webhooks_secret_make(const struct ee_webhooks *webhooks, const char *account,
+                             const uint8_t id[EE_ID_SIZE], struct ee_webhook_secret *out);
+void ee_webhooks_secret_hash(const struct ee_webhooks *webhooks,
+                             const struct ee_webhook_secret *secret, uint8_t hash_out[32]);
+/* Before ee_webhooks_changed(). EE_IO; errors of the seal. */
 EE_MUST_USE enum ee_err ee_webhooks_secret_keep(struct ee_webhooks *webhooks,
-                                                const struct ee_webhook_secret *secret,
-                                                uint8_t hash_out[32]);
+                                                const struct ee_webhook_secret *secret);
 
 /* Seconds until the next attempt after `attempts` failed ones: 5 s, four times as long each time,
  * at most 12 h; spread by a fifth either way with `random`. All together about three days. */

@@ -12,7 +12,7 @@ static void append(struct ee_csv *csv, const char *text, size_t size)
 {
     if (csv->err == EE_OK && size > csv->limit - csv->size)
         csv->err = EE_FULL;
-    if (csv->err != EE_OK)
+    if (csv->err != EE_OK || size == 0)
         return;
     if (size > csv->capacity - csv->size) {
         size_t capacity = csv->capacity == 0 ? FIRST_CAPACITY : csv->capacity;
