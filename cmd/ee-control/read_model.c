@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "control/projector.h"
 #include "control/read_store.h"
+#include "control/vault.h"
 #include "io/clock.h"
 #include "io/crypto_openssl.h"
 #include "io/file.h"
@@ -23,13 +24,17 @@ static enum ee_err path_of(const char *state, const char *name, char out[PATH_SI
     return length > 0 && length < PATH_SIZE ? EE_OK : EE_TOO_LARGE;
 }
 
-static enum ee_err journal_of(const char *state, struct ee_journal **out)
+static enum ee_err journal_of(const char *state, struct ee_vault **vault, struct ee_journal **out)
 {
     char path[PATH_SIZE];
     struct ee_journal_store store;
+    const struct ee_control_access access = {.key_file = NULL};
     struct ee_journal_options options = {
         .crypto = &ee_crypto_openssl, .allocator = &ee_allocator_system, .allow_plain = true};
     EE_TRY(path_of(state, "journal.db", path));
+    EE_TRY(ee_control_access_open(&access, state, path, vault));
+    if (*vault != NULL)
+        options.seal = ee_vault_journal_seal(*vault);
     EE_TRY(ee_journal_sqlite_open(path, EE_JOURNAL_EXISTING, &store));
     enum ee_err err = ee_journal_store_network(&store, options.network_id);
     if (err != EE_OK) {
@@ -65,13 +70,14 @@ static enum ee_err rebuild(const char *state, const char **what)
 {
     char path[PATH_SIZE], lock_path[PATH_SIZE];
     struct ee_journal *journal = NULL;
+    struct ee_vault *vault = NULL;
     int lock = -1;
     *what = "the state folder: stop the control plane first";
     EE_TRY(path_of(state, "lock", lock_path));
     EE_TRY(path_of(state, "read.db", path));
     EE_TRY(ee_file_lock(lock_path, &lock));
     *what = "the journal";
-    enum ee_err err = journal_of(state, &journal);
+    enum ee_err err = journal_of(state, &vault, &journal);
     if (err == EE_OK) {
         *what = "the read model";
         err = ee_read_store_remove(path);
@@ -79,6 +85,7 @@ static enum ee_err rebuild(const char *state, const char **what)
     if (err == EE_OK)
         err = build(journal, path);
     ee_journal_close(journal);
+    ee_vault_free(vault);
     ee_file_unlock(lock);
     return err;
 }

@@ -214,12 +214,11 @@ enum ee_err ee_webhook_store_put(struct ee_webhook_store *store,
     return finish(s);
 }
 
-enum ee_err ee_webhook_store_drop(struct ee_webhook_store *store,
-                                  const struct ee_webhook_state *state)
+enum ee_err ee_webhook_store_drop(struct ee_webhook_store *store, const char *account, uint8_t slot)
 {
     sqlite3_stmt *s = store->statements[STATE_DROP];
-    sqlite3_bind_text(s, 1, state->account, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(s, 2, state->slot);
+    sqlite3_bind_text(s, 1, account, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 2, slot);
     return finish(s);
 }
 

@@ -16,7 +16,7 @@ struct ee_webhook_store;
 enum { EE_WEBHOOK_WORD_SIZE = 64 };
 
 struct ee_webhook_state {
-    char account[EE_NAME_MAX + 1];
+    char account[EE_NAME_MAX + 1]; /* in the file: what the caller calls it */
     uint8_t slot;
     uint64_t seq;      /* of the endpoint's making: another one is another endpoint */
     uint64_t cursor;   /* number of the last event that is settled */
@@ -44,8 +44,8 @@ EE_MUST_USE enum ee_err ee_webhook_store_get(struct ee_webhook_store *store, con
 EE_MUST_USE enum ee_err ee_webhook_store_put(struct ee_webhook_store *store,
                                              const struct ee_webhook_state *state);
 /* Not the secrets it names. */
-EE_MUST_USE enum ee_err ee_webhook_store_drop(struct ee_webhook_store *store,
-                                              const struct ee_webhook_state *state);
+EE_MUST_USE enum ee_err ee_webhook_store_drop(struct ee_webhook_store *store, const char *account,
+                                              uint8_t slot);
 
 /* Secrets by SHA-256 of their bytes. EE_NOT_FOUND, EE_SEAL_OPEN, EE_IO. */
 EE_MUST_USE enum ee_err ee_webhook_secret_get(struct ee_webhook_store *store,

@@ -72,9 +72,26 @@ static const struct ee_webhook *of_core(const struct endpoint *e)
     return ee_core_webhook(ee_control_core(e->webhooks->control), e->state.account, e->state.slot);
 }
 
+/* Under what an account's endpoints are kept: the disk does not tell who has some. */
+static void pseudonym(const struct ee_webhooks *w, const char *account, char out[EE_NAME_MAX + 1])
+{
+    static const char label[] = "ee-webhook-account";
+    uint8_t mac[EE_SHA256_SIZE];
+    const struct ee_bytes parts[] = {ee_bytes_of(label, sizeof label), ee_bytes_str(account)};
+    w->control->crypto->hmac_sha256(ee_bytes_of(w->master, sizeof w->master), parts, 2, mac);
+    (void)ee_hex_encode(mac, EE_NAME_MAX / 2, out);
+}
+
+static enum ee_err state_put(const struct endpoint *e)
+{
+    struct ee_webhook_state kept = e->state;
+    pseudonym(e->webhooks, e->state.account, kept.account);
+    return ee_webhook_store_put(e->webhooks->store, &kept);
+}
+
 static void state_save(struct endpoint *e)
 {
-    enum ee_err err = ee_webhook_store_put(e->webhooks->store, &e->state);
+    enum ee_err err = state_put(e);
     if (err != EE_OK)
         EE_LOG(EE_LOG_WARN, "webhooks", "how far an endpoint has got was not kept",
                ee_log_text("account", e->state.account), ee_log_unsigned("slot", e->state.slot),
@@ -291,7 +308,9 @@ static void endpoint_remove(struct endpoint *e)
     *at = e->next;
     w->turn = NULL;
     endpoint_stop(e);
-    (void)!ee_webhook_store_drop(w->store, &e->state);
+    char name[EE_NAME_MAX + 1];
+    pseudonym(w, e->state.account, name);
+    (void)!ee_webhook_store_drop(w->store, name, e->state.slot);
     secret_release(w, e->state.secret_hash);
     secret_release(w, e->state.previous_hash);
     free(e);
@@ -312,9 +331,11 @@ static void state_take(struct ee_webhooks *w, const struct ee_webhook *row,
                        struct ee_webhook_state *out)
 {
     uint64_t last = (ee_sequencer_durable_seq(w->control->sequencer) + 1) << EVENT_BITS;
-    if (ee_webhook_store_get(w->store, row->account, row->slot, out) != EE_OK ||
-        out->seq != row->seq)
+    char name[EE_NAME_MAX + 1];
+    pseudonym(w, row->account, name);
+    if (ee_webhook_store_get(w->store, name, row->slot, out) != EE_OK || out->seq != row->seq)
         state_first(row, out);
+    memcpy(out->account, row->account, sizeof out->account);
     if (out->cursor >= last) /* the journal was put back since */
         out->cursor = last - 1;
 }
@@ -374,7 +395,7 @@ enum ee_err ee_webhooks_enable(struct ee_webhooks *w, const char *account, uint8
     e->state.attempts = 0;
     e->state.next_s = 0;
     e->looked = false;
-    return ee_webhook_store_put(w->store, &e->state);
+    return state_put(e);
 }
 
 const struct ee_webhook_state *ee_webhooks_state(const struct ee_webhooks *w, const char *account,

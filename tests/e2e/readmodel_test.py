@@ -5,6 +5,7 @@ number, damage and deletion."""
 import csv
 import io
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -168,6 +169,7 @@ def the_tool_rebuilds_the_same_lines(network):
     require(done.returncode != 0, "beside a running one")
     copy = network.folder / "copy"
     copy.mkdir()
+    shutil.copy2(network.state / "control" / "journal.key", copy)
     backup = [program("ee-control"), "journal", "backup", "--state", str(network.state / "control"), "--to",
               str(copy / "journal.db")]
     subprocess.run(backup, check=True, capture_output=True, timeout=60)
