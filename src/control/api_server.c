@@ -128,6 +128,7 @@ static void begin(struct visit *visit, struct ee_bytes body)
         .authorization = header(head, "Authorization"),
         .idempotency_key = header(head, "Idempotency-Key"),
         .request_id = header(head, "X-Request-Id"),
+        .signature = header(head, "Stripe-Signature"),
         .accept = header(head, "Accept"),
         .body = body,
         .exporter = bound ? exporter : NULL,

@@ -13,17 +13,20 @@
 #include "control/api_server.h"
 #include "control/collateral.h"
 #include "control/gateway.h"
+#include "control/histories.h"
 #include "control/leases.h"
+#include "control/owing.h"
 #include "control/read_model.h"
 #include "control/retention.h"
 #include "control/scheduler.h"
 #include "control/session.h"
 #include "control/state.h"
+#include "control/statements.h"
 #include "control/unseal.h"
 #include "control/vault.h"
 #include "control/verify.h"
 #include "control/verify_cache.h"
-#include "control/webhooks.h"
+#include "control/webhook_secret.h"
 #include "io/clock.h"
 #include "io/crypto_openssl.h"
 #include "io/log.h"
@@ -209,46 +212,6 @@ static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes g
     return ee_sequencer_start(&options, &control->sequencer, fault);
 }
 
-/* The disk is the host's: the rows of a production network stay in the TD's memory, from where they
- * are lost with it and built anew. */
-static enum ee_err read_model_path(const struct ee_control *control, char out[PATH_SIZE])
-{
-    char network[17];
-    if (control->trust.genesis.kind != EE_NETWORK_PRODUCTION)
-        return join(control->state_folder, "read.db", out);
-    int length = snprintf(out, PATH_SIZE, "/dev/shm/ee-read-%s.db",
-                          ee_hex_encode(control->trust.network_id, 8, network));
-    return length > 0 && length < PATH_SIZE ? EE_OK : EE_TOO_LARGE;
-}
-
-static enum ee_err open_read_model(struct ee_control *control)
-{
-    char path[PATH_SIZE];
-    EE_TRY(read_model_path(control, path));
-    struct ee_read_model_options options = {.allocator = control->allocator,
-                                            .crypto = control->crypto,
-                                            .loop = control->loop,
-                                            .journal = control->journal,
-                                            .path = path};
-    return ee_read_model_new(&options, &control->read_model);
-}
-
-/* Without webhooks the network runs all the same. */
-static enum ee_err open_webhooks(struct ee_control *control,
-                                 const struct ee_control_options *options)
-{
-    char path[PATH_SIZE];
-    bool sealed = ee_vault_ready(control->vault);
-    const struct ee_journal_seal *seal = sealed ? ee_vault_journal_seal(control->vault) : NULL;
-    EE_TRY(join(control->state_folder, "webhooks.db", path));
-    enum ee_err err =
-        ee_webhooks_new(control, path, options->webhook_ca_path, seal, &control->webhooks);
-    if (err != EE_OK)
-        EE_LOG(EE_LOG_ERROR, "webhooks", "there are none until this is cured",
-               ee_log_text("file", path), ee_log_err(err));
-    return EE_OK;
-}
-
 static enum ee_err open_stores(struct ee_control *control)
 {
     char path[PATH_SIZE];
@@ -400,8 +363,12 @@ static void on_terminate(void *context)
 static void on_hangup(void *context)
 {
     struct ee_control *control = context;
-    if (!control->locked)                             /* else nothing judges by it yet */
-        (void)!ee_control_collateral_reload(control); /* it has said what came of it */
+    if (control->locked)
+        return; /* nothing judges by it yet */
+    enum ee_err err = ee_anchor_recover(control);
+    if (err != EE_OK && err != EE_STATE)
+        EE_LOG(EE_LOG_ERROR, "control", "the recovery was not written", ee_log_err(err));
+    (void)!ee_control_collateral_reload(control); /* it has said what came of it */
 }
 
 static enum ee_err watch_signals(struct ee_control *control)
@@ -467,16 +434,20 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     bool was_locked = ee_unseal_locked(control);
     if (was_locked)
         EE_TRY(wait_for_key(control, options, step));
+    *step = "the secret of webhooks";
+    EE_TRY(ee_webhook_secret_load(control));
     *step = "the journal";
     EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), fault));
     *step = "the read model";
-    EE_TRY(open_read_model(control));
-    EE_TRY(open_webhooks(control, options));
+    EE_TRY(ee_histories_open(control, options->webhook_ca_path));
     control->started_us = ee_control_now_us(control);
     EE_TRY(ee_control_trust_sync(control));
     *step = "the collateral file";
     if (!was_locked)
         EE_TRY(ee_control_collateral_open(control));
+    *step = "the checkpoint key (docs/spec/recovery.md says what is needed)";
+    EE_TRY(ee_statements_key_start(control));
+    *step = "the journal";
     EE_TRY(ee_anchor_start(control));
     *step = "evidence of the control plane";
     EE_TRY(make_first_evidence(control, options->evidence_queue));
@@ -485,6 +456,8 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(ee_scheduler_new(control, &control->scheduler));
     if (!control->anchoring)
         ee_scheduler_resume(control);
+    *step = "proofs of liabilities";
+    EE_TRY(ee_owing_new(control, options->liabilities_every_s, &control->owing));
     *step = "the listeners";
     EE_TRY(listen_all(control, options));
     control->locked = false;
@@ -560,9 +533,8 @@ void ee_control_free(struct ee_control *control)
     ee_scheduler_free(control->scheduler);
     control->scheduler = NULL;
     ee_quoter_free(control->quoter);
-    ee_webhooks_free(control->webhooks);
-    ee_read_model_free(control->read_model);
-    control->read_model = NULL;
+    ee_owing_free(control->owing);
+    ee_histories_close(control);
     ee_sequencer_free(control->sequencer);
     ee_journal_close(control->journal);
     ee_unseal_free(control);
@@ -577,7 +549,9 @@ void ee_control_free(struct ee_control *control)
     ee_timer_free(control->drain);
     ee_control_cache_free(control->verify_cache);
     ee_file_data_free(&control->genesis_file);
+    ee_webhook_secret_wipe(control);
     ee_control_keys_wipe(&control->keys);
+    ee_control_keys_wipe(&control->next_keys);
     ee_loop_free(control->loop);
     ee_file_unlock(control->lock);
     free(control);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The fold from the journal to the read model's rows. It owns a core of its own, so what it writes
  * follows from the commands alone: the rows of a rebuild are those of the projection that followed
- * along, and neither needs anything of the process that takes commands. docs/adr/0006. */
+ * along, and neither needs anything of the process that takes commands. docs/adr/0008. */
 #ifndef EE_CONTROL_PROJECTION_H
 #define EE_CONTROL_PROJECTION_H
 

@@ -31,6 +31,7 @@ struct ee_gateway;
 struct ee_api_server;
 struct ee_collateral_store;
 struct ee_outlook;
+struct ee_stripe_secrets;
 struct ee_read_model;
 struct ee_webhooks;
 struct ee_unseal;
@@ -67,6 +68,7 @@ struct ee_control {
     uint64_t collateral_said_day;
     bool allow_unmeasured;                /* deployments need not be in the agent's event log */
     struct ee_verify_cache *verify_cache; /* what verifying agents showed before */
+    struct ee_stripe_secrets *webhook;    /* of the payment provider; NULL: no webhooks are taken */
     bool has_admin;
     uint8_t admin_hash[32];
 
@@ -97,7 +99,13 @@ struct ee_control {
     bool rolled_back;    /* an agent holds a checkpoint of ours beyond this journal */
     bool anchoring;      /* nothing is written until agents have shown theirs: control/anchor.h */
     struct ee_timer *anchor_timer;
-    int lock; /* of the state folder */
+    bool has_recovery, has_succession; /* statements to be written before BOOT: statements.h */
+    bool rotates;                      /* the succession is to next_keys */
+    struct ee_recovery recovery;
+    struct ee_checkpoint_key succession;
+    struct ee_control_keys next_keys; /* the checkpoint key only */
+    struct ee_owing *owing;           /* proofs of liabilities: owing.h */
+    int lock;                         /* of the state folder */
     struct ee_timer *drain;
     uint64_t drain_until_us;
     bool stopping;

@@ -10,7 +10,13 @@
 
 #include "base/banned.h"
 
-enum { ALLOW_LIMIT = 4096, POLICY_LIMIT = 4096, WEBHOOK_LIMIT = 1 << 18 };
+enum {
+    ALLOW_LIMIT = 4096,
+    POLICY_LIMIT = 4096,
+    STATEMENT_LIMIT = 1024,
+    LIABILITIES_LIMIT = 1 << 20,
+    WEBHOOK_LIMIT = 1 << 18,
+};
 
 static const struct ee_core_limits default_limits = {
     .accounts = 1u << 20,
@@ -23,6 +29,9 @@ static const struct ee_core_limits default_limits = {
     .mints = 1u << 22,
     .redemptions = 1u << 20,
     .transfers = 1u << 24,
+    .topups = 1u << 22,
+    .payments = 1u << 22,
+    .parked = 1u << 16,
 };
 
 /* Far above any default, and sums of limits still fit. */
@@ -50,6 +59,9 @@ static void limits_set(struct ee_core *core, const struct ee_core_limits *given)
         .mints = limit_or(g->mints, d->mints),
         .redemptions = limit_or(g->redemptions, d->redemptions),
         .transfers = limit_or(g->transfers, d->transfers),
+        .topups = limit_or(g->topups, d->topups),
+        .payments = limit_or(g->payments, d->payments),
+        .parked = limit_or(g->parked, d->parked),
     };
 }
 
@@ -74,6 +86,8 @@ static void tables_init(struct ee_core *core)
     TABLE(ids, ee_id_row, key, l->ids);
     TABLE(mints, ee_mint_row, reference, l->mints);
     TABLE(redemptions, ee_redemption_row, redemption.id, l->redemptions);
+    TABLE(topups, ee_topup_order, id, l->topups);
+    TABLE(payments, ee_payment_row, payment.id, l->payments);
     TABLE(allow, ee_allow_row, key, ALLOW_LIMIT);
     static_assert(offsetof(struct ee_period, index) == EE_ID_SIZE, "lease and index are one key");
     ee_table_init(&core->periods, core->allocator, sizeof(struct ee_period_row), 0,
@@ -85,6 +99,12 @@ static void tables_init(struct ee_core *core)
     ee_table_init(&core->allow_changes, core->allocator, sizeof(uint64_t), 0, 0, ALLOW_LIMIT);
     ee_table_init(&core->policies, core->allocator, sizeof(struct ee_policy_applied), 0, 0,
                   POLICY_LIMIT);
+    ee_table_init(&core->recoveries, core->allocator, sizeof(struct ee_recovery_applied), 0, 0,
+                  STATEMENT_LIMIT);
+    ee_table_init(&core->checkpoint_keys, core->allocator, sizeof(struct ee_key_succession), 0, 0,
+                  STATEMENT_LIMIT);
+    ee_table_init(&core->liabilities, core->allocator, sizeof(struct ee_liabilities_row), 0, 0,
+                  LIABILITIES_LIMIT);
 }
 
 struct ee_core *ee_core_new(const struct ee_allocator *allocator, const struct ee_crypto *crypto,
@@ -97,11 +117,15 @@ struct ee_core *ee_core_new(const struct ee_allocator *allocator, const struct e
     core->crypto = crypto;
     limits_set(core, limits);
     tables_init(core);
-    /* Two per period: lock and settlement. */
-    uint32_t transfers = core->limits.transfers + core->limits.mints +
-                         2 * core->limits.redemptions + 2 * core->periods.limit;
+    /* Two per period: lock and settlement. Two per mint, the second repays a debt. Per payment its
+     * mint, and twice as many of what it takes back. An account may have one of debts. */
+    uint64_t transfers = (uint64_t)core->limits.transfers + 2 * (uint64_t)core->limits.mints +
+                         3 * (uint64_t)core->limits.redemptions +
+                         2 * (uint64_t)core->periods.limit + 6 * (uint64_t)core->limits.payments;
     const struct ee_ledger_limits book = {
-        .accounts = core->limits.accounts + 1, .transfers = transfers, .touched = true};
+        .accounts = 2 * core->limits.accounts + 2,
+        .transfers = transfers < EE_LEDGER_ROWS_MAX ? (uint32_t)transfers : EE_LEDGER_ROWS_MAX,
+        .touched = true};
     core->ledger = ee_ledger_new(allocator, &book);
     if (core->ledger)
         return core;
@@ -119,9 +143,11 @@ void ee_core_free(struct ee_core *core)
     for (size_t i = 0; i < core->ids.count; i++)
         ee_free(core->allocator, ((const struct ee_id_row *)ee_table_at(&core->ids, i))->body);
     struct ee_table *const tables[] = {
-        &core->accounts,      &core->keys,     &core->nodes,   &core->apps,        &core->leases,
-        &core->periods,       &core->ids,      &core->mints,   &core->redemptions, &core->allow,
-        &core->allow_changes, &core->policies, &core->webhooks};
+        &core->accounts,    &core->keys,     &core->nodes,         &core->apps,
+        &core->leases,      &core->periods,  &core->ids,           &core->mints,
+        &core->redemptions, &core->allow,    &core->allow_changes, &core->policies,
+        &core->topups,      &core->payments, &core->recoveries,    &core->checkpoint_keys,
+        &core->liabilities, &core->webhooks};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         ee_table_close(tables[i]);
     ee_ledger_free(core->ledger);
@@ -192,6 +218,21 @@ static bool has_id(const struct ee_command *command)
     return !ee_bytes_all_zero(command->id, sizeof(command->id));
 }
 
+uint64_t ee_core_id_seq(const struct ee_core *core, enum ee_actor_kind kind, const char *actor,
+                        const uint8_t id[EE_ID_SIZE])
+{
+    struct ee_command command = {.actor_kind = kind};
+    uint8_t key[32];
+    size_t size = strlen(actor);
+    if (size > EE_NAME_MAX)
+        return 0;
+    memcpy(command.actor, actor, size + 1);
+    memcpy(command.id, id, sizeof(command.id));
+    id_key(core, &command, key);
+    const struct ee_id_row *row = ee_table_find(&core->ids, key);
+    return row ? row->seq : 0;
+}
+
 static void answer_again(const struct ee_id_row *row, struct ee_result *result)
 {
     result->err = row->err;
@@ -258,6 +299,12 @@ static struct rule rule_of(enum ee_command_kind kind)
         return (struct rule){SYSTEM, ee_core_on_boot};
     case EE_COMMAND_TICK:
         return (struct rule){SYSTEM, ee_core_on_tick};
+    case EE_COMMAND_RECOVERY:
+        return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_recovery};
+    case EE_COMMAND_CHECKPOINT_KEY:
+        return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_checkpoint_key};
+    case EE_COMMAND_LIABILITIES:
+        return (struct rule){SYSTEM, ee_core_on_liabilities};
     case EE_COMMAND_ACCOUNT_CREATE:
         return (struct rule){ADMIN, ee_core_on_account_create};
     case EE_COMMAND_KEY_CREATE:
@@ -302,6 +349,10 @@ static struct rule rule_of(enum ee_command_kind kind)
         return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_policy};
     case EE_COMMAND_COLLATERAL:
         return (struct rule){SYSTEM | ADMIN, ee_core_on_collateral};
+    case EE_COMMAND_TOPUP:
+        return (struct rule){ACCOUNT, ee_core_on_topup};
+    case EE_COMMAND_PAYMENT:
+        return (struct rule){SYSTEM, ee_core_on_payment};
     case EE_COMMAND_WEBHOOK:
         return (struct rule){ACCOUNT, ee_core_on_webhook};
     }

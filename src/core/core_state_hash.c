@@ -27,13 +27,18 @@ enum kind {
     KIND_ENTRY, /* transfers of the ledger */
     KIND_REDEMPTION,
     KIND_POLICY,
+    KIND_RECOVERY,
+    KIND_CHECKPOINT_KEY,
+    KIND_LIABILITIES,
+    KIND_TOPUP,
+    KIND_PAYMENT,
     KIND_WEBHOOK,
     KIND_END,
 };
 
 enum {
-    RECORD_MAX = 512, /* bytes; the longest is below 400 */
-    ROOT_INPUT_MAX = 1024,
+    RECORD_MAX = 768, /* bytes; the longest is below 600 */
+    ROOT_INPUT_MAX = 2048,
 };
 
 struct ee_state_trees {
@@ -69,6 +74,16 @@ static const struct ee_table *table_of(const struct ee_core *core, enum kind kin
         return &core->policies;
     case KIND_REDEMPTION:
         return &core->redemptions;
+    case KIND_RECOVERY:
+        return &core->recoveries;
+    case KIND_CHECKPOINT_KEY:
+        return &core->checkpoint_keys;
+    case KIND_LIABILITIES:
+        return &core->liabilities;
+    case KIND_TOPUP:
+        return &core->topups;
+    case KIND_PAYMENT:
+        return &core->payments;
     case KIND_WEBHOOK:
         return &core->webhooks;
     case KIND_NETWORK:
@@ -109,6 +124,50 @@ static void put_money(struct ee_writer *w, struct ee_money money)
     ee_writer_u64(w, (uint64_t)money.micros);
 }
 
+static void put_sums(struct ee_writer *w, const struct ee_liabilities_result *sums)
+{
+    ee_writer_u64(w, sums->of_seq);
+    ee_writer_u64(w, sums->of_time_us);
+    ee_writer_u64(w, sums->count);
+    put_money(w, sums->total);
+    put_money(w, sums->cash);
+    put_money(w, sums->house);
+}
+
+static void record_recovery(struct ee_writer *w, const struct ee_recovery_applied *row)
+{
+    ee_writer_u64(w, row->seq);
+    ee_writer_u64(w, row->epoch);
+    ee_writer_u64(w, row->lost_size);
+    ee_writer_bytes(w, row->lost_root, sizeof(row->lost_root));
+    ee_writer_u64(w, row->restored_size);
+    ee_writer_bytes(w, row->restored_root, sizeof(row->restored_root));
+}
+
+static void record_succession(struct ee_writer *w, const struct ee_key_succession *row)
+{
+    ee_writer_u64(w, row->seq);
+    ee_writer_bytes(w, row->old_key, sizeof(row->old_key));
+    ee_writer_bytes(w, row->new_key, sizeof(row->new_key));
+}
+
+static void record_liabilities(struct ee_writer *w, const struct ee_liabilities_row *row)
+{
+    ee_writer_u64(w, row->seq);
+    put_sums(w, &row->sums);
+    ee_writer_bytes(w, row->root, sizeof(row->root));
+}
+
+static void record_statement(struct ee_writer *w, enum kind kind, const void *row)
+{
+    if (kind == KIND_RECOVERY)
+        record_recovery(w, row);
+    else if (kind == KIND_CHECKPOINT_KEY)
+        record_succession(w, row);
+    else
+        record_liabilities(w, row);
+}
+
 static void record_network(struct ee_writer *w, const struct ee_core *core)
 {
     ee_writer_bytes(w, core->network_id, sizeof(core->network_id));
@@ -118,6 +177,15 @@ static void record_network(struct ee_writer *w, const struct ee_core *core)
     ee_writer_u64(w, core->mint_day);
     ee_writer_u64(w, (uint64_t)core->minted_today_micros);
     ee_writer_u64(w, core->transfer_count);
+    ee_writer_bytes(w, core->liability_secret, sizeof(core->liability_secret));
+    put_sums(w, &core->marked);
+    ee_writer_u64(w, core->card_day);
+    ee_writer_u64(w, (uint64_t)core->card_today_micros);
+    ee_writer_u64(w, (uint64_t)core->card_minted_micros);
+    ee_writer_u64(w, (uint64_t)core->charged_back_micros);
+    ee_writer_u64(w, (uint64_t)core->swept_micros);
+    ee_writer_u32(w, core->parked_count);
+    ee_writer_u8(w, core->processor_open);
 }
 
 static void record_account(struct ee_writer *w, const struct ee_account_row *row)
@@ -126,7 +194,17 @@ static void record_account(struct ee_writer *w, const struct ee_account_row *row
     ee_writer_u8(w, (uint8_t)row->account.kind);
     ee_writer_bytes(w, row->account.public_key, sizeof(row->account.public_key));
     ee_writer_u64(w, row->account.created_us);
-    ee_writer_u64(w, (uint64_t)row->held_micros);
+    ee_writer_u64(w, (uint64_t)row->due_micros);
+    ee_writer_u64(w, (uint64_t)row->redeeming_micros);
+    for (size_t i = 0; i < EE_HOLD_LOTS_MAX; i++) {
+        ee_writer_u64(w, (uint64_t)row->lots[i].amount_micros);
+        ee_writer_u64(w, row->lots[i].until_us);
+    }
+    ee_writer_u64(w, row->transfer_day);
+    ee_writer_u64(w, (uint64_t)row->transferred_micros);
+    ee_writer_u64(w, row->topup_day);
+    ee_writer_u32(w, row->topups);
+    ee_writer_u8(w, row->has_debt);
 }
 
 static void record_key(struct ee_writer *w, const struct ee_api_key *key)
@@ -306,6 +384,43 @@ static void record_redemption(struct ee_writer *w, const struct ee_redemption_ro
     ee_writer_text(w, row->reference);
 }
 
+static void record_topup(struct ee_writer *w, const struct ee_topup_order *o)
+{
+    ee_writer_bytes(w, o->id, sizeof(o->id));
+    ee_writer_text(w, o->account);
+    ee_writer_text(w, o->currency);
+    ee_writer_u64(w, o->cents);
+    ee_writer_u64(w, o->created_us);
+    ee_writer_u64(w, o->seq);
+    ee_writer_text(w, o->payment);
+    ee_writer_u64(w, o->paid_seq);
+}
+
+static void record_payment(struct ee_writer *w, const struct ee_payment_row *row)
+{
+    const struct ee_payment *p = &row->payment;
+    ee_writer_text(w, p->id);
+    ee_writer_text(w, p->account);
+    ee_writer_bytes(w, p->order, sizeof(p->order));
+    put_money(w, p->minted);
+    put_money(w, p->charged_back);
+    ee_writer_u64(w, p->refunded_cents);
+    ee_writer_u32(w, p->trouble);
+    ee_writer_u32(w, p->dispute_count);
+    for (size_t i = 0; i < EE_PAYMENT_DISPUTES_MAX; i++) {
+        ee_writer_bytes(w, p->disputes[i].id, sizeof(p->disputes[i].id));
+        ee_writer_u64(w, p->disputes[i].cents);
+        ee_writer_u8(w, (uint8_t)p->disputes[i].state);
+    }
+    ee_writer_u64(w, p->said_cents);
+    ee_writer_text(w, p->said_currency);
+    ee_writer_u64(w, p->first_seq);
+    ee_writer_u64(w, p->last_seq);
+    ee_writer_u64(w, p->mint_seq);
+    ee_writer_u64(w, row->until_us);
+    ee_writer_u32(w, row->moves);
+}
+
 static void record_webhook(struct ee_writer *w, const struct ee_webhook *row)
 {
     ee_writer_text(w, row->account);
@@ -370,6 +485,17 @@ static void record(struct ee_writer *w, const struct ee_core *core, enum kind ki
         return;
     case KIND_REDEMPTION:
         record_redemption(w, row);
+        return;
+    case KIND_RECOVERY:
+    case KIND_CHECKPOINT_KEY:
+    case KIND_LIABILITIES:
+        record_statement(w, kind, row);
+        return;
+    case KIND_TOPUP:
+        record_topup(w, row);
+        return;
+    case KIND_PAYMENT:
+        record_payment(w, row);
         return;
     case KIND_WEBHOOK:
         record_webhook(w, row);
