@@ -157,17 +157,21 @@ static enum ee_err line_write(struct ee_projection *p, uint32_t account, uint32_
     return ee_read_store_line(p->store, &line);
 }
 
-/* What a person put beside the money, or what names it outside. */
-struct labels {
-    char reference[2 * EE_ID_SIZE + EE_REFERENCE_MAX + 2];
-    char memo[EE_MEMO_MAX + 1];
-};
+/* What an account comes to owe is a line of its own too, though its credits stay as they are. What
+ * it repays is one already. */
+static enum ee_err debt_line_write(struct ee_projection *p, const struct ee_book_entry *e,
+                                   uint32_t number)
+{
+    uint32_t debtor = p->accounts[e->debit].book.debtor;
+    return debtor != EE_BOOK_NOBODY ? line_write(p, debtor, number) : EE_OK;
+}
 
 static void labels_read(const struct ee_projection *p, const struct ee_command *command,
-                        struct labels *out)
+                        struct ee_projected_labels *out)
 {
     struct ee_mint mint;
     struct ee_transfer_credits transfer;
+    struct ee_payment_word word;
     struct ee_redeem_result redeem;
     memset(out, 0, sizeof(*out));
     if (command->kind == EE_COMMAND_MINT && ee_mint_decode(command->payload, &mint) == EE_OK)
@@ -175,6 +179,9 @@ static void labels_read(const struct ee_projection *p, const struct ee_command *
     if (command->kind == EE_COMMAND_TRANSFER &&
         ee_transfer_credits_decode(command->payload, &transfer) == EE_OK)
         memcpy(out->memo, transfer.memo, sizeof(transfer.memo));
+    if (command->kind == EE_COMMAND_PAYMENT &&
+        ee_payment_word_decode(command->payload, &word) == EE_OK)
+        memcpy(out->reference, word.payment, sizeof(word.payment));
     if ((command->kind == EE_COMMAND_REDEEM || command->kind == EE_COMMAND_REDEMPTION) &&
         ee_redeem_result_decode(ee_bytes_of(p->result.body, p->result.body_size), &redeem) == EE_OK)
         ee_hex_encode(redeem.redemption, EE_ID_SIZE, out->reference);
@@ -197,7 +204,7 @@ static const struct ee_period *period_of(const struct ee_projection *p, uint32_t
 }
 
 static enum ee_err entry_write(struct ee_projection *p, const struct ee_command *command,
-                               const struct labels *labels, uint32_t number)
+                               const struct ee_projected_labels *labels, uint32_t number)
 {
     struct ee_read_entry entry = {.number = number,
                                   .seq = command->seq,
@@ -206,6 +213,8 @@ static enum ee_err entry_write(struct ee_projection *p, const struct ee_command 
                                   .memo = labels->memo};
     const struct ee_period *period = NULL;
     ee_core_book_entry(p->core, number, &entry.book);
+    if (entry.book.phase == EE_BOOK_REFUSED)
+        return EE_OK;
     if (entry.book.code == EE_BOOK_LOCK && (period = period_of(p, number)) != NULL) {
         entry.lease = period->lease;
         entry.period = period->index;
@@ -215,7 +224,7 @@ static enum ee_err entry_write(struct ee_projection *p, const struct ee_command 
     EE_TRY(ee_read_store_entry(p->store, &entry));
     EE_TRY(line_write(p, entry.book.debit, number));
     EE_TRY(line_write(p, entry.book.credit, number));
-    return ee_projection_entry_events(p, command, &entry);
+    return debt_line_write(p, &entry.book, number);
 }
 
 /* ---- leases and periods ---- */
@@ -288,13 +297,14 @@ static enum ee_err periods_write(struct ee_projection *p, const struct ee_comman
 static enum ee_err command_write(struct ee_projection *p, const struct ee_command *command,
                                  uint32_t first_entry)
 {
-    struct labels labels;
+    struct ee_projected_labels labels;
     p->touched_count = 0;
     p->events = 0;
     EE_TRY(accounts_open(p));
     labels_read(p, command, &labels);
     for (uint32_t i = first_entry; i < ee_core_book_entries(p->core); i++)
         EE_TRY(entry_write(p, command, &labels, i));
+    EE_TRY(ee_projection_money_events(p, command, &labels, first_entry));
     EE_TRY(leases_write(p, command));
     EE_TRY(periods_write(p, command));
     EE_TRY(ee_projection_alerts(p, command));

@@ -24,6 +24,9 @@ static const char *const event_names[EE_EVENT_KINDS + 1] = {
     [EE_EVENT_REDEMPTION_REQUESTED] = "redemption.requested",
     [EE_EVENT_REDEMPTION_CONFIRMED] = "redemption.confirmed",
     [EE_EVENT_REDEMPTION_REFUSED] = "redemption.refused",
+    [EE_EVENT_TOPUP_CREDITED] = "topup.credited",
+    [EE_EVENT_TOPUP_CHARGED_BACK] = "topup.charged_back",
+    [EE_EVENT_TOPUP_RETURNED] = "topup.returned",
 };
 
 const char *ee_event_name(enum ee_event_kind kind)
@@ -44,7 +47,7 @@ static bool wanted(const struct ee_projection *p, const char *account, enum ee_e
     return (ee_core_webhook_events(p->core, account) & 1u << (kind - 1)) != 0;
 }
 
-/* Takes `data` over. */
+/* Takes `data` over; NULL: there was no memory for it. */
 static enum ee_err event_write(struct ee_projection *p, const struct ee_command *command,
                                const char *account, enum ee_event_kind kind, json_t *data)
 {
@@ -66,6 +69,15 @@ static enum ee_err event_write(struct ee_projection *p, const struct ee_command 
     return err;
 }
 
+/* ---- money ---- */
+
+static json_t *available_of(const struct ee_projected_account *account)
+{
+    struct ee_read_line line;
+    ee_projection_line(account, &line);
+    return ee_json_money(line.available);
+}
+
 static enum ee_event_kind entry_kind(const struct ee_book_entry *e)
 {
     if (e->code == EE_BOOK_TRANSFER)
@@ -79,29 +91,111 @@ static enum ee_event_kind entry_kind(const struct ee_book_entry *e)
                                         : EE_EVENT_REDEMPTION_REFUSED;
 }
 
-enum ee_err ee_projection_entry_events(struct ee_projection *p, const struct ee_command *command,
-                                       const struct ee_read_entry *entry)
+/* What of a mint went to a debt: the entry after it. */
+static int64_t repaid_by(const struct ee_projection *p, uint32_t number)
 {
-    struct ee_read_line line;
-    const struct ee_book_entry *e = &entry->book;
-    enum ee_event_kind kind = entry_kind(e);
-    uint32_t who = e->code == EE_BOOK_REDEMPTION ? e->debit : e->credit;
-    const struct ee_projected_account *account = &p->accounts[who];
+    struct ee_book_entry next;
+    if (number + 1 >= ee_core_book_entries(p->core))
+        return 0;
+    ee_core_book_entry(p->core, number + 1, &next);
+    return next.code == EE_BOOK_REPAY ? (int64_t)next.amount : 0;
+}
+
+static enum ee_err entry_event(struct ee_projection *p, const struct ee_command *command,
+                               const struct ee_projected_labels *labels, uint32_t number)
+{
+    struct ee_book_entry e;
+    ee_core_book_entry(p->core, number, &e);
+    enum ee_event_kind kind = entry_kind(&e);
+    const struct ee_projected_account *account =
+        &p->accounts[e.code == EE_BOOK_REDEMPTION ? e.debit : e.credit];
     if (kind == 0 || !account->book.owned || !wanted(p, account->book.name, kind))
         return EE_OK;
-    ee_projection_line(account, &line);
-    uint64_t amount = e->phase == EE_BOOK_VOIDED ? e->reserved : e->amount;
+    uint64_t amount = e.phase == EE_BOOK_VOIDED ? e.reserved : e.amount;
     json_t *data = json_pack("{s:o, s:o}", "amount", ee_json_money((int64_t)amount), "available",
-                             ee_json_money(line.available));
-    if (e->code == EE_BOOK_TRANSFER) {
-        json_object_set_new(data, "from", json_string(p->accounts[e->debit].book.name));
-        json_object_set_new(data, "memo", json_string(entry->memo));
+                             available_of(account));
+    if (kind == EE_EVENT_TRANSFER_RECEIVED) {
+        json_object_set_new(data, "from", json_string(p->accounts[e.debit].book.name));
+        json_object_set_new(data, "memo", json_string(labels->memo));
+    } else if (kind == EE_EVENT_CREDITS_MINTED) {
+        json_object_set_new(data, "reference", json_string(labels->reference));
+        json_object_set_new(data, "repaid", ee_json_money(repaid_by(p, number)));
     } else {
-        json_object_set_new(data, e->code == EE_BOOK_MINT ? "reference" : "redemption",
-                            json_string(entry->reference));
+        json_object_set_new(data, "redemption", json_string(labels->reference));
     }
     return event_write(p, command, account->book.name, kind, data);
 }
+
+/* What one word about a payment did to its account. */
+struct payment_moves {
+    const char *payment;
+    uint32_t account;
+    int64_t credited, returned, repaid, charged_back, owed;
+};
+
+static void moves_add(const struct ee_projection *p, const struct ee_book_entry *e,
+                      struct payment_moves *out)
+{
+    int64_t amount = (int64_t)e->amount;
+    uint32_t debtor = p->accounts[e->debit].book.debtor;
+    bool owes = debtor != EE_BOOK_NOBODY;
+    if (e->code == EE_BOOK_REPAY) {
+        out->repaid += amount;
+    } else if (e->code == EE_BOOK_CHARGEBACK) {
+        out->account = owes ? debtor : e->debit;
+        out->charged_back += amount;
+        out->owed += owes ? amount : 0;
+    } else {
+        out->account = e->credit;
+        *(e->code == EE_BOOK_MINT ? &out->credited : &out->returned) += amount;
+    }
+}
+
+/* `part` is called `part_name`: what of the amount went to a debt, or became one. */
+static enum ee_err payment_event(struct ee_projection *p, const struct ee_command *command,
+                                 const struct payment_moves *m, enum ee_event_kind kind,
+                                 int64_t amount, const char *part_name, int64_t part)
+{
+    const struct ee_projected_account *account = &p->accounts[m->account];
+    const struct ee_payment *payment = ee_core_payment(p->core, m->payment);
+    if (amount == 0 || payment == NULL || !wanted(p, account->book.name, kind))
+        return EE_OK;
+    json_t *data =
+        json_pack("{s:o, s:s, s:o, s:o, s:o}", "amount", ee_json_money(amount), "payment",
+                  m->payment, "order", ee_json_hex(payment->order, EE_ID_SIZE), part_name,
+                  ee_json_money(part), "available", available_of(account));
+    return event_write(p, command, account->book.name, kind, data);
+}
+
+static enum ee_err payment_events(struct ee_projection *p, const struct ee_command *command,
+                                  const struct payment_moves *m)
+{
+    EE_TRY(payment_event(p, command, m, EE_EVENT_TOPUP_CREDITED, m->credited, "repaid", m->repaid));
+    EE_TRY(payment_event(p, command, m, EE_EVENT_TOPUP_CHARGED_BACK, m->charged_back, "owed",
+                         m->owed));
+    return payment_event(p, command, m, EE_EVENT_TOPUP_RETURNED, m->returned, "repaid", m->repaid);
+}
+
+enum ee_err ee_projection_money_events(struct ee_projection *p, const struct ee_command *command,
+                                       const struct ee_projected_labels *labels,
+                                       uint32_t first_entry)
+{
+    struct payment_moves moves = {.payment = labels->reference};
+    struct ee_book_entry e;
+    uint32_t end = ee_core_book_entries(p->core);
+    bool payment = command->kind == EE_COMMAND_PAYMENT;
+    for (uint32_t i = first_entry; i < end; i++) {
+        if (!payment) {
+            EE_TRY(entry_event(p, command, labels, i));
+            continue;
+        }
+        ee_core_book_entry(p->core, i, &e);
+        moves_add(p, &e, &moves);
+    }
+    return payment_events(p, command, &moves);
+}
+
+/* ---- work ---- */
 
 enum ee_err ee_projection_lease_event(struct ee_projection *p, const struct ee_command *command,
                                       const struct ee_lease *lease)

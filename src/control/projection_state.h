@@ -39,10 +39,18 @@ EE_MUST_USE enum ee_err ee_projection_touch(struct ee_projection *p, uint32_t ac
 /* Available, locked, incoming of an account now. */
 void ee_projection_line(const struct ee_projected_account *account, struct ee_read_line *out);
 
-/* Events of an entry, of a lease that ended, of a period that was settled by this command. */
-EE_MUST_USE enum ee_err ee_projection_entry_events(struct ee_projection *p,
+/* What a person put beside the money, or what names it outside. */
+struct ee_projected_labels {
+    char reference[2 * EE_ID_SIZE + EE_REFERENCE_MAX + 2];
+    char memo[EE_MEMO_MAX + 1];
+};
+
+/* Events of the entries from this one on, once all of them are folded; of a lease that ended, of a
+ * period that was settled by this command. */
+EE_MUST_USE enum ee_err ee_projection_money_events(struct ee_projection *p,
                                                    const struct ee_command *command,
-                                                   const struct ee_read_entry *entry);
+                                                   const struct ee_projected_labels *labels,
+                                                   uint32_t first_entry);
 EE_MUST_USE enum ee_err ee_projection_lease_event(struct ee_projection *p,
                                                   const struct ee_command *command,
                                                   const struct ee_lease *lease);

@@ -114,26 +114,35 @@ static const char *column_text(sqlite3_stmt *s, int column)
     return text != NULL ? (const char *)text : "";
 }
 
-static const char *kind_of(int64_t code, int64_t phase, bool debit)
+/* `other`: name of the other side. */
+static const char *kind_of(int64_t code, int64_t phase, bool debit, const char *other)
 {
     bool reserved = phase == EE_BOOK_RESERVED, posted = phase == EE_BOOK_POSTED;
     switch (code) {
     case EE_BOOK_MINT:
-        return "mint";
+        return strcmp(other, "cash:stripe") == 0 ? "topup" : "mint";
     case EE_BOOK_TRANSFER:
         return debit ? "transfer_out" : "transfer_in";
     case EE_BOOK_LOCK:
         return reserved ? "lock" : posted ? "settlement" : "refund";
     case EE_BOOK_REDEMPTION:
         return reserved ? "redemption" : posted ? "redemption_confirmed" : "redemption_refused";
+    case EE_BOOK_CHARGEBACK:
+        return debit ? "chargeback" : "debt";
+    case EE_BOOK_RETURN:
+        return "chargeback_returned";
+    case EE_BOOK_REPAY:
+        return "debt_repayment";
     default:
         return reserved ? "reservation" : phase == EE_BOOK_VOIDED ? "release" : "entry";
     }
 }
 
 /* What the entry did to the available credits of this side. */
-static int64_t change_of(int64_t phase, bool debit, int64_t amount, int64_t reserved)
+static int64_t change_of(int64_t code, int64_t phase, bool debit, int64_t amount, int64_t reserved)
 {
+    if (code == EE_BOOK_CHARGEBACK && !debit)
+        return 0; /* is owed instead */
     switch (phase) {
     case EE_BOOK_RESERVED:
         return debit ? -amount : 0;
@@ -161,16 +170,17 @@ static void time_text(int64_t time_us, char out[32])
 
 static void line_read(sqlite3_stmt *s, struct line *out)
 {
-    int64_t phase = sqlite3_column_int64(s, 4), amount = sqlite3_column_int64(s, 5),
-            reserved = sqlite3_column_int64(s, 6);
+    int64_t code = sqlite3_column_int64(s, 3), phase = sqlite3_column_int64(s, 4),
+            amount = sqlite3_column_int64(s, 5), reserved = sqlite3_column_int64(s, 6);
     bool debit = sqlite3_column_int64(s, 11) != 0;
     (void)snprintf(out->number, sizeof out->number, "%" PRId64,
                    (int64_t)sqlite3_column_int64(s, 0));
     (void)snprintf(out->seq, sizeof out->seq, "%" PRId64, (int64_t)sqlite3_column_int64(s, 1));
     time_text(sqlite3_column_int64(s, 2), out->time);
-    out->kind = kind_of(sqlite3_column_int64(s, 3), phase, debit);
+    out->other = column_text(s, 12);
+    out->kind = kind_of(code, phase, debit, out->other);
     money(phase == EE_BOOK_VOIDED ? reserved : amount, out->amount);
-    money(change_of(phase, debit, amount, reserved), out->change);
+    money(change_of(code, phase, debit, amount, reserved), out->change);
     money(sqlite3_column_int64(s, 13), out->available);
     money(sqlite3_column_int64(s, 14), out->locked);
     money(sqlite3_column_int64(s, 15), out->incoming);
@@ -182,7 +192,6 @@ static void line_read(sqlite3_stmt *s, struct line *out)
     }
     out->reference = column_text(s, 9);
     out->memo = column_text(s, 10);
-    out->other = column_text(s, 12);
 }
 
 static void line_csv(struct ee_csv *csv, const struct line *l)

@@ -7,19 +7,23 @@
 #include "core/core.h"
 
 enum { EE_BOOK_NAME_SIZE = 64 };
+#define EE_BOOK_NOBODY UINT32_MAX
 
 struct ee_book_account {
-    char name[EE_BOOK_NAME_SIZE]; /* the account's own; of the system's "cash"; else "other:" and
-                                     hex */
-    bool owned;                   /* by the account of that name */
+    /* The account's own; "cash:bank", "cash:stripe"; "recv:" and the name of the account that owes;
+     * else "other:" and hex. Names of accounts have no colon. */
+    char name[EE_BOOK_NAME_SIZE];
+    bool owned;      /* by the account of that name */
+    uint32_t debtor; /* of what is owed: number of the account that owes; else EE_BOOK_NOBODY */
     uint64_t debits_pending, debits_posted, credits_pending, credits_posted; /* micro-dollars */
 };
 
 enum ee_book_phase {
     EE_BOOK_MOVED = 1, /* at once */
     EE_BOOK_RESERVED,
-    EE_BOOK_POSTED, /* of `reserved`, `amount` moved and the rest returned */
-    EE_BOOK_VOIDED, /* all of `reserved` returned */
+    EE_BOOK_POSTED,  /* of `reserved`, `amount` moved and the rest returned */
+    EE_BOOK_VOIDED,  /* all of `reserved` returned */
+    EE_BOOK_REFUSED, /* nothing moved, only the id is used up; accounts and code are zero */
 };
 
 struct ee_book_entry {
@@ -30,7 +34,16 @@ struct ee_book_entry {
     uint64_t reservation; /* number of the entry that is posted or voided */
 };
 
-enum ee_book_code { EE_BOOK_MINT = 1, EE_BOOK_TRANSFER, EE_BOOK_LOCK, EE_BOOK_REDEMPTION };
+enum ee_book_code { /* docs/spec/money.md, "Book" */
+                    EE_BOOK_MINT = 1,
+                    EE_BOOK_TRANSFER = 2,
+                    EE_BOOK_LOCK = 3,
+                    EE_BOOK_REDEMPTION = 4,
+                    EE_BOOK_SWEEP = 5, /* between cash accounts */
+                    EE_BOOK_CHARGEBACK = 6,
+                    EE_BOOK_RETURN = 7, /* of a chargeback */
+                    EE_BOOK_REPAY = 8,
+};
 
 uint32_t ee_core_book_accounts(const struct ee_core *core); /* how many */
 uint32_t ee_core_book_entries(const struct ee_core *core);

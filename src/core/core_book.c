@@ -24,35 +24,89 @@ uint32_t ee_core_book_entries(const struct ee_core *core)
     return ee_ledger_entries(core->ledger);
 }
 
-/* Accounts of the network and of the book are made together, so it is near that place. */
-static const struct ee_account_row *owner_of(const struct ee_core *core,
-                                             const struct ee_ledger_id *id, uint32_t number)
+static bool same(const struct ee_ledger_id *a, const struct ee_ledger_id *b)
 {
-    uint32_t count = core->accounts.count;
-    for (uint32_t i = number < count ? number + 1 : count; i > 0; i--) {
-        const struct ee_account_row *row = ee_table_at(&core->accounts, i - 1);
-        if (memcmp(&row->ledger_id, id, sizeof(*id)) == 0)
+    return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+static uint32_t own_number(const struct ee_core *core, const struct ee_account_row *row)
+{
+    const struct ee_ledger_account *account = ee_ledger_account_find(core->ledger, &row->ledger_id);
+    return (uint32_t)(account - ee_ledger_account_at(core->ledger, 0));
+}
+
+/* Accounts of the network and their places in the book were made in the same order. */
+static const struct ee_account_row *owner_of(const struct ee_core *core, uint32_t number)
+{
+    uint32_t low = 0, high = core->accounts.count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct ee_account_row *row = ee_table_at(&core->accounts, middle);
+        uint32_t own = own_number(core, row);
+        if (own == number)
+            return row;
+        if (own < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+/* A look at every account, but debts are few. */
+static const struct ee_account_row *debtor_of(const struct ee_core *core,
+                                              const struct ee_ledger_id *id)
+{
+    struct ee_ledger_id debt;
+    for (uint32_t i = 0; i < core->accounts.count; i++) {
+        const struct ee_account_row *row = ee_table_at(&core->accounts, i);
+        if (!row->has_debt)
+            continue;
+        ee_core_debt_id(core, row, &debt);
+        if (same(&debt, id))
             return row;
     }
     return NULL;
 }
 
-static void name_of(const struct ee_core *core, const struct ee_ledger_id *id, uint32_t number,
-                    struct ee_book_account *out)
+/* `text` must fit. */
+static void name_set(struct ee_book_account *out, const char *prefix, const char *text)
 {
-    const struct ee_account_row *owner = NULL;
-    bool cash = memcmp(&core->cash, id, sizeof(*id)) == 0;
-    if (!cash)
-        owner = owner_of(core, id, number);
+    size_t size = strlen(prefix), more = strlen(text);
+    assert(size + more < sizeof(out->name));
+    memcpy(out->name, prefix, size);
+    memcpy(out->name + size, text, more);
+}
+
+static void debt_name(const struct ee_core *core, const struct ee_ledger_account *account,
+                      struct ee_book_account *out)
+{
+    char hex[2 * sizeof(account->id.bytes) + 1];
+    const struct ee_account_row *row = NULL;
+    if (account->code == EE_CODE_DEBT)
+        row = debtor_of(core, &account->id);
+    if (row)
+        out->debtor = own_number(core, row);
+    if (row)
+        name_set(out, "recv:", row->account.name);
+    else
+        name_set(out, "other:", ee_hex_encode(account->id.bytes, sizeof(account->id.bytes), hex));
+}
+
+static void name_of(const struct ee_core *core, const struct ee_ledger_account *account,
+                    uint32_t number, struct ee_book_account *out)
+{
+    const struct ee_account_row *owner = owner_of(core, number);
     out->owned = owner != NULL;
-    if (owner) {
-        memcpy(out->name, owner->account.name, sizeof(owner->account.name));
-    } else if (cash) {
-        memcpy(out->name, "cash", sizeof("cash"));
-    } else {
-        memcpy(out->name, "other:", 6);
-        ee_hex_encode(id->bytes, sizeof(id->bytes), out->name + 6);
-    }
+    out->debtor = EE_BOOK_NOBODY;
+    if (owner)
+        name_set(out, "", owner->account.name);
+    else if (same(&core->cash, &account->id))
+        name_set(out, "", "cash:bank");
+    else if (same(&core->processor, &account->id))
+        name_set(out, "", "cash:stripe");
+    else
+        debt_name(core, account, out);
 }
 
 void ee_core_book_account(const struct ee_core *core, uint32_t number, struct ee_book_account *out)
@@ -60,7 +114,7 @@ void ee_core_book_account(const struct ee_core *core, uint32_t number, struct ee
     const struct ee_ledger_account *account = ee_ledger_account_at(core->ledger, number);
     assert(account);
     memset(out, 0, sizeof(*out));
-    name_of(core, &account->id, number, out);
+    name_of(core, account, number, out);
     out->debits_pending = account->debits_pending;
     out->debits_posted = account->debits_posted;
     out->credits_pending = account->credits_pending;
@@ -72,8 +126,7 @@ bool ee_core_book_number(const struct ee_core *core, const char *name, uint32_t 
     const struct ee_account_row *row = ee_core_account_find(core, name);
     if (!row)
         return false;
-    const struct ee_ledger_account *account = ee_ledger_account_find(core->ledger, &row->ledger_id);
-    *out = (uint32_t)(account - ee_ledger_account_at(core->ledger, 0));
+    *out = own_number(core, row);
     return true;
 }
 
@@ -81,12 +134,16 @@ void ee_core_book_entry(const struct ee_core *core, uint32_t number, struct ee_b
 {
     const struct ee_ledger_row *row = ee_ledger_row_at(core->ledger, number);
     assert(row);
+    memset(out, 0, sizeof(*out));
+    if (row->state == EE_LEDGER_STATE_FAILED) {
+        out->phase = EE_BOOK_REFUSED;
+        return;
+    }
     bool resolves = row->flags & (EE_LEDGER_POST | EE_LEDGER_VOID);
     const struct ee_ledger_row *base = row;
     if (resolves)
         base = ee_ledger_row_at(core->ledger, row->link);
     assert(base);
-    memset(out, 0, sizeof(*out));
     out->code = base->code;
     out->debit = (uint32_t)(base->link >> 32);
     out->credit = (uint32_t)base->link;

@@ -55,6 +55,53 @@ static void alerts(struct random_run *run)
                            webhook_set, &set);
 }
 
+/* Orders, words about payments that may know them or not, redemptions. */
+struct payments {
+    uint8_t orders[8][EE_ID_SIZE];
+    unsigned order_count;
+};
+
+static void payment_word(struct random_run *run, struct payments *payments)
+{
+    struct ee_payment_word word = {.event = EE_PAYMENT_SUCCEEDED, .currency = "usd"};
+    uint64_t which = random_draw(&run->state) % 8;
+    (void)snprintf(word.payment, sizeof(word.payment), "pi_%u", (unsigned)which);
+    memcpy(word.provider_event, "evt", 4);
+    word.cents = 500 + 100 * which;
+    if (random_draw(&run->state) % 2 == 0) {
+        memcpy(word.order, payments->orders[which], EE_ID_SIZE);
+    } else {
+        word.event = (enum ee_payment_event)(2 + random_draw(&run->state) % 4);
+        word.cents = 1 + random_draw(&run->state) % word.cents;
+    }
+    if (word.event > EE_PAYMENT_REFUNDED)
+        memcpy(word.dispute, "dp_1", 5);
+    (void)NETWORK_SEND(&run->network, EE_ACTOR_SYSTEM, "", EE_COMMAND_PAYMENT, payment_word, &word);
+}
+
+static void pay(struct random_run *run, struct payments *payments)
+{
+    struct network *n = &run->network;
+    const char *account = random_accounts[random_draw(&run->state) % 4];
+    struct ee_topup topup = {.currency = "usd"};
+    struct ee_topup_result made;
+    struct ee_redeem redeem = {.destination = "bank"};
+    uint64_t choice = random_draw(&run->state) % 4;
+    unsigned at = payments->order_count % 8;
+    if (choice == 0 || payments->order_count < 8) {
+        topup.cents = 500 + 100 * at;
+        if (NETWORK_SEND(n, EE_ACTOR_ACCOUNT, account, EE_COMMAND_TOPUP, topup, &topup) == EE_OK &&
+            ee_topup_result_decode(ee_bytes_of(n->result.body, n->result.body_size), &made) ==
+                EE_OK)
+            memcpy(payments->orders[payments->order_count++ % 8], made.order, EE_ID_SIZE);
+    } else if (choice == 1) {
+        redeem.amount.micros = 1 + (int64_t)(random_draw(&run->state) % 5000000);
+        (void)NETWORK_SEND(n, EE_ACTOR_ACCOUNT, account, EE_COMMAND_REDEEM, redeem, &redeem);
+    } else {
+        payment_word(run, payments);
+    }
+}
+
 /* ---- comparing ---- */
 
 static void hash_text(uint64_t *hash, const char *text)
@@ -110,6 +157,32 @@ static int64_t sql_number(sqlite3 *db, const char *sql, const char *text)
     "SELECT " column " FROM line JOIN account ON account.number = line.account"                    \
     " WHERE name = ?1 ORDER BY line.number DESC LIMIT 1"
 
+static unsigned debts_seen;
+
+/* Debts, which are accounts of the book of their own. */
+static bool debts_equal_core(sqlite3 *db, const struct ee_core *core)
+{
+    int64_t owed = 0;
+    for (size_t i = 0; ee_core_account_at(core, i) != NULL; i++) {
+        const char *name = ee_core_account_at(core, i)->name;
+        struct ee_balance balance;
+        int64_t row = sql_number(db,
+                                 "SELECT debits_posted - credits_posted FROM account"
+                                 " WHERE name = 'recv:' || ?1",
+                                 name);
+        if (ee_core_balance(core, name, &balance) != EE_OK ||
+            (row != INT64_MIN ? row : 0) != balance.owed.micros)
+            return false;
+        owed += balance.owed.micros;
+        debts_seen += row != INT64_MIN;
+    }
+    return sql_number(db,
+                      "SELECT coalesce(sum(debits_posted - credits_posted), 0) FROM account"
+                      " WHERE name LIKE 'recv:%'",
+                      NULL) == owed &&
+           sql_number(db, "SELECT count(*) FROM account WHERE name LIKE 'other:%'", NULL) == 0;
+}
+
 /* Invariant 14: reads at the cursor are the core's state there. */
 static bool equals_core(const char *path, const struct ee_core *core)
 {
@@ -135,6 +208,7 @@ static bool equals_core(const char *path, const struct ee_core *core)
         line = sql_number(db, LAST_LINE("incoming"), name);
         same = same && (line == INT64_MIN || line == balance.incoming.micros);
     }
+    same = same && debts_equal_core(db, core);
     for (; ee_core_lease_at(core, leases) != NULL; leases++)
         open += ee_core_lease_at(core, leases)->state != EE_LEASE_ENDED;
     same = same && sql_number(db, "SELECT count(*) FROM lease", NULL) == (int64_t)leases &&
@@ -197,11 +271,13 @@ static void follow_along(struct random_run *run, const char *path, struct batche
 {
     struct run_projection along;
     struct network *n = &run->network;
+    struct payments payments = {.order_count = 0};
     size_t fed = 0;
     projection_open(&along, path, ee_core_network_id(n->core));
     for (int i = 0; i < STEPS; i++) {
         random_step(run);
         alerts(run);
+        pay(run, &payments);
         if (n->log_size > (b->count ? b->ends[b->count - 1] : 0) && b->count < BATCHES_MAX)
             b->ends[b->count++] = n->log_size;
         if (random_draw(&run->state) % 3 == 0) {
@@ -260,6 +336,7 @@ static void projection_equals_the_core_and_a_rebuild(void)
             break;
         }
     }
+    CHECK(count < SEEDS || debts_seen > 0);
     (void)rmdir(folder);
 }
 
