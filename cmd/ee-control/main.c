@@ -29,9 +29,10 @@ static const char usage[] =
     "      [--evidence-queue N] [--deployments measured|any] [--collateral-warn-days N]\n"
     "      [--webhook-ca FILE] [--ready-file FILE]\n"
     "      [--holders FILE | --journal-key-file FILE | --plain-journal] [--ready-file FILE]\n"
+    "      [--snapshot-every COMMANDS]\n"
     "      [--liabilities-every SECONDS]\n"
     "      serve until SIGTERM; SIGHUP reads the collateral again\n"
-    "  ee-control journal verify|replay --state DIR [--genesis FILE] [--json]\n"
+    "  ee-control journal verify|replay --state DIR [--genesis FILE] [--snapshots] [--json]\n"
     "  ee-control journal export --state DIR [--from SEQ]\n"
     "  ee-control journal backup --state DIR --to FILE [--json]\n"
     "      a verified copy, also beside a control plane that runs\n"
@@ -103,107 +104,8 @@ static int print_init(const struct ee_control_keys *keys, const struct ee_x509_s
 
 static int cmd_init(int argc, char **argv)
 {
-    static const struct option options[] = {{"state", required_argument, NULL, 's'},
-                                            {"name", required_argument, NULL, 'n'},
-                                            {NULL, 0, NULL, 0}};
-    const char *names[EE_X509_NAMES_MAX] = {"localhost", "127.0.0.1"};
-    const char *state = NULL;
-    size_t count = 0;
-    int option;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == 's')
-            state = optarg;
-        else if (option == 'n' && count < EE_X509_NAMES_MAX)
-            names[count++] = optarg;
-        else
-            return ee_control_usage("init: an option is wrong, or there are too many names");
-    }
-    if (state == NULL || optind != argc)
-        return ee_control_usage("init needs --state and no other words");
-    struct ee_x509_subject subject = {
-        .common_name = names[0], .names = names, .name_count = count > 0 ? count : 2};
-    struct ee_control_keys keys;
-    enum ee_err err = ee_control_keys_make(state, &ee_crypto_openssl, &keys);
-    int code = err == EE_OK ? print_init(&keys, &subject) : ee_control_failed(err, "the keys");
-    ee_control_keys_wipe(&keys);
-    return code;
-}
-
-/* ---- run ---- */
-
-static enum ee_err read_days(const char *text, unsigned *out)
-{
-    uint64_t days;
-    if (text == NULL)
-        return EE_OK;
-    if (ee_u64_parse(text, &days) != EE_OK || days < 1 || days > EE_CONTROL_WARN_DAYS_MAX)
-        return EE_USAGE;
-    *out = (unsigned)days;
-    return EE_OK;
-}
-
-/* The older --sim-platform FILE is --tdx-device sim:FILE. */
-static enum ee_err read_device(const char *platform, struct ee_control_options *out)
-{
-    static char spec[PATH_MAX + 8];
-    if (platform == NULL)
-        return EE_OK;
-    int length = snprintf(spec, sizeof spec, "sim:%s", platform);
-    if (out->tdx_device != NULL || length < 0 || (size_t)length >= sizeof spec)
-        return EE_USAGE;
-    out->tdx_device = spec;
-    return EE_OK;
-}
-
-static enum ee_err read_queue(const char *text, size_t *out)
-{
-    uint64_t value;
-    if (text == NULL)
-        return EE_OK;
-    if (ee_u64_parse(text, &value) != EE_OK || value < 1 || value > 1024)
-        return EE_USAGE;
-    *out = (size_t)value;
-    return EE_OK;
-}
-
-static enum ee_err read_every(const char *text, uint64_t *out)
-{
-    if (text == NULL)
-        return EE_OK;
-    return ee_u64_parse(text, out) == EE_OK && *out >= 1 && *out <= 366 * 86400 ? EE_OK : EE_USAGE;
-}
-
-static bool run_complete(const struct ee_control_options *o)
-{
-    return o->state_folder != NULL && o->genesis_path != NULL && o->listen != NULL &&
-           o->gateway != NULL && o->tls_chain_path != NULL;
-}
-
-static int read_run(int argc, char **argv, struct ee_control_options *out)
-{
-    static const struct option options[] = {{"state", required_argument, NULL, 0},
-                                            {"genesis", required_argument, NULL, 0},
-                                            {"listen", required_argument, NULL, 0},
-                                            {"gateway-listen", required_argument, NULL, 0},
-                                            {"http", required_argument, NULL, 0},
-                                            {"domain", required_argument, NULL, 0},
-                                            {"tls-chain", required_argument, NULL, 0},
-                                            {"admin-key-hash-file", required_argument, NULL, 0},
-                                            {"collateral", required_argument, NULL, 0},
-                                            {"tdx-device", required_argument, NULL, 0},
-                                            {"sim-platform", required_argument, NULL, 0},
-                                            {"evidence-queue", required_argument, NULL, 0},
-                                            {"ready-file", required_argument, NULL, 0},
-                                            {"deployments", required_argument, NULL, 0},
-                                            {"collateral-warn-days", required_argument, NULL, 0},
-                                            {"liabilities-every", required_argument, NULL, 0},
-                                            {"webhook-ca", required_argument, NULL, 0},
-                                            {"holders", required_argument, NULL, 0},
-                                            {"journal-key-file", required_argument, NULL, 0},
-                                            {"plain-journal", no_argument, NULL, 'p'},
-                                            {NULL, 0, NULL, 0}};
     const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL,
-               *liabilities = NULL;
+               *every = NULL, *liabilities = NULL;
     const char **fields[] = {&out->state_folder,
                              &out->genesis_path,
                              &out->listen,
@@ -219,12 +121,13 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &out->ready_path,
                              &deployments,
                              &warn_days,
+                             &every,
                              &liabilities,
                              &out->webhook_ca_path,
                              &out->holders_path,
                              &out->journal_key_path};
     int index = 0, option;
-    while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
+    while ((option = getopt_long(argc, argv, "", run_options, &index)) != -1) {
         if (option == 'p')
             out->plain_journal = true;
         else if (option != 0)
@@ -243,6 +146,9 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
         return ee_control_usage("run: --deployments is measured or any");
     if (read_days(warn_days, &out->collateral_warn_days) != EE_OK)
         return ee_control_usage("run: --collateral-warn-days is 1 to 365");
+    if (every != NULL &&
+        (ee_u64_parse(every, &out->snapshot_every) != EE_OK || out->snapshot_every == 0))
+        return ee_control_usage("run: --snapshot-every is a number of commands");
     if (read_every(liabilities, &out->liabilities_every_s) != EE_OK)
         return ee_control_usage("run: --liabilities-every is a number of seconds");
     if (optind != argc || !run_complete(out))

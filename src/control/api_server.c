@@ -15,6 +15,9 @@
 
 #include "base/banned.h"
 
+/* Those of agents (1 + EE_SESSION_JOINED_MAX each), and of clients. */
+enum { CONNECTIONS_MAX = EE_CONTROL_SESSIONS_MAX * 4 + EE_CONTROL_CALLS_MAX };
+
 struct ee_api_server {
     struct ee_control *control;
     struct ee_http_server *server;
@@ -243,6 +246,7 @@ enum ee_err ee_api_server_new(struct ee_control *control, const char *address, s
                                              .tls = tls,
                                              .request = on_request,
                                              .refusal = on_refusal,
+                                             .max_connections = CONNECTIONS_MAX,
                                              .context = server};
     enum ee_err err = ee_http_server_new(control->loop, &options, &server->server);
     if (err != EE_OK) {

@@ -15,11 +15,13 @@
 #include "control/gateway.h"
 #include "control/histories.h"
 #include "control/leases.h"
+#include "control/old_ids.h"
 #include "control/owing.h"
 #include "control/read_model.h"
 #include "control/retention.h"
 #include "control/scheduler.h"
 #include "control/session.h"
+#include "control/snapshots.h"
 #include "control/state.h"
 #include "control/statements.h"
 #include "control/unseal.h"
@@ -30,6 +32,7 @@
 #include "io/clock.h"
 #include "io/crypto_openssl.h"
 #include "io/log.h"
+#include "io/process.h"
 #include "io/random.h"
 
 #include "base/banned.h"
@@ -156,6 +159,8 @@ static enum ee_err load_genesis(struct ee_control *control, const char *path,
     EE_TRY(ee_genesis_file_read(control->crypto, ee_file_bytes(&control->genesis_file), canonical,
                                 size_out));
     EE_TRY(ee_trust_init(control->crypto, ee_bytes_of(canonical, *size_out), &control->trust));
+    ee_process_files_raise();
+    control->tunnel_pool.limit = EE_CONTROL_TUNNEL_POOL;
     control->params = ee_params_of(control->trust.genesis.profile);
     return control->params != NULL ? EE_OK : EE_UNSUPPORTED;
 }
@@ -193,9 +198,25 @@ static enum ee_err open_device(struct ee_control *control, const struct ee_contr
     return err;
 }
 
+static enum ee_err open_snapshots(struct ee_control *control, const struct ee_control_options *from)
+{
+    char folder[PATH_SIZE];
+    const struct ee_snapshots_options options = {
+        .file = {.folder = folder,
+                 .crypto = control->crypto,
+                 .allow_plain = control->trust.genesis.kind == EE_NETWORK_DEVELOPMENT,
+                 .seal = from->plain_journal ? NULL : ee_vault_journal_seal(control->vault)},
+        .allocator = control->allocator,
+        .every = from->snapshot_every};
+    EE_TRY(join(control->state_folder, "snapshots", folder));
+    return ee_snapshots_new(&options, &control->snapshots);
+}
+
 static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes genesis,
+                                   const struct ee_control_options *from,
                                    struct ee_journal_fault *fault)
 {
+    char path[PATH_SIZE];
     struct ee_sequencer_options options = {
         .allocator = control->allocator,
         .crypto = control->crypto,
@@ -209,6 +230,12 @@ static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes g
                    .fatal = on_fatal},
     };
     memcpy(options.checkpoint_seed, control->keys.checkpoint_seed, sizeof options.checkpoint_seed);
+    options.journal = control->journal;
+    EE_TRY(open_snapshots(control, from));
+    options.snapshots = control->snapshots;
+    EE_TRY(join(control->state_folder, "ids.db", path));
+    EE_TRY(ee_old_ids_open(path, control->crypto, &control->old_ids));
+    options.old_ids = control->old_ids;
     return ee_sequencer_start(&options, &control->sequencer, fault);
 }
 
@@ -437,7 +464,7 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     *step = "the secret of webhooks";
     EE_TRY(ee_webhook_secret_load(control));
     *step = "the journal";
-    EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), fault));
+    EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), options, fault));
     *step = "the read model";
     EE_TRY(ee_histories_open(control, options->webhook_ca_path));
     control->started_us = ee_control_now_us(control);
@@ -536,6 +563,8 @@ void ee_control_free(struct ee_control *control)
     ee_owing_free(control->owing);
     ee_histories_close(control);
     ee_sequencer_free(control->sequencer);
+    ee_snapshots_free(control->snapshots);
+    ee_old_ids_close(control->old_ids);
     ee_journal_close(control->journal);
     ee_unseal_free(control);
     ee_leases_free(control);

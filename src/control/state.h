@@ -22,6 +22,7 @@
 #include "io/loop.h"
 #include "io/tls.h"
 #include "link/tdx_device.h"
+#include "tunnel/tunnel.h"
 
 struct ee_api_call;
 struct ee_session;
@@ -38,9 +39,10 @@ struct ee_unseal;
 struct ee_vault;
 
 enum {
-    EE_CONTROL_SESSIONS_MAX = 1024,   /* agents; those not yet admitted: control/places.h */
-    EE_CONTROL_CALLS_MAX = 1024,      /* API requests in progress */
-    EE_CONTROL_OUTPUTS_MAX = 1000000, /* sealed outputs kept */
+    EE_CONTROL_SESSIONS_MAX = 4096, /* agents; those not yet admitted: control/places.h */
+    EE_CONTROL_TUNNEL_POOL = 1024 * 1024 * 1024, /* granted windows of all agents, and buffers */
+    EE_CONTROL_CALLS_MAX = 1024,                 /* API requests in progress */
+    EE_CONTROL_OUTPUTS_MAX = 1000000,            /* sealed outputs kept */
     EE_CONTROL_OUTPUT_SIZE_MAX = 4 * 1024 * 1024 + 65536, /* one sealed output, from base64 */
 };
 
@@ -75,6 +77,8 @@ struct ee_control {
     struct ee_tdx_device *device;
     struct ee_journal *journal;
     struct ee_sequencer *sequencer;
+    struct ee_snapshots *snapshots;
+    struct ee_old_ids *old_ids;
     struct ee_receipt_store *evidence;
     struct ee_read_model *read_model;
     struct ee_webhooks *webhooks;
@@ -87,9 +91,10 @@ struct ee_control {
     struct ee_scheduler *scheduler;
     struct ee_gateway *gateway;
 
-    struct ee_session *sessions;   /* list */
-    struct ee_api_call *calls;     /* list */
-    struct ee_api_call *beginning; /* inside ee_api_begin(); NULL once it is over */
+    struct ee_session *sessions;       /* list */
+    struct ee_tunnel_pool tunnel_pool; /* what all of them may hold */
+    struct ee_api_call *calls;         /* list */
+    struct ee_api_call *beginning;     /* inside ee_api_begin(); NULL once it is over */
     size_t call_count;
 
     uint8_t payload[EE_COMMAND_PAYLOAD_MAX]; /* of the command being made */
