@@ -13,9 +13,11 @@
 #include "control/api_server.h"
 #include "control/collateral.h"
 #include "control/gateway.h"
+#include "control/histories.h"
 #include "control/leases.h"
 #include "control/old_ids.h"
 #include "control/owing.h"
+#include "control/read_model.h"
 #include "control/retention.h"
 #include "control/scheduler.h"
 #include "control/session.h"
@@ -101,6 +103,14 @@ void ee_control_fail(struct ee_control *control, enum ee_err err, const char *wh
     control->fatal = true;
     control->fatal_err = err;
     ee_loop_stop(control->loop);
+}
+
+static void on_durable(void *context, uint64_t seq)
+{
+    struct ee_control *control = context;
+    (void)seq;
+    if (control->read_model != NULL)
+        ee_read_model_poke(control->read_model);
 }
 
 static void on_fatal(void *context, enum ee_err err, const char *what)
@@ -214,7 +224,10 @@ static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes g
         .journal = control->journal,
         .genesis = genesis,
         .wait_for_boot = true,
-        .events = {.context = control, .effects = on_effects, .fatal = on_fatal},
+        .events = {.context = control,
+                   .effects = on_effects,
+                   .durable = on_durable,
+                   .fatal = on_fatal},
     };
     memcpy(options.checkpoint_seed, control->keys.checkpoint_seed, sizeof options.checkpoint_seed);
     options.journal = control->journal;
@@ -452,6 +465,8 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(ee_webhook_secret_load(control));
     *step = "the journal";
     EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), options, fault));
+    *step = "the read model";
+    EE_TRY(ee_histories_open(control, options->webhook_ca_path));
     control->started_us = ee_control_now_us(control);
     EE_TRY(ee_control_trust_sync(control));
     *step = "the collateral file";
@@ -547,6 +562,7 @@ void ee_control_free(struct ee_control *control)
     control->scheduler = NULL;
     ee_quoter_free(control->quoter);
     ee_owing_free(control->owing);
+    ee_histories_close(control);
     ee_sequencer_free(control->sequencer);
     ee_snapshots_free(control->snapshots);
     ee_old_ids_close(control->old_ids);

@@ -311,6 +311,8 @@ static void batch_durable(struct ee_sequencer *sequencer)
     sequencer->counts.batches++;
     if (batch->count > sequencer->counts.largest_batch)
         sequencer->counts.largest_batch = batch->count;
+    if (sequencer->events.durable != NULL)
+        sequencer->events.durable(sequencer->events.context, batch->last_seq);
 }
 
 static void batch_done(void *context, struct ee_journal_job *job)

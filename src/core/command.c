@@ -39,7 +39,8 @@
     ROW(COLLATERAL, "collateral")                                                                  \
     ROW(TRANSFERS, "transfers")                                                                    \
     ROW(TOPUP, "topup")                                                                            \
-    ROW(PAYMENT, "payment")
+    ROW(PAYMENT, "payment")                                                                        \
+    ROW(WEBHOOK, "webhook")
 
 const char *ee_command_kind_name(enum ee_command_kind kind)
 {

@@ -14,6 +14,7 @@
 #include "base/money.h"
 #include "base/text.h"
 #include "core/deployment.h"
+#include "core/webhook_set.h"
 
 enum {
     /* Commands are applied by the rules of the version they carry: docs/spec/commands.md, "Core
@@ -66,6 +67,7 @@ enum ee_command_kind {
     EE_COMMAND_TRANSFERS = 50,  /* account: up to 8,190 transfers at once (core/transfers.h) */
     EE_COMMAND_TOPUP = 51,   /* account: an order of credits, to be paid at the payment provider */
     EE_COMMAND_PAYMENT = 52, /* system: what the payment provider said of one payment */
+    EE_COMMAND_WEBHOOK = 55, /* account: where and of what it wants to be told */
 };
 
 struct ee_command {
@@ -431,7 +433,8 @@ struct ee_liabilities {
     ROW(collateral_taken)                                                                          \
     ROW(recovery)                                                                                  \
     ROW(checkpoint_key)                                                                            \
-    ROW(liabilities)
+    ROW(liabilities)                                                                               \
+    ROW(webhook_set)
 #define EE_ROW(name)                                                                               \
     EE_MUST_USE enum ee_err ee_##name##_encode(const struct ee_##name *in, struct ee_writer *out); \
     EE_MUST_USE enum ee_err ee_##name##_decode(struct ee_bytes bytes, struct ee_##name *out);
@@ -582,7 +585,8 @@ struct ee_payment_result { /* answer to PAYMENT */
     ROW(liabilities_result)                                                                        \
     ROW(limit_result)                                                                              \
     ROW(topup_result)                                                                              \
-    ROW(payment_result)
+    ROW(payment_result)                                                                            \
+    ROW(webhook_result)
 #define EE_ROW(name)                                                                               \
     EE_MUST_USE enum ee_err ee_##name##_encode(const struct ee_##name *in, struct ee_writer *out); \
     EE_MUST_USE enum ee_err ee_##name##_decode(struct ee_bytes bytes, struct ee_##name *out);
