@@ -28,8 +28,7 @@ static const char usage[] =
     "as JSON\n"
     "  ee-agent run  --state DIR --node NAME --control ADDR:PORT --genesis FILE --collateral FILE\n"
     "                [--tdx-device DEVICE] [--tdx-rtmr DIR] [--workload-uid UID]\n"
-    "                [--expose PORT|NAME=127.0.0.1:PORT "
-    "...]\n"
+    "                [--expose PORT|NAME=[tls:]127.0.0.1:PORT ...]\n"
     "                                                              serve until SIGTERM; SIGHUP "
     "reads\n"
     "                                                              the collateral again\n"
@@ -44,7 +43,7 @@ static const char usage[] =
     "that\n"
     "launchers may expose; none without it. With NAME=: behind the gateway at once, without "
     "account or\n"
-    "lease (development networks).\n";
+    "lease (development networks); with tls: its TLS ends in the agent.\n";
 
 enum { WORKLOAD_UID_DEFAULT = 61000, WORKLOAD_UID_MIN = 1000 };
 
@@ -58,19 +57,24 @@ struct settings {
     struct ee_agent_service services[EE_AGENT_SERVICES_MAX];
 };
 
-/* "NAME=127.0.0.1:PORT" */
+/* "NAME=127.0.0.1:PORT", with "tls:" before the address when its TLS ends here */
 static enum ee_err service_parse(const char *text, const char *equals, struct settings *out)
 {
     static const char host[] = "127.0.0.1:";
     uint64_t port;
     const size_t size = (size_t)(equals - text);
+    const char *target = equals + 1;
+    const bool passthrough = strncmp(target, "tls:", 4) == 0;
+    if (passthrough)
+        target += 4;
     if (out->service_count == EE_AGENT_SERVICES_MAX || size > EE_NAME_MAX ||
-        strncmp(equals + 1, host, sizeof(host) - 1) != 0 ||
-        ee_u64_parse(equals + sizeof(host), &port) != EE_OK || port < 1 || port > UINT16_MAX)
+        strncmp(target, host, sizeof(host) - 1) != 0 ||
+        ee_u64_parse(target + sizeof(host) - 1, &port) != EE_OK || port < 1 || port > UINT16_MAX)
         return EE_USAGE;
     struct ee_agent_service *service = &out->services[out->service_count];
     memcpy(service->name, text, size);
     service->port = (uint16_t)port;
+    service->passthrough = passthrough;
     if (!ee_name_valid(service->name))
         return EE_USAGE;
     out->service_count++;
@@ -209,6 +213,7 @@ static void on_signal(void *context)
 static void on_hangup(void *context)
 {
     ee_agent_collateral_reload(context);
+    ee_agent_certificates_reload(context);
 }
 
 static enum ee_err genesis_read(const char *path, uint8_t *canonical, size_t *size_out)

@@ -107,6 +107,11 @@ size_t ee_tls_pipe_output(struct ee_tls_pipe *pipe, uint8_t *out, size_t capacit
     return size > 0 ? (size_t)size : 0;
 }
 
+size_t ee_tls_pipe_pending(const struct ee_tls_pipe *pipe)
+{
+    return BIO_ctrl_pending(pipe->out);
+}
+
 void ee_tls_pipe_protocol(const struct ee_tls_pipe *pipe, char out[EE_TLS_PROTOCOL_SIZE])
 {
     ee_tls_protocol_get(pipe->ssl, out);

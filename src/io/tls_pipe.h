@@ -35,6 +35,7 @@ EE_MUST_USE enum ee_err ee_tls_pipe_write(struct ee_tls_pipe *pipe, struct ee_by
 void ee_tls_pipe_finish(struct ee_tls_pipe *pipe);
 /* Cipher text for the peer; 0: none now. */
 size_t ee_tls_pipe_output(struct ee_tls_pipe *pipe, uint8_t *out, size_t capacity);
+size_t ee_tls_pipe_pending(const struct ee_tls_pipe *pipe); /* bytes of that */
 
 /* Once open. */
 void ee_tls_pipe_protocol(const struct ee_tls_pipe *pipe, char out[EE_TLS_PROTOCOL_SIZE]);
