@@ -18,7 +18,11 @@ struct ee_client_proxy {
     struct ee_tls *tls;
     struct ee_listener *listener;
     struct ee_client_link *links;
-    char host[EE_NAME_MAX + 258]; /* APP.domain */
+    char app[EE_NAME_MAX + 1];
+    char host[EE_NAME_MAX + 258];      /* APP.domain */
+    struct ee_client_app_agent *agent; /* where TLS ends; NULL: in the control plane */
+    void (*verified)(void *context);
+    void *verified_context;
     uint8_t key_hash[32];         /* bound by verified evidence */
     bool wake;                    /* ends a turn of the loop: a signal, or another key */
     bool stop;
