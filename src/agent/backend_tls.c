@@ -246,7 +246,6 @@ static void on_evidence(void *context, enum ee_err err, struct ee_bytes text)
         fail(s, EE_TUNNEL_INTERNAL, "the evidence could not be sent");
 }
 
-/* EE_TRUNCATED: the question is not complete. */
 static enum ee_err question_take(struct tls_stream *s, struct ee_bytes bytes)
 {
     uint8_t challenge[32], exporter[EE_TLS_EXPORTER_SIZE];
@@ -254,7 +253,10 @@ static enum ee_err question_take(struct tls_stream *s, struct ee_bytes bytes)
     if (s->asked || s->finished)
         return EE_TRAILING;
     EE_TRY(ee_buffer_append(&s->question, bytes));
-    EE_TRY(ee_evidence_ask_decode(ee_buffer_bytes(&s->question), challenge));
+    const enum ee_err decoded = ee_evidence_ask_decode(ee_buffer_bytes(&s->question), challenge);
+    if (decoded == EE_TRUNCATED)
+        return EE_OK; /* it goes on */
+    EE_TRY(decoded);
     EE_TRY(ee_tls_pipe_exporter(s->pipe, exporter_label, exporter));
     s->asked = true;
     const enum ee_err err = host->evidence(host->context, challenge, exporter, on_evidence, s);
@@ -348,7 +350,7 @@ static bool input_move(struct tls_stream *s)
         err = piece_move(s);
     if (err == EE_TLS) {
         broken(s);
-    } else if (err != EE_OK && err != EE_NOT_FOUND && err != EE_TRUNCATED) { /* of the question */
+    } else if (err != EE_OK && err != EE_NOT_FOUND) {
         fail(s, EE_TUNNEL_PROTOCOL, "what the client sent could not be passed on");
         return false;
     }
