@@ -134,13 +134,15 @@ void ee_agent_on_control_evidence(struct ee_agent *agent, json_t *message)
            ee_log_text("measurement", verdict->allowed->label),
            ee_log_bool("simulated", verdict->simulated));
     memcpy(agent->checkpoint_key, verdict->claims.checkpoint_key, sizeof(agent->checkpoint_key));
-    ee_agent_checkpoint_recall(agent);
-    err = ee_agent_checkpoint_take(agent, message, "checkpoint");
+    err = ee_agent_checkpoint_recall(agent, message);
+    if (err == EE_OK)
+        err = ee_agent_checkpoint_take(agent, message, "checkpoint");
     if (err != EE_OK) {
         agent->refused = true;
         ee_agent_session_fail(agent, err, "the control plane's checkpoint is refused");
         return;
     }
+    ee_agent_checkpoint_epoch(agent, verdict->claims.epoch);
     ee_agent_evidence_send(agent, challenge);
 }
 
@@ -154,7 +156,10 @@ void ee_agent_on_admitted(struct ee_agent *agent, json_t *message)
         ee_agent_session_fail(agent, err, "the control plane's checkpoint is refused");
         return;
     }
+    if (!ee_agent_json_hex(message, "join", agent->join_secret, sizeof(agent->join_secret)))
+        ee_random_bytes(agent->join_secret, sizeof(agent->join_secret)); /* then none may join */
     agent->state = EE_AGENT_ADMITTED;
+    agent->farewell = false;
     agent->admitted_at_us = ee_loop_now_us(agent->loop);
     agent->refused = false;
     ee_timer_stop(agent->admission_timer);
@@ -163,6 +168,7 @@ void ee_agent_on_admitted(struct ee_agent *agent, json_t *message)
            ee_log_unsigned("epoch", agent->epoch));
     ee_agent_leases_report(agent);
     ee_agent_services_offer(agent);
+    ee_agent_links_begin(agent);
 }
 
 void ee_agent_on_refused(struct ee_agent *agent, json_t *message)

@@ -49,9 +49,7 @@ static void evidence_forget(void *context, const void *fn_context)
 
 static void flush(void *context)
 {
-    const struct ee_agent *agent = context;
-    if (agent->link)
-        ee_tunnel_link_flush(agent->link);
+    ee_agent_links_flush(context);
 }
 
 static enum ee_err workloads_folder(const struct ee_agent *agent)
@@ -83,10 +81,10 @@ enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypto *crypto,
     if (err == EE_OK && ee_tdx_device_simulated(device) &&
         agent->trust.genesis.kind != EE_NETWORK_DEVELOPMENT)
         err = EE_SIMULATED_REFUSED;
-    if (err == EE_OK) {
-        ee_agent_checkpoint_load(agent);
+    if (err == EE_OK)
+        err = ee_agent_checkpoint_load(agent);
+    if (err == EE_OK)
         err = workloads_folder(agent);
-    }
     if (err == EE_OK)
         err = ee_agent_collateral_open(agent);
     const struct ee_backend_host host = {.port_of = port_of,

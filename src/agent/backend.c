@@ -26,6 +26,7 @@ void ee_backend_stream_free(struct ee_backend_stream *stream)
         (void)!ee_tunnel_stream_context_set(stream->tunnel, stream->id, NULL);
     unlink_stream(stream);
     ee_http_parser_free(stream->parser);
+    ee_timer_free(stream->silence);
     ee_buffer_close(&stream->pending);
     ee_buffer_close(&stream->input);
     ee_buffer_close(&stream->rest);

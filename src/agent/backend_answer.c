@@ -10,13 +10,22 @@ static void pairs_of(const struct ee_http_head *head, struct ee_tunnel_pair *pai
         pairs[i] = (struct ee_tunnel_pair){ee_http_head_name(head, i), ee_http_head_value(head, i)};
 }
 
+/* Only a workload that says so keeps its connection: HTTP/1.1 would allow it without a word (RFC
+ * 9112 section 9.3), but one that answers once and then reads no more would leave the next request
+ * without an answer. */
+static bool says_keep_alive(const struct ee_http_head *head)
+{
+    return head->minor > 0 && (ee_http_head_has_token(head, "connection", "keep-alive") ||
+                               ee_http_head_count(head, "keep-alive") > 0);
+}
+
 static enum ee_err answer_head(struct ee_backend_stream *stream, const struct ee_http_event *event)
 {
     struct ee_tunnel_pair pairs[EE_HTTP_FIELDS_CAPACITY];
     struct ee_http_head *head = stream->backend->head;
     ee_http_head_copy(head, event->head);
     const bool names_protocol = head->status == 101 || head->status == 426;
-    stream->keep_alive = event->keep_alive && !event->until_close && !event->upgrade;
+    stream->keep_alive = event->keep_alive && !event->until_close && says_keep_alive(event->head);
     EE_TRY(ee_http_hop_by_hop_remove(head, names_protocol));
     pairs_of(head, pairs);
     const struct ee_tunnel_head answer = {head->status, pairs, head->field_count};
@@ -142,19 +151,35 @@ static enum ee_err rest_send(struct ee_backend_stream *stream)
     return EE_OK;
 }
 
-void ee_backend_answer_release(struct ee_backend_stream *stream)
+static void wire_keep(struct ee_backend_stream *stream)
 {
-    if (!stream->answered || !stream->request_end || !stream->keep_alive || !stream->conn ||
-        stream->peer_ended || !stream->parser || !ee_http_parser_idle(stream->parser) ||
-        unread(stream).size > 0)
-        return;
-    const struct ee_backend_wire wire = {stream->conn, stream->parser};
-    stream->conn = NULL;
+    const struct ee_backend_wire wire = {.conn = stream->conn, .parser = stream->parser};
     stream->parser = NULL;
-    stream->gone = true;
-    ee_backend_request_consumed(stream, 0);
     ee_conn_resume(wire.conn);
     ee_backend_pool_keep(stream->backend->pool, stream->instance, stream->port, &wire);
+}
+
+static void wire_end(struct ee_backend_stream *stream)
+{
+    ee_conn_set_events(stream->conn, NULL, NULL);
+    if (unread(stream).size > 0) /* belongs to nobody */
+        ee_conn_abort(stream->conn, EE_HTTP);
+    else
+        ee_conn_close(stream->conn, EE_OK);
+}
+
+void ee_backend_answer_release(struct ee_backend_stream *stream)
+{
+    if (!stream->answered || !stream->request_end || !stream->conn || !stream->parser)
+        return;
+    if (stream->keep_alive && !stream->peer_ended && unread(stream).size == 0 &&
+        ee_http_parser_idle(stream->parser))
+        wire_keep(stream);
+    else
+        wire_end(stream);
+    stream->conn = NULL;
+    stream->gone = true;
+    ee_backend_request_consumed(stream, 0);
 }
 
 bool ee_backend_answer_pump(struct ee_backend_stream *stream)
@@ -186,10 +211,8 @@ bool ee_backend_answer_pump(struct ee_backend_stream *stream)
 
 static void on_data(struct ee_backend_stream *stream, struct ee_bytes data)
 {
-    if (stream->reused) {
-        stream->reused = false;
-        ee_buffer_close(&stream->pending);
-    }
+    if (stream->reused)
+        ee_backend_request_answered(stream);
     if (stream->answered) { /* bytes behind a complete answer belong to nobody */
         ee_conn_abort(stream->conn, EE_HTTP);
         return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gRPC towards workloads: HTTP/2 in the clear with prior knowledge (RFC 9113 section 3.3), many
- * streams on one connection. docs/adr/0005-grpc-goes-out-in-http2.md says which requests come here.
+ * streams on one connection. docs/adr/0006-grpc-goes-out-in-http2.md says which requests come here.
  */
 #ifndef EE_AGENT_BACKEND_H2_H
 #define EE_AGENT_BACKEND_H2_H

@@ -17,8 +17,18 @@ struct idle {
     struct idle *next, *previous; /* newest first */
 };
 
+/* How a workload has kept its word. */
+struct workload {
+    uint8_t instance[EE_TUNNEL_INSTANCE_SIZE];
+    uint16_t port; /* 0: free */
+    bool proven;
+    uint64_t distrusted_until_us;
+};
+
 struct ee_backend_pool {
     struct ee_loop *loop;
+    struct workload workloads[EE_BACKEND_WORKLOADS_MAX];
+    size_t workload_next; /* written next: the oldest */
     struct ee_timer *timer;
     struct idle *newest, *oldest;
     size_t count, parsers;
@@ -114,17 +124,48 @@ size_t ee_backend_pool_count(const struct ee_backend_pool *pool)
     return pool->count;
 }
 
+static struct workload *workload_find(struct ee_backend_pool *pool, const uint8_t *instance,
+                                      uint16_t port)
+{
+    for (size_t i = 0; i < EE_BACKEND_WORKLOADS_MAX; i++) {
+        struct workload *w = &pool->workloads[i];
+        if (w->port == port && memcmp(w->instance, instance, sizeof(w->instance)) == 0)
+            return w;
+    }
+    return NULL;
+}
+
+void ee_backend_pool_judge(struct ee_backend_pool *pool,
+                           const uint8_t instance[EE_TUNNEL_INSTANCE_SIZE], uint16_t port,
+                           bool answered)
+{
+    struct workload *w = workload_find(pool, instance, port);
+    if (w == NULL) {
+        w = &pool->workloads[pool->workload_next++ % EE_BACKEND_WORKLOADS_MAX];
+        *w = (struct workload){.port = port};
+        memcpy(w->instance, instance, sizeof(w->instance));
+    }
+    w->proven = answered;
+    if (!answered)
+        w->distrusted_until_us =
+            ee_loop_now_us(pool->loop) + (uint64_t)EE_BACKEND_DISTRUST_MS * MICROS_PER_MS;
+}
+
 bool ee_backend_pool_take(struct ee_backend_pool *pool,
                           const uint8_t instance[EE_TUNNEL_INSTANCE_SIZE], uint16_t port,
                           struct ee_backend_wire *out)
 {
+    const struct workload *known = workload_find(pool, instance, port);
     struct idle *idle = pool->newest;
+    if (known && known->distrusted_until_us > ee_loop_now_us(pool->loop))
+        return false;
     while (idle &&
            (idle->port != port || memcmp(idle->instance, instance, sizeof(idle->instance)) != 0))
         idle = idle->next;
     if (idle == NULL)
         return false;
     *out = idle->wire;
+    out->proven = known && known->proven;
     ee_conn_set_events(out->conn, NULL, NULL);
     unlink_idle(idle);
     free(idle);

@@ -13,8 +13,10 @@
 #include "tunnel/tunnel.h"
 
 enum {
-    EE_BACKEND_IDLE_MAX = 128,        /* of all workloads; beyond it the oldest gives way */
-    EE_BACKEND_IDLE_MS = 4000,        /* below what common servers grant (5 s and more) */
+    EE_BACKEND_IDLE_MAX = 128,     /* of all workloads; beyond it the oldest gives way */
+    EE_BACKEND_IDLE_MS = 4000,     /* below what common servers grant (5 s and more) */
+    EE_BACKEND_WORKLOADS_MAX = 64, /* whose word is remembered */
+    EE_BACKEND_DISTRUST_MS = 60000,
     EE_BACKEND_IDLE_PARSERS_MAX = 32, /* that keep their parser (55 KiB) */
 };
 
@@ -24,6 +26,7 @@ struct ee_backend_pool;
 struct ee_backend_wire {
     struct ee_conn *conn;
     struct ee_http_parser *parser; /* NULL: it was not kept */
+    bool proven;                   /* the workload has answered on a connection that had waited */
 };
 
 /* NULL: no memory. */
@@ -39,6 +42,11 @@ bool ee_backend_pool_take(struct ee_backend_pool *pool,
 void ee_backend_pool_keep(struct ee_backend_pool *pool,
                           const uint8_t instance[EE_TUNNEL_INSTANCE_SIZE], uint16_t port,
                           const struct ee_backend_wire *wire);
+/* What came of a connection that had waited: it answered, or it took the request and said nothing.
+ * After the latter none is taken for that workload for a while. */
+void ee_backend_pool_judge(struct ee_backend_pool *pool,
+                           const uint8_t instance[EE_TUNNEL_INSTANCE_SIZE], uint16_t port,
+                           bool answered);
 size_t ee_backend_pool_count(const struct ee_backend_pool *pool);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "base/banned.h"
 
+enum { SILENCE_MS = 1000 };
+
 /* ---- connections ---- */
 
 static enum ee_err dial(struct ee_backend_stream *stream)
@@ -17,24 +19,66 @@ static enum ee_err dial(struct ee_backend_stream *stream)
                            &stream->conn);
 }
 
-/* RFC 9110 section 9.2.2: what may be made twice when a connection ends without an answer. A body
- * would have to be kept for that. */
-static bool repeatable(const struct ee_tunnel_event *event)
+static bool method_among(const struct ee_tunnel_open *open, const char *const *methods)
 {
-    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
-    if (event->open->kind != EE_TUNNEL_KIND_HTTP || !event->end)
-        return false;
-    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-        if (ee_http_equal(event->open->method, methods[i]))
+    for (; *methods != NULL; methods++)
+        if (ee_http_equal(open->method, *methods))
             return true;
     return false;
 }
 
-static bool take_waiting(struct ee_backend_stream *stream)
+/* RFC 9110 section 9.2.2: what may be made twice when a connection ends without an answer. A body
+ * would have to be kept for that. */
+static bool repeatable(const struct ee_tunnel_event *event)
+{
+    static const char *const idempotent[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", NULL};
+    return event->open->kind == EE_TUNNEL_KIND_HTTP && event->end &&
+           method_among(event->open, idempotent);
+}
+
+/* A workload that keeps connections open and then reads no more: the request goes out again on a
+ * new one, and none of its connections is used twice for a while. */
+static void on_silence(void *context)
+{
+    struct ee_backend_stream *stream = context;
+    struct ee_backend *backend = stream->backend;
+    ee_backend_pool_judge(backend->pool, stream->instance, stream->port, false);
+    (void)ee_backend_request_redial(stream);
+    backend->host.flush(backend->host.context);
+}
+
+void ee_backend_request_answered(struct ee_backend_stream *stream)
+{
+    stream->reused = false;
+    ee_buffer_close(&stream->pending);
+    if (stream->silence == NULL)
+        return;
+    ee_timer_free(stream->silence);
+    stream->silence = NULL;
+    ee_backend_pool_judge(stream->backend->pool, stream->instance, stream->port, true);
+}
+
+/* The first of a workload is a trial, for a request without effect (RFC 9110 section 9.2.1). */
+static bool trial_begin(struct ee_backend_stream *stream, const struct ee_tunnel_event *event)
+{
+    static const char *const safe[] = {"GET", "HEAD", "OPTIONS", NULL};
+    if (!method_among(event->open, safe) ||
+        ee_timer_new(stream->backend->loop, on_silence, stream, &stream->silence) != EE_OK)
+        return false;
+    ee_timer_start(stream->silence, SILENCE_MS, 0);
+    return true;
+}
+
+static bool take_waiting(struct ee_backend_stream *stream, const struct ee_tunnel_event *event)
 {
     struct ee_backend_wire wire;
-    if (!ee_backend_pool_take(stream->backend->pool, stream->instance, stream->port, &wire))
+    struct ee_backend_pool *pool = stream->backend->pool;
+    if (!repeatable(event) || !ee_backend_pool_take(pool, stream->instance, stream->port, &wire))
         return false;
+    if (!wire.proven && !trial_begin(stream, event)) {
+        ee_backend_pool_keep(pool, stream->instance, stream->port, &wire);
+        return false;
+    }
     stream->conn = wire.conn;
     stream->parser = wire.parser;
     stream->reused = true;
@@ -48,6 +92,8 @@ bool ee_backend_request_redial(struct ee_backend_stream *stream)
     if (!stream->reused || !stream->tunnel)
         return false;
     stream->reused = false;
+    ee_timer_free(stream->silence);
+    stream->silence = NULL;
     if (stream->conn) {
         ee_conn_set_events(stream->conn, NULL, NULL);
         ee_conn_abort(stream->conn, EE_CLOSED);
@@ -209,8 +255,7 @@ enum ee_err ee_backend_request_start(struct ee_backend_stream *stream,
                                      const struct ee_tunnel_event *event)
 {
     stream->kind = event->open->kind;
-    if (repeatable(event))
-        (void)take_waiting(stream);
+    (void)take_waiting(stream, event);
     if (stream->kind != EE_TUNNEL_KIND_TCP) {
         EE_TRY(parser_prepare(stream, event));
         EE_TRY(head_write(stream, event));

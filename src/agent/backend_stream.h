@@ -34,6 +34,7 @@ struct ee_backend_stream {
     struct ee_http_parser *parser; /* NULL for tcp, and after a 101 */
     bool chunked;                  /* the request's body goes out in chunks */
     bool head_request;
+    struct ee_timer *silence; /* runs on a waiting connection of a workload not proven yet */
     bool reused;              /* the connection has waited, and may have ended unseen: see redial */
     bool keep_alive;          /* the answer leaves the connection open */
     bool request_end;         /* our side towards the workload is complete */
@@ -68,6 +69,8 @@ void ee_backend_request_opened(struct ee_backend_stream *stream);
 /* A connection that had waited ended before a byte of the answer: the workload has closed it
  * meanwhile, and the request, which may be made twice, goes out again on a new one. */
 bool ee_backend_request_redial(struct ee_backend_stream *stream);
+/* The first byte came on a connection that had waited. */
+void ee_backend_request_answered(struct ee_backend_stream *stream);
 
 /* backend_answer.c */
 /* Moves everything that can move; false: the stream failed and is gone. */

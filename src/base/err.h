@@ -123,6 +123,22 @@ enum ee_err_class {
         "the issuer has already given its word on this redemption")                                \
     ROW(ALREADY_REPORTED, "already_reported", 242, RULE,                                           \
         "abuse of this period has already been reported")                                          \
+    ROW(TRANSFER_MINIMUM, "transfer_minimum", 250, RULE,                                           \
+        "the amount is below the least a transfer may have")                                       \
+    ROW(TRANSFER_DAY, "transfer_day", 251, RULE,                                                   \
+        "more than this account may still transfer today (UTC)")                                   \
+    ROW(CREDITS_HELD, "credits_held", 252, RULE,                                                   \
+        "part of these credits was paid by card lately: it can be spent, but not leave yet")       \
+    ROW(DEBT, "debt", 253, RULE,                                                                   \
+        "the account owes for a charged-back payment; what is minted next repays that first")      \
+    ROW(TOPUP_LIMIT, "topup_limit", 254, RULE, "too many top-up orders of this account today")     \
+    ROW(TOPUP_UNKNOWN, "topup_unknown", 255, MISSING, "there is no such top-up order")             \
+    ROW(CARD_CAP, "card_cap", 256, TEMPORARY,                                                      \
+        "today's cap of card payments is reached; the provider sends it again")                    \
+    ROW(WEBHOOK_SIGNATURE, "webhook_signature", 257, INPUT,                                        \
+        "the webhook's signature is missing, malformed or of another secret")                      \
+    ROW(WEBHOOK_AGE, "webhook_age", 258, INPUT,                                                    \
+        "the webhook was signed more than five minutes from now")                                  \
     ROW(NAME_USED, "name_used", 229, RULE, "a job's name is used once; choose another")            \
     ROW(KEY_EXISTS, "key_exists", 228, RULE, "this API key is already known")                      \
     ROW(CONNECT, "connect", 300, TEMPORARY, "the connection could not be made")                    \
@@ -153,6 +169,16 @@ enum ee_err_class {
         "the control plane is locked until the holders of its journal key have given their "       \
         "shares: ee-control unseal")                                                               \
     ROW(HOLDERS, "holders", 411, RULE, "that list of holders is not newer than the one in use")    \
+    ROW(SNAPSHOT, "snapshot", 430, VERIFY, "the snapshot is damaged, or not of this journal")      \
+    ROW(RECOVERY, "recovery", 412, VERIFY,                                                         \
+        "the recovery statement does not fit the log it is about")                                 \
+    ROW(RECOVERY_OLD, "recovery_old", 413, VERIFY,                                                 \
+        "this recovery is not newer than what was already seen of the network")                    \
+    ROW(NOT_COVERED, "not_covered", 414, VERIFY,                                                   \
+        "the recovery statement does not cover a checkpoint that was seen")                        \
+    ROW(SUCCESSION, "succession", 415, VERIFY,                                                     \
+        "the checkpoint key is another one, and no statement of its succession holds")             \
+    ROW(LIABILITIES, "liabilities", 416, VERIFY, "the proof of liabilities does not hold")         \
     ROW(SPAWN, "spawn", 500, SYSTEM, "the workload could not be started")                          \
     ROW(TENANCY, "tenancy", 501, RULE, "the agent serves another launcher")                        \
     ROW(EXPOSE_REFUSED, "expose_refused", 503, RULE,                                               \

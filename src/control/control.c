@@ -14,16 +14,23 @@
 #include "control/collateral.h"
 #include "control/gateway.h"
 #include "control/leases.h"
+#include "control/old_ids.h"
+#include "control/owing.h"
 #include "control/retention.h"
 #include "control/scheduler.h"
 #include "control/session.h"
+#include "control/snapshots.h"
 #include "control/state.h"
+#include "control/statements.h"
 #include "control/unseal.h"
+#include "control/vault.h"
 #include "control/verify.h"
 #include "control/verify_cache.h"
+#include "control/webhook_secret.h"
 #include "io/clock.h"
 #include "io/crypto_openssl.h"
 #include "io/log.h"
+#include "io/process.h"
 #include "io/random.h"
 
 #include "base/banned.h"
@@ -142,6 +149,8 @@ static enum ee_err load_genesis(struct ee_control *control, const char *path,
     EE_TRY(ee_genesis_file_read(control->crypto, ee_file_bytes(&control->genesis_file), canonical,
                                 size_out));
     EE_TRY(ee_trust_init(control->crypto, ee_bytes_of(canonical, *size_out), &control->trust));
+    ee_process_files_raise();
+    control->tunnel_pool.limit = EE_CONTROL_TUNNEL_POOL;
     control->params = ee_params_of(control->trust.genesis.profile);
     return control->params != NULL ? EE_OK : EE_UNSUPPORTED;
 }
@@ -179,9 +188,25 @@ static enum ee_err open_device(struct ee_control *control, const struct ee_contr
     return err;
 }
 
+static enum ee_err open_snapshots(struct ee_control *control, const struct ee_control_options *from)
+{
+    char folder[PATH_SIZE];
+    const struct ee_snapshots_options options = {
+        .file = {.folder = folder,
+                 .crypto = control->crypto,
+                 .allow_plain = control->trust.genesis.kind == EE_NETWORK_DEVELOPMENT,
+                 .seal = from->plain_journal ? NULL : ee_vault_journal_seal(control->vault)},
+        .allocator = control->allocator,
+        .every = from->snapshot_every};
+    EE_TRY(join(control->state_folder, "snapshots", folder));
+    return ee_snapshots_new(&options, &control->snapshots);
+}
+
 static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes genesis,
+                                   const struct ee_control_options *from,
                                    struct ee_journal_fault *fault)
 {
+    char path[PATH_SIZE];
     struct ee_sequencer_options options = {
         .allocator = control->allocator,
         .crypto = control->crypto,
@@ -192,6 +217,12 @@ static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes g
         .events = {.context = control, .effects = on_effects, .fatal = on_fatal},
     };
     memcpy(options.checkpoint_seed, control->keys.checkpoint_seed, sizeof options.checkpoint_seed);
+    options.journal = control->journal;
+    EE_TRY(open_snapshots(control, from));
+    options.snapshots = control->snapshots;
+    EE_TRY(join(control->state_folder, "ids.db", path));
+    EE_TRY(ee_old_ids_open(path, control->crypto, &control->old_ids));
+    options.old_ids = control->old_ids;
     return ee_sequencer_start(&options, &control->sequencer, fault);
 }
 
@@ -346,8 +377,12 @@ static void on_terminate(void *context)
 static void on_hangup(void *context)
 {
     struct ee_control *control = context;
-    if (!control->locked)                             /* else nothing judges by it yet */
-        (void)!ee_control_collateral_reload(control); /* it has said what came of it */
+    if (control->locked)
+        return; /* nothing judges by it yet */
+    enum ee_err err = ee_anchor_recover(control);
+    if (err != EE_OK && err != EE_STATE)
+        EE_LOG(EE_LOG_ERROR, "control", "the recovery was not written", ee_log_err(err));
+    (void)!ee_control_collateral_reload(control); /* it has said what came of it */
 }
 
 static enum ee_err watch_signals(struct ee_control *control)
@@ -413,13 +448,18 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     bool was_locked = ee_unseal_locked(control);
     if (was_locked)
         EE_TRY(wait_for_key(control, options, step));
+    *step = "the secret of webhooks";
+    EE_TRY(ee_webhook_secret_load(control));
     *step = "the journal";
-    EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), fault));
+    EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), options, fault));
     control->started_us = ee_control_now_us(control);
     EE_TRY(ee_control_trust_sync(control));
     *step = "the collateral file";
     if (!was_locked)
         EE_TRY(ee_control_collateral_open(control));
+    *step = "the checkpoint key (docs/spec/recovery.md says what is needed)";
+    EE_TRY(ee_statements_key_start(control));
+    *step = "the journal";
     EE_TRY(ee_anchor_start(control));
     *step = "evidence of the control plane";
     EE_TRY(make_first_evidence(control, options->evidence_queue));
@@ -428,6 +468,8 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(ee_scheduler_new(control, &control->scheduler));
     if (!control->anchoring)
         ee_scheduler_resume(control);
+    *step = "proofs of liabilities";
+    EE_TRY(ee_owing_new(control, options->liabilities_every_s, &control->owing));
     *step = "the listeners";
     EE_TRY(listen_all(control, options));
     control->locked = false;
@@ -503,7 +545,10 @@ void ee_control_free(struct ee_control *control)
     ee_scheduler_free(control->scheduler);
     control->scheduler = NULL;
     ee_quoter_free(control->quoter);
+    ee_owing_free(control->owing);
     ee_sequencer_free(control->sequencer);
+    ee_snapshots_free(control->snapshots);
+    ee_old_ids_close(control->old_ids);
     ee_journal_close(control->journal);
     ee_unseal_free(control);
     ee_leases_free(control);
@@ -517,7 +562,9 @@ void ee_control_free(struct ee_control *control)
     ee_timer_free(control->drain);
     ee_control_cache_free(control->verify_cache);
     ee_file_data_free(&control->genesis_file);
+    ee_webhook_secret_wipe(control);
     ee_control_keys_wipe(&control->keys);
+    ee_control_keys_wipe(&control->next_keys);
     ee_loop_free(control->loop);
     ee_file_unlock(control->lock);
     free(control);

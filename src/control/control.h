@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -28,6 +29,7 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
     const char *tdx_device;        /* link/tdx_device.h; NULL: "auto" */
     size_t evidence_queue;         /* challenges that may wait for a quote; 0: 1024 */
     const char *ready_path;        /* may be NULL */
+    uint64_t snapshot_every;       /* commands; 0: EE_SNAPSHOT_EVERY */
     /* The journal's key (control/unseal.h): the signed list of its holders, needed at the first
      * start of a production network; in a development network a file (NULL: STATE/journal.key), or
      * plain batches. */
@@ -37,6 +39,7 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
     /* Attestations of leases count although the agent's event log does not show the deployment:
      * for machines whose kernel cannot extend RTMR3. */
     bool allow_unmeasured;
+    uint64_t liabilities_every_s; /* proofs of liabilities; 0: once a day */
 };
 
 /* Locked while holders keep the journal's key and have not sent it: then it listens, writes the

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/liabilities_book.h"
 #include "core/receipt.h"
 
 #include "base/banned.h"
@@ -78,6 +79,40 @@ static enum ee_err result_check(struct ee_replay *replay, uint64_t seq, struct e
     return EE_OK;
 }
 
+/* The core takes the root of a restored log as it is said; here is the log. */
+static enum ee_err recovery_check(struct ee_replay *replay, const struct ee_command *command)
+{
+    struct ee_recovery recovery;
+    struct ee_tlog_hash root;
+    if (replay->result.err != EE_OK)
+        return EE_OK;
+    if (ee_recovery_decode(command->payload, &recovery) == EE_OK &&
+        ee_tlog_root(&replay->tlog, recovery.restored_size, &root) == EE_OK &&
+        memcmp(root.bytes, recovery.restored_root, sizeof(root.bytes)) == 0)
+        return EE_OK;
+    return differs(replay, command->seq, "the recovery is of another log");
+}
+
+/* The same for the root of what is owed: made anew of the marked state, compared when it is said.
+ * Costs a tree over all accounts, so only where everything is checked. */
+static enum ee_err liabilities_check(struct ee_replay *replay, const struct ee_command *command)
+{
+    struct ee_liabilities said;
+    struct ee_tlog_sum root;
+    if (replay->result.err != EE_OK || !replay->every_state)
+        return EE_OK;
+    EE_TRY(ee_liabilities_decode(command->payload, &said));
+    if (said.of_seq == 0) {
+        EE_TRY(ee_liabilities_root(replay->core, replay->crypto, replay->allocator, &root));
+        memcpy(replay->owed_root, root.hash.bytes, sizeof(replay->owed_root));
+        replay->has_owed_root = true;
+        return EE_OK;
+    }
+    if (replay->has_owed_root && memcmp(replay->owed_root, said.root, sizeof(said.root)) == 0)
+        return EE_OK;
+    return differs(replay, command->seq, "the root of what is owed is another one");
+}
+
 static enum ee_err command_replay(struct ee_replay *replay, uint64_t seq, struct ee_bytes bytes,
                                   struct ee_bytes result)
 {
@@ -97,13 +132,17 @@ static enum ee_err command_replay(struct ee_replay *replay, uint64_t seq, struct
     if (err != EE_OK)
         return differs(replay, seq, "the command does not apply");
     EE_TRY(result_check(replay, seq, result));
+    if (command.kind == EE_COMMAND_RECOVERY)
+        EE_TRY(recovery_check(replay, &command));
+    if (command.kind == EE_COMMAND_LIABILITIES)
+        EE_TRY(liabilities_check(replay, &command));
     ee_receipt_leaf_hash(replay->crypto, bytes, result, &leaf);
     return ee_tlog_append(&replay->tlog, &leaf);
 }
 
 /* C2SP tlog-checkpoint: origin, size and root, each on a line, then an empty line. The hash of the
  * batch covers the note, so its signature was made over this text. */
-static enum ee_err note_check(struct ee_replay *replay, struct ee_bytes note)
+enum ee_err ee_replay_note_check(struct ee_replay *replay, struct ee_bytes note)
 {
     char network[65];
     char root_text[EE_BASE64_SIZE(EE_TLOG_HASH_SIZE)];
@@ -118,7 +157,7 @@ static enum ee_err note_check(struct ee_replay *replay, struct ee_bytes note)
                         replay->tlog.size, root_text);
     if (note.size <= (size_t)size || memcmp(note.data, text, (size_t)size) != 0)
         return differs(replay, replay->tlog.size, "its checkpoint is of another Merkle root");
-    memcpy(replay->note, note.data, note.size);
+    memmove(replay->note, note.data, note.size); /* may be its own */
     replay->note_size = note.size;
     return EE_OK;
 }
@@ -143,7 +182,10 @@ static enum ee_err batch_replay(void *context, const struct ee_journal_batch *ba
         replay->fault = (struct ee_journal_fault){batch->batch, 0, "it is not sealed"};
         return EE_JOURNAL_PLAIN;
     }
-    return note_check(replay, batch->note);
+    EE_TRY(ee_replay_note_check(replay, batch->note));
+    if (replay->batch_end != NULL)
+        replay->batch_end(replay->batch_context, replay->core);
+    return EE_OK;
 }
 
 static enum ee_err invariants_check(struct ee_replay *replay, const struct ee_journal *journal)
@@ -165,7 +207,10 @@ enum ee_err ee_replay_run(struct ee_replay *replay, struct ee_journal *journal)
     struct ee_journal_fault fault = {0};
     enum ee_err err = ee_journal_tail_epoch(journal, &replay->last_epoch);
     if (err == EE_OK || err == EE_NOT_FOUND)
-        err = ee_journal_replay(journal, batch_replay, replay, &fault);
+        err = replay->from_batch > 0
+                  ? ee_journal_replay_after(journal, replay->from_batch, replay->from_hash,
+                                            batch_replay, replay, &fault)
+                  : ee_journal_replay(journal, batch_replay, replay, &fault);
     if (err != EE_OK) {
         replay->fault.batch = fault.batch;
         if (replay->fault.what == NULL)

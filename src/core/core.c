@@ -10,7 +10,12 @@
 
 #include "base/banned.h"
 
-enum { ALLOW_LIMIT = 4096, POLICY_LIMIT = 4096 };
+enum {
+    ALLOW_LIMIT = 4096,
+    POLICY_LIMIT = 4096,
+    STATEMENT_LIMIT = 1024,
+    LIABILITIES_LIMIT = 1 << 20,
+};
 
 static const struct ee_core_limits default_limits = {
     .accounts = 1u << 20,
@@ -23,6 +28,9 @@ static const struct ee_core_limits default_limits = {
     .mints = 1u << 22,
     .redemptions = 1u << 20,
     .transfers = 1u << 24,
+    .topups = 1u << 22,
+    .payments = 1u << 22,
+    .parked = 1u << 16,
 };
 
 /* Far above any default, and sums of limits still fit. */
@@ -50,6 +58,9 @@ static void limits_set(struct ee_core *core, const struct ee_core_limits *given)
         .mints = limit_or(g->mints, d->mints),
         .redemptions = limit_or(g->redemptions, d->redemptions),
         .transfers = limit_or(g->transfers, d->transfers),
+        .topups = limit_or(g->topups, d->topups),
+        .payments = limit_or(g->payments, d->payments),
+        .parked = limit_or(g->parked, d->parked),
     };
 }
 
@@ -74,6 +85,8 @@ static void tables_init(struct ee_core *core)
     TABLE(ids, ee_id_row, key, l->ids);
     TABLE(mints, ee_mint_row, reference, l->mints);
     TABLE(redemptions, ee_redemption_row, redemption.id, l->redemptions);
+    TABLE(topups, ee_topup_order, id, l->topups);
+    TABLE(payments, ee_payment_row, payment.id, l->payments);
     TABLE(allow, ee_allow_row, key, ALLOW_LIMIT);
     static_assert(offsetof(struct ee_period, index) == EE_ID_SIZE, "lease and index are one key");
     ee_table_init(&core->periods, core->allocator, sizeof(struct ee_period_row), 0,
@@ -81,6 +94,25 @@ static void tables_init(struct ee_core *core)
     ee_table_init(&core->allow_changes, core->allocator, sizeof(uint64_t), 0, 0, ALLOW_LIMIT);
     ee_table_init(&core->policies, core->allocator, sizeof(struct ee_policy_applied), 0, 0,
                   POLICY_LIMIT);
+    ee_table_init(&core->recoveries, core->allocator, sizeof(struct ee_recovery_applied), 0, 0,
+                  STATEMENT_LIMIT);
+    ee_table_init(&core->checkpoint_keys, core->allocator, sizeof(struct ee_key_succession), 0, 0,
+                  STATEMENT_LIMIT);
+    ee_table_init(&core->liabilities, core->allocator, sizeof(struct ee_liabilities_row), 0, 0,
+                  LIABILITIES_LIMIT);
+}
+
+struct ee_ledger_limits ee_core_ledger_limits(const struct ee_core *core)
+{
+    /* Two per period: lock and settlement. Two per mint, the second repays a debt. Per payment its
+     * mint, and twice as many of what it takes back. An account may have one of debts. */
+    uint64_t transfers = (uint64_t)core->limits.transfers + 2 * (uint64_t)core->limits.mints +
+                         3 * (uint64_t)core->limits.redemptions +
+                         2 * (uint64_t)core->periods.limit + 6 * (uint64_t)core->limits.payments;
+    return (struct ee_ledger_limits){
+        .accounts = 2 * core->limits.accounts + 2,
+        .transfers = transfers < EE_LEDGER_ROWS_MAX ? (uint32_t)transfers : EE_LEDGER_ROWS_MAX,
+        .touched = true};
 }
 
 struct ee_core *ee_core_new(const struct ee_allocator *allocator, const struct ee_crypto *crypto,
@@ -93,11 +125,7 @@ struct ee_core *ee_core_new(const struct ee_allocator *allocator, const struct e
     core->crypto = crypto;
     limits_set(core, limits);
     tables_init(core);
-    /* Two per period: lock and settlement. */
-    uint32_t transfers = core->limits.transfers + core->limits.mints +
-                         2 * core->limits.redemptions + 2 * core->periods.limit;
-    const struct ee_ledger_limits book = {
-        .accounts = core->limits.accounts + 1, .transfers = transfers, .touched = true};
+    const struct ee_ledger_limits book = ee_core_ledger_limits(core);
     core->ledger = ee_ledger_new(allocator, &book);
     if (core->ledger)
         return core;
@@ -114,10 +142,12 @@ void ee_core_free(struct ee_core *core)
                 ((const struct ee_app_row *)ee_table_at(&core->apps, i))->deployment);
     for (size_t i = 0; i < core->ids.count; i++)
         ee_free(core->allocator, ((const struct ee_id_row *)ee_table_at(&core->ids, i))->body);
-    struct ee_table *const tables[] = {&core->accounts, &core->keys,          &core->nodes,
-                                       &core->apps,     &core->leases,        &core->periods,
-                                       &core->ids,      &core->mints,         &core->redemptions,
-                                       &core->allow,    &core->allow_changes, &core->policies};
+    struct ee_table *const tables[] = {
+        &core->accounts,    &core->keys,     &core->nodes,         &core->apps,
+        &core->leases,      &core->periods,  &core->ids,           &core->mints,
+        &core->redemptions, &core->allow,    &core->allow_changes, &core->policies,
+        &core->topups,      &core->payments, &core->recoveries,    &core->checkpoint_keys,
+        &core->liabilities};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         ee_table_close(tables[i]);
     ee_ledger_free(core->ledger);
@@ -163,7 +193,8 @@ void ee_change_body_end(struct ee_change *c, const struct ee_writer *w, enum ee_
 
 /* ---- remembered ids ---- */
 
-static void id_key(const struct ee_core *core, const struct ee_command *command, uint8_t out[32])
+void ee_core_id_key(const struct ee_crypto *crypto, const struct ee_command *command,
+                    uint8_t out[32])
 {
     uint8_t kind = (uint8_t)command->actor_kind;
     char actor[EE_NAME_MAX + 1] = {0};
@@ -171,20 +202,61 @@ static void id_key(const struct ee_core *core, const struct ee_command *command,
         actor[i] = command->actor[i];
     const struct ee_bytes parts[] = {ee_bytes_of(&kind, 1), ee_bytes_of(actor, sizeof(actor)),
                                      ee_bytes_of(command->id, sizeof(command->id))};
-    core->crypto->sha256(parts, 3, out);
+    crypto->sha256(parts, 3, out);
 }
 
-static void id_body_hash(const struct ee_core *core, const struct ee_command *command,
-                         uint8_t out[32])
+void ee_core_id_body_hash(const struct ee_crypto *crypto, const struct ee_command *command,
+                          uint8_t out[32])
 {
     uint8_t kind[2] = {(uint8_t)((unsigned)command->kind >> 8), (uint8_t)command->kind};
     const struct ee_bytes parts[] = {ee_bytes_of(kind, sizeof(kind)), command->payload};
-    core->crypto->sha256(parts, 2, out);
+    crypto->sha256(parts, 2, out);
+}
+
+/* Before GENESIS nothing leaves. */
+static uint32_t id_window(const struct ee_core *core)
+{
+    return core->params ? core->params->id_window : UINT32_MAX;
+}
+
+void ee_core_ids(const struct ee_core *core, struct ee_core_ids *out)
+{
+    *out = (struct ee_core_ids){.total = core->id_total,
+                                .first = core->id_total - core->ids.count,
+                                .window = id_window(core)};
+}
+
+void ee_core_id_at(const struct ee_core *core, uint64_t number, uint8_t key_out[32],
+                   uint64_t *seq_out)
+{
+    const struct ee_id_row *row = ee_table_at(&core->ids, (size_t)(number % id_window(core)));
+    memcpy(key_out, row->key, sizeof(row->key));
+    *seq_out = row->seq;
+}
+
+bool ee_core_id_known(const struct ee_core *core, const uint8_t key[32])
+{
+    return ee_table_find(&core->ids, key) != NULL;
 }
 
 static bool has_id(const struct ee_command *command)
 {
     return !ee_bytes_all_zero(command->id, sizeof(command->id));
+}
+
+uint64_t ee_core_id_seq(const struct ee_core *core, enum ee_actor_kind kind, const char *actor,
+                        const uint8_t id[EE_ID_SIZE])
+{
+    struct ee_command command = {.actor_kind = kind};
+    uint8_t key[32];
+    size_t size = strlen(actor);
+    if (size > EE_NAME_MAX)
+        return 0;
+    memcpy(command.actor, actor, size + 1);
+    memcpy(command.id, id, sizeof(command.id));
+    ee_core_id_key(core->crypto, &command, key);
+    const struct ee_id_row *row = ee_table_find(&core->ids, key);
+    return row ? row->seq : 0;
 }
 
 static void answer_again(const struct ee_id_row *row, struct ee_result *result)
@@ -204,14 +276,27 @@ static enum ee_err id_prepare(struct ee_core *core, const struct ee_command *com
     memset(row, 0, sizeof(*row));
     if (!has_id(command))
         return EE_OK;
-    EE_TRY(ee_table_reserve(&core->ids, 1));
+    if (core->ids.count < id_window(core))
+        EE_TRY(ee_table_reserve(&core->ids, 1));
     row->body = ee_alloc(core->allocator, 1, EE_RESULT_BODY_MAX);
     if (!row->body)
         return EE_NO_MEMORY;
-    id_key(core, command, row->key);
-    id_body_hash(core, command, row->body_hash);
+    ee_core_id_key(core->crypto, command, row->key);
+    ee_core_id_body_hash(core->crypto, command, row->body_hash);
     row->seq = command->seq;
     return EE_OK;
+}
+
+/* The oldest makes room. */
+static void id_add(struct ee_core *core, const struct ee_id_row *row)
+{
+    uint32_t place = (uint32_t)(core->id_total++ % id_window(core));
+    if (place == core->ids.count) {
+        (void)ee_table_add(&core->ids, row);
+        return;
+    }
+    ee_free(core->allocator, ((const struct ee_id_row *)ee_table_at(&core->ids, place))->body);
+    ee_table_replace(&core->ids, place, row);
 }
 
 static void id_remember(struct ee_core *core, struct ee_id_row *row, const struct ee_result *result)
@@ -228,7 +313,7 @@ static void id_remember(struct ee_core *core, struct ee_id_row *row, const struc
         uint8_t *less = ee_realloc(core->allocator, row->body, result->body_size, 1);
         row->body = less ? less : row->body;
     }
-    (void)ee_table_add(&core->ids, row);
+    id_add(core, row);
 }
 
 /* ---- who may do what ---- */
@@ -253,6 +338,12 @@ static struct rule rule_of(enum ee_command_kind kind)
         return (struct rule){SYSTEM, ee_core_on_boot};
     case EE_COMMAND_TICK:
         return (struct rule){SYSTEM, ee_core_on_tick};
+    case EE_COMMAND_RECOVERY:
+        return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_recovery};
+    case EE_COMMAND_CHECKPOINT_KEY:
+        return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_checkpoint_key};
+    case EE_COMMAND_LIABILITIES:
+        return (struct rule){SYSTEM, ee_core_on_liabilities};
     case EE_COMMAND_ACCOUNT_CREATE:
         return (struct rule){ADMIN, ee_core_on_account_create};
     case EE_COMMAND_KEY_CREATE:
@@ -297,6 +388,10 @@ static struct rule rule_of(enum ee_command_kind kind)
         return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_policy};
     case EE_COMMAND_COLLATERAL:
         return (struct rule){SYSTEM | ADMIN, ee_core_on_collateral};
+    case EE_COMMAND_TOPUP:
+        return (struct rule){ACCOUNT, ee_core_on_topup};
+    case EE_COMMAND_PAYMENT:
+        return (struct rule){SYSTEM, ee_core_on_payment};
     }
     return (struct rule){0, NULL};
 }
@@ -363,9 +458,9 @@ enum ee_err ee_core_apply(struct ee_core *core, const struct ee_command *command
     struct ee_id_row id;
     result_clear(result);
     if (has_id(command)) {
-        id_key(core, command, id.key);
+        ee_core_id_key(core->crypto, command, id.key);
         const struct ee_id_row *known = ee_table_find(&core->ids, id.key);
-        id_body_hash(core, command, id.body_hash);
+        ee_core_id_body_hash(core->crypto, command, id.body_hash);
         if (known && memcmp(known->body_hash, id.body_hash, sizeof(id.body_hash)) != 0)
             return EE_ID_CONFLICT;
         if (known) {

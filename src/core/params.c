@@ -22,9 +22,15 @@ static const struct ee_params production = {
     .evidence_retention_days = 400,
     .minimum_stake_micros = 0, /* until there is stake */
     .agent_reserve_vcpus = 1,
+    .id_window = 1 << 20,
     .mass_failure_nodes = 10,
     .mass_failure_operators = 3,
     .mass_failure_percent = 30,
+    .card_hold_s = 7 * 86400,
+    .card_daily_cap_micros = INT64_C(1000000) * 1000000,
+    .topups_per_day = 100,
+    .transfer_minimum_micros = 10000,
+    .transfer_day_micros = INT64_C(10000) * 1000000,
 };
 
 /* Whole life cycles within seconds, and simulated nodes on a machine with two cores. */
@@ -45,9 +51,15 @@ static const struct ee_params development = {
     .evidence_retention_days = 7,
     .minimum_stake_micros = 0,
     .agent_reserve_vcpus = 0,
+    .id_window = 1 << 16,
     .mass_failure_nodes = 10,
     .mass_failure_operators = 3,
     .mass_failure_percent = 30,
+    .card_hold_s = 14,
+    .card_daily_cap_micros = INT64_C(1000000) * 1000000,
+    .topups_per_day = 1000,
+    .transfer_minimum_micros = 1,
+    .transfer_day_micros = 0,
 };
 
 const struct ee_params *ee_params_of(enum ee_profile profile)

@@ -56,7 +56,7 @@ static void keep_new(size_t count, const uint8_t *instance, uint16_t port)
     turn(&opened, count);
     for (size_t i = 0; i < count; i++) {
         const struct ee_backend_wire wire = {
-            conns[i], ee_http_parser_new(&ee_allocator_system, EE_HTTP_CLIENT)};
+            .conn = conns[i], .parser = ee_http_parser_new(&ee_allocator_system, EE_HTTP_CLIENT)};
         ee_backend_pool_keep(pool, instance, port, &wire);
     }
 }
