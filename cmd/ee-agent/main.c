@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "agent/agent.h"
+#include "csr.h"
 #include "base/text.h"
 #include "io/crypto_openssl.h"
 #include "io/file.h"
@@ -34,6 +35,9 @@ static const char usage[] =
     "                                                              serve until SIGTERM; SIGHUP "
     "reads\n"
     "                                                              the collateral again\n"
+    "  ee-agent csr --state DIR APP.DOMAIN...\n"
+    "                                                              a request for a certificate of "
+    "its TLS key\n"
     "  ee-agent version\n"
     "\n"
     "--accept-recovery: the founding key's statement of a planned restore; also the file\n"
@@ -47,7 +51,8 @@ static const char usage[] =
     "that\n"
     "launchers may expose; none without it. With NAME=: behind the gateway at once, without "
     "account or\n"
-    "lease (development networks); with tls: its TLS ends in the agent. --connections: to the control plane, 1 to 4 (default 2);\n"
+    "lease (development networks); with tls: its TLS ends in the agent. --connections: to the "
+    "control plane, 1 to 4 (default 2);\n"
     "--replace-connections: each is replaced after so long, without a gap (default 3600, 0: "
     "never).\n";
 
@@ -358,6 +363,8 @@ int main(int argc, char **argv)
     /* No core image: it would hold keys and secrets; also keeps workloads of another uid from
      * tracing us. */
     (void)prctl(PR_SET_DUMPABLE, 0);
+    if (strcmp(verb, "csr") == 0)
+        return ee_agent_csr(argc - 2, argv + 2);
     if ((strcmp(verb, "init") != 0 && strcmp(verb, "run") != 0) ||
         settings_parse(argc - 1, argv + 1, &settings) != EE_OK) {
         (void)fputs(usage, stderr);

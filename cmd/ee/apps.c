@@ -207,8 +207,7 @@ static void agent_say(void *context)
     if (!agent)
         return;
     ee_cli_say(c->cli, "agent of %s verified on its TLS connection: measurement %s, %s",
-               agent->node, agent->judged.label,
-               ee_client_proof_name(agent->judged.verdict.proof));
+               agent->node, agent->judged.label, ee_client_proof_name(agent->judged.verdict.proof));
     ee_cli_say(c->cli,
                agent->logged ? "its log says that it runs lease %s, deployment %s"
                              : "that it runs lease %s, deployment %s, is the control plane's word: "

@@ -130,15 +130,14 @@ static enum ee_err exposed_start(struct ee_dev *dev)
     json_t *answer = ee_dev_command(dev, "dev", mint);
     json_decref(answer);
     for (size_t i = 0; answer && i < dev->exposed_count; i++) {
-        const char *const expose[] = {
-            "ee",
-            "--json",
-            "expose",
-            dev->exposed[i].name,
-            dev->exposed[i].target,
-            "--privacy",
-            dev->exposed[i].passthrough ? "passthrough" : "terminate",
-            NULL};
+        const char *const expose[] = {"ee",
+                                      "--json",
+                                      "expose",
+                                      dev->exposed[i].name,
+                                      dev->exposed[i].target,
+                                      "--privacy",
+                                      dev->exposed[i].passthrough ? "passthrough" : "terminate",
+                                      NULL};
         answer = ee_dev_command(dev, "dev", expose);
         json_decref(answer);
     }

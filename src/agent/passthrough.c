@@ -47,10 +47,10 @@ static bool name_valid(struct ee_bytes name)
 static enum ee_err settings_new(const struct ee_agent *agent, struct ee_bytes chain,
                                 struct ee_tls **out)
 {
-    const struct ee_tls_server_options options = {.certificate_pem = chain,
-                                                  .key_pem = ee_pem_bytes(&agent->identity->tls_key),
-                                                  .protocols =
-                                                      ee_bytes_of(protocols, sizeof(protocols))};
+    const struct ee_tls_server_options options = {
+        .certificate_pem = chain,
+        .key_pem = ee_pem_bytes(&agent->identity->tls_key),
+        .protocols = ee_bytes_of(protocols, sizeof(protocols))};
     return ee_tls_server_new(&options, out);
 }
 

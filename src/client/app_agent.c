@@ -151,8 +151,8 @@ static enum ee_err ask_fail(struct ee_client_problem *problem, const struct aski
     if (err == EE_NOT_BOUND) {
         (void)ee_client_fail(problem, err, "whoever ends TLS of %s is no agent", host);
     } else if (ee_err_class(err) == EE_CLASS_INPUT) {
-        (void)ee_client_fail(problem, err, "what answers as %s does not speak " EE_EVIDENCE_PROTOCOL,
-                             host);
+        (void)ee_client_fail(problem, err,
+                             "what answers as %s does not speak " EE_EVIDENCE_PROTOCOL, host);
         problem->exit_code = ee_err_exit_code(EE_QUOTE);
     } else {
         (void)ee_client_fail(problem, err, "asking the agent of %s: %s%s%s", host, ee_err_text(err),
@@ -175,9 +175,8 @@ static enum ee_err document_judge(struct ee_client_session *session, const struc
     policy.nonce = a->nonce;
     policy.tls_key_hash = a->key_hash;
     policy.identity = expected->agent_key;
-    EE_TRY(ee_client_evidence_judge_by(problem, document,
-                                       ee_client_session_profile(session)->collateral, &policy,
-                                       &out->judged));
+    EE_TRY(ee_client_evidence_judge_by(
+        problem, document, ee_client_session_profile(session)->collateral, &policy, &out->judged));
     if (strcmp(out->judged.verdict.claims.node_name, out->node) == 0)
         return EE_OK;
     return ee_client_fail(problem, EE_WRONG_IDENTITY,

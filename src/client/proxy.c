@@ -59,8 +59,8 @@ static enum ee_err key_take(struct ee_client_proxy *proxy, struct ee_client_sess
 {
     const struct ee_client_judged *judged = ee_client_session_attested(session);
     if (proxy->agent) {
-        EE_TRY(ee_client_app_agent_verify(session, &proxy->gateway, proxy->host, app,
-                                          proxy->agent));
+        EE_TRY(
+            ee_client_app_agent_verify(session, &proxy->gateway, proxy->host, app, proxy->agent));
         judged = &proxy->agent->judged;
     }
     memcpy(proxy->key_hash, judged->verdict.claims.tls_key_hash, sizeof(proxy->key_hash));

@@ -27,7 +27,7 @@ struct ee_client_link {
     bool asked;    /* that request is complete */
     bool answered; /* its answer is complete */
     bool upgrade_asked;
-    bool opaque; /* passthrough, or after 101: no HTTP (any more) */
+    bool opaque;      /* passthrough, or after 101: no HTTP (any more) */
     bool passthrough; /* bytes from the start, each direction ending by itself */
     bool local_ended;
 };

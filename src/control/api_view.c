@@ -38,8 +38,8 @@ json_t *ee_view_node(const struct ee_node *node)
                      "operator", node->operator_name, "region", node->region, "price",
                      ee_json_price(node->price_nanos), "vcpus", (json_int_t)node->vcpus,
                      "vcpus_free", (json_int_t)free_vcpus(node), "state", state, "simulated",
-                     node->simulated, "admitted_at", ee_json_time(node->admitted_us),
-                     "agent_key", ee_json_hex(node->agent_key, sizeof node->agent_key));
+                     node->simulated, "admitted_at", ee_json_time(node->admitted_us), "agent_key",
+                     ee_json_hex(node->agent_key, sizeof node->agent_key));
 }
 
 json_t *ee_view_lease(const struct ee_lease *lease)

@@ -242,8 +242,8 @@ static void on_plain_request(void *context, struct ee_http_exchange *exchange)
         return;
     }
     (void)ee_http_head_find(head, "Host", &host);
-    if (ee_gateway_app_of_host(gateway, host, request->app) || app_is_host(gateway, host, request->app) ||
-        app_of_path(target, request->app, &target))
+    if (ee_gateway_app_of_host(gateway, host, request->app) ||
+        app_is_host(gateway, host, request->app) || app_of_path(target, request->app, &target))
         route(request, target);
     else
         ee_gateway_answer(request, 404, "apps are at /apps/NAME/, or at the host name NAME");

@@ -14,8 +14,8 @@
 #include "base/banned.h"
 
 enum {
-    OPEN_MAX = 512,     /* connections of one app, half of what the listener takes */
-    IDLE_MS = 600000,   /* without a byte in either direction */
+    OPEN_MAX = 512,   /* connections of one app, half of what the listener takes */
+    IDLE_MS = 600000, /* without a byte in either direction */
     IDLE_LOOK_MS = 15000,
 };
 
@@ -107,7 +107,7 @@ static void pass(struct ee_gateway *gateway, const char *app, struct ee_conn *co
     memcpy(request->app, app, strlen(app) + 1);
     request->passthrough = true;
     const struct ee_session *session = ee_gateway_replica(request);
-    request->link = session != NULL ? session->link : NULL;
+    request->link = session != NULL ? ee_session_link_for_stream(session) : NULL;
     if (request->link == NULL || open_stream(request, conn, server_name) != EE_OK) {
         request->link = NULL;
         ee_gateway_request_settle(request);

@@ -24,7 +24,8 @@ struct ee_gateway {
 };
 
 /* One request on its way: an exchange with the client on one side (a bare connection once it was
- * upgraded, or from the start when TLS passes through), a stream on the other. Freed when both are gone. */
+ * upgraded, or from the start when TLS passes through), a stream on the other. Freed when both are
+ * gone. */
 struct ee_gateway_request {
     struct ee_gateway *gateway;
     struct ee_http_exchange *exchange; /* NULL: gone or upgraded */
@@ -45,10 +46,10 @@ struct ee_gateway_request {
     struct ee_http_head *trailers; /* of the request; NULL: none */
     struct ee_buffer held;         /* from the client, the stream did not take it yet */
     struct ee_gateway_request *next, *previous;
-    uint64_t blocked_us; /* since when the client has no room; 0: it has */
+    uint64_t blocked_us;     /* since when the client has no room; 0: it has */
     uint64_t received, sent; /* bytes of a bare connection: from the client, to it */
     uint64_t moved_us;       /* when the last of them moved */
-    size_t unreported;   /* bytes passed on to the client, not yet reported as consumed */
+    size_t unreported;       /* bytes passed on to the client, not yet reported as consumed */
 };
 
 /* gateway.c */

@@ -328,9 +328,9 @@ enum ee_err ee_conn_tls_begin(struct ee_conn *conn, struct ee_tls *tls, struct e
     EE_TRY(ee_conn_tls_attach(conn, tls));
     conn->state = EE_CONN_HANDSHAKE;
     ee_timer_start(conn->timer, conn->handshake_timeout_ms, 0);
-    ee_conn_tls_receive(conn, received);
+    conn->cipher.fresh = received;
     ee_conn_work_later(conn);
-    return EE_OK;
+    return ee_cipher_keep(&conn->cipher);
 }
 
 void ee_conn_set_events(struct ee_conn *conn, const struct ee_conn_events *events, void *context)

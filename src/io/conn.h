@@ -64,7 +64,7 @@ EE_MUST_USE enum ee_err ee_conn_connect(struct ee_loop *loop,
 
 /* An open plain connection, on which nothing was sent, becomes TLS (of a server's settings): the
  * handshake begins with `received`, what its owner got from it so far. `open` comes again.
- * EE_STATE: not such a connection; EE_CRYPTO: settings of a client, or no memory. */
+ * EE_STATE: not such a connection; EE_CRYPTO: settings of a client; EE_NO_MEMORY: abort it. */
 EE_MUST_USE enum ee_err ee_conn_tls_begin(struct ee_conn *conn, struct ee_tls *tls,
                                           struct ee_bytes received);
 

@@ -6,7 +6,9 @@ import hashlib
 import http.client
 import json
 import os
+import pathlib
 import random
+import shutil
 import secrets
 import signal
 import socket
@@ -453,6 +455,35 @@ def the_protocol_never_reaches_the_app(network):
     require_equal(fetch(network)[0], 200, "the app")
 
 
+def a_chain_from_an_authority(network):
+    """`ee-agent csr`, signed by an authority and put beside the agent: shown after SIGHUP; the key stays the attested one"""
+    node = network.lease("vault")["node"]
+    words = network.agent_run_arguments(node)
+    state = pathlib.Path(words[words.index("--state") + 1])
+    request, signed = network.folder / "vault.csr", network.folder / "vault.crt"
+    with open(request, "wb") as out:
+        subprocess.run([network.programs / "ee-agent", "csr", "--state", state, NAME], stdout=out, check=True, timeout=20)
+    extensions = network.folder / "vault.ext"
+    extensions.write_text(f"subjectAltName=DNS:{NAME}\n")
+    subprocess.run(["openssl", "x509", "-req", "-in", request, "-CA", network.state / "ca.crt", "-CAkey",
+                    network.state / "ca.key", "-set_serial", "77", "-days", "2", "-extfile", extensions, "-out", signed],
+                   check=True, capture_output=True)
+    with dial(network) as peer:
+        before = key_hash(peer)
+    (state / "certificates").mkdir()
+    shutil.copy(signed, state / "certificates" / f"{NAME}.pem")
+    os.kill(network.agent_pid(node), signal.SIGHUP)
+
+    def trusted():
+        with contextlib.suppress(ssl.SSLError), dial(network, context=network.tls()) as peer:
+            return key_hash(peer)
+    require_equal(wait_for("an ordinary client trusts it", 10, trusted), before, "the key")
+    (state / "certificates" / f"{NAME}.pem").write_bytes((network.state / "ca.crt").read_bytes())  # of another key
+    os.kill(network.agent_pid(node), signal.SIGHUP)
+    wait_for("another key's is not used", 10, lambda: not trusted())
+    require_equal(fetch(network)[0], 200, "self-issued again")
+
+
 def moved_to_another_node(network):
     """The app's agent is killed: `ee connect` goes on after a new verification, on the node it moved to"""
     process, said = connect(network, "-p", str(free_port()), json_output=False)
@@ -501,6 +532,7 @@ if __name__ == "__main__":
         somebody_in_the_middle,
         the_relay_comes_later,
         the_protocol_never_reaches_the_app,
+        a_chain_from_an_authority,
         moved_to_another_node,
         no_replica,
     ], options=("--expose", f"eof=tls:127.0.0.1:{ENDING}"))
