@@ -515,6 +515,19 @@ def no_replica(network):
     require_equal(problem["error"], "unavailable", "ee connect")
 
 
+def a_measurement_that_is_not_allowed(network):
+    """An agent whose measurement the founding key has retired: `ee connect` refuses it with exit 7"""
+    network.deploy("vault", shared["port"], *app_command(network, shared["port"]), options=("--privacy", "passthrough"))
+    wait_for("the app answers", 10, lambda: fetch(network)[0] == 200)
+    process, said = connect(network)
+    require(said and said["node"] == network.lease("vault")["node"], "before")
+    network.end(process)
+    measured = said["attested"]["measurement_digest"]
+    network.ee_json("allow", "retire", "--role", "agent", "--measurement", measured, "--label", "ee-agent", profile="founding")
+    problem = network.ee_refused(7, "connect", "vault", timeout=20)
+    require_equal(problem["error"], "measurement", f"{problem}")
+
+
 if __name__ == "__main__":
     run_suite("passthrough", [
         tls_ends_in_the_agent,
@@ -535,4 +548,5 @@ if __name__ == "__main__":
         a_chain_from_an_authority,
         moved_to_another_node,
         no_replica,
+        a_measurement_that_is_not_allowed,
     ], options=("--expose", f"eof=tls:127.0.0.1:{ENDING}"))
