@@ -79,8 +79,11 @@ static void close_all(void)
 static void tls_begins_after_the_look(void)
 {
     open_all();
+    const struct ee_conn_connect_options dial = {
+        .address = ee_listener_address(listener), .tls = f.client_tls, .server_name = "localhost"};
+    client.fixture = &f;
     client.stop_at_open = true;
-    fixture_dial(&f, &client, listener, f.client_tls);
+    CHECK(ee_conn_connect(f.loop, &dial, &peer_events, &client, &client.conn) == EE_OK);
     CHECK(fixture_wait(&f, &client) && client.opened == 1);
     CHECK(told.count == 1 && strcmp(told.name, "localhost") == 0 && told.http);
     CHECK(told.received > 100);
