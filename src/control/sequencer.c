@@ -8,6 +8,7 @@
 #include "control/sequencer_batch.h"
 #include "control/sequencer_queue.h"
 #include "control/sequencer_replay.h"
+#include "control/sequencer_sample.h"
 #include "control/snapshots.h"
 #include "io/journal_writer.h"
 #include "io/log.h"
@@ -44,6 +45,7 @@ struct ee_sequencer {
     uint8_t public_key[EE_ED25519_KEY_SIZE]; /* of the newest durable note */
     uint8_t random[RANDOM_AHEAD][32];
     size_t random_left;
+    struct ee_sequencer_sample sample;
     struct ee_sequencer_counts counts;
     bool lost;
     enum ee_err refusing; /* EE_OK: takes commands */
@@ -209,10 +211,24 @@ static void batch_turn(struct ee_sequencer *sequencer)
     ee_snapshots_batch(sequencer->snapshots, sequencer->state.core, &sequencer->state.tlog);
 }
 
+static void lose(struct ee_sequencer *sequencer, enum ee_err err, const char *what);
+
+/* What breaks an invariant is not written and not answered. */
+static bool invariants_hold(struct ee_sequencer *sequencer)
+{
+    const char *rule = "";
+    bool holds = ee_sequencer_sample_holds(&sequencer->sample, sequencer->state.core, &rule);
+    sequencer->counts.invariants += holds;
+    if (!holds)
+        lose(sequencer, EE_INVARIANT, rule);
+    return holds;
+}
+
 static void batch_write(void *context)
 {
     struct ee_sequencer *sequencer = context;
-    if (sequencer->lost || sequencer->writing != NULL || sequencer->collecting->count == 0)
+    if (sequencer->lost || sequencer->writing != NULL || sequencer->collecting->count == 0 ||
+        !invariants_hold(sequencer))
         return;
     batch_turn(sequencer);
     ee_journal_writer_start(sequencer->writer, &sequencer->writing->job);

@@ -4,7 +4,6 @@
 #define OPENSSL_SUPPRESS_DEPRECATED /* the low-level hashes and ECDSA, see there */
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/bn.h>
