@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "agent/agent.h"
+#include "csr.h"
 #include "base/text.h"
 #include "io/crypto_openssl.h"
 #include "io/file.h"
@@ -29,12 +30,14 @@ static const char usage[] =
     "  ee-agent run  --state DIR --node NAME --control ADDR:PORT --genesis FILE --collateral FILE\n"
     "                [--tdx-device DEVICE] [--tdx-rtmr DIR] [--workload-uid UID]\n"
     "                [--accept-recovery FILE]\n"
-    "                [--expose PORT|NAME=127.0.0.1:PORT "
-    "...]\n"
+    "                [--expose PORT|NAME=[tls:]127.0.0.1:PORT ...]\n"
     "                [--connections N] [--replace-connections SECONDS]\n"
     "                                                              serve until SIGTERM; SIGHUP "
     "reads\n"
     "                                                              the collateral again\n"
+    "  ee-agent csr --state DIR APP.DOMAIN...\n"
+    "                                                              a request for a certificate of "
+    "its TLS key\n"
     "  ee-agent version\n"
     "\n"
     "--accept-recovery: the founding key's statement of a planned restore; also the file\n"
@@ -48,7 +51,8 @@ static const char usage[] =
     "that\n"
     "launchers may expose; none without it. With NAME=: behind the gateway at once, without "
     "account or\n"
-    "lease (development networks). --connections: to the control plane, 1 to 4 (default 2);\n"
+    "lease (development networks); with tls: its TLS ends in the agent. --connections: to the "
+    "control plane, 1 to 4 (default 2);\n"
     "--replace-connections: each is replaced after so long, without a gap (default 3600, 0: "
     "never).\n";
 
@@ -70,19 +74,24 @@ struct settings {
     struct ee_agent_service services[EE_AGENT_SERVICES_MAX];
 };
 
-/* "NAME=127.0.0.1:PORT" */
+/* "NAME=127.0.0.1:PORT", with "tls:" before the address when its TLS ends here */
 static enum ee_err service_parse(const char *text, const char *equals, struct settings *out)
 {
     static const char host[] = "127.0.0.1:";
     uint64_t port;
     const size_t size = (size_t)(equals - text);
+    const char *target = equals + 1;
+    const bool passthrough = strncmp(target, "tls:", 4) == 0;
+    if (passthrough)
+        target += 4;
     if (out->service_count == EE_AGENT_SERVICES_MAX || size > EE_NAME_MAX ||
-        strncmp(equals + 1, host, sizeof(host) - 1) != 0 ||
-        ee_u64_parse(equals + sizeof(host), &port) != EE_OK || port < 1 || port > UINT16_MAX)
+        strncmp(target, host, sizeof(host) - 1) != 0 ||
+        ee_u64_parse(target + sizeof(host) - 1, &port) != EE_OK || port < 1 || port > UINT16_MAX)
         return EE_USAGE;
     struct ee_agent_service *service = &out->services[out->service_count];
     memcpy(service->name, text, size);
     service->port = (uint16_t)port;
+    service->passthrough = passthrough;
     if (!ee_name_valid(service->name))
         return EE_USAGE;
     out->service_count++;
@@ -248,6 +257,7 @@ static void on_signal(void *context)
 static void on_hangup(void *context)
 {
     ee_agent_collateral_reload(context);
+    ee_agent_certificates_reload(context);
 }
 
 static enum ee_err genesis_read(const char *path, uint8_t *canonical, size_t *size_out)
@@ -353,6 +363,8 @@ int main(int argc, char **argv)
     /* No core image: it would hold keys and secrets; also keeps workloads of another uid from
      * tracing us. */
     (void)prctl(PR_SET_DUMPABLE, 0);
+    if (strcmp(verb, "csr") == 0)
+        return ee_agent_csr(argc - 2, argv + 2);
     if ((strcmp(verb, "init") != 0 && strcmp(verb, "run") != 0) ||
         settings_parse(argc - 1, argv + 1, &settings) != EE_OK) {
         (void)fputs(usage, stderr);

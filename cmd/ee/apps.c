@@ -186,31 +186,95 @@ enum ee_err ee_cmd_logs(struct ee_cli *cli, int argc, char **argv)
 
 /* ---- connect ---- */
 
+struct connecting {
+    struct ee_cli *cli;
+    const struct ee_client_proxy *proxy;
+};
+
+static void control_say(struct ee_cli *cli)
+{
+    const struct ee_client_judged *judged = ee_client_session_attested(cli->session);
+    ee_cli_say(cli, "control plane verified: measurement %s, %s", judged->label,
+               ee_client_proof_name(judged->verdict.proof));
+}
+
+/* What was proven of the agent, at first and after each change of its key. */
+static void agent_say(void *context)
+{
+    const struct connecting *c = context;
+    const struct ee_client_app_agent *agent = ee_client_proxy_agent(c->proxy);
+    char key[65];
+    if (!agent)
+        return;
+    ee_cli_say(c->cli, "agent of %s verified on its TLS connection: measurement %s, %s",
+               agent->node, agent->judged.label, ee_client_proof_name(agent->judged.verdict.proof));
+    ee_cli_say(c->cli,
+               agent->logged ? "its log says that it runs lease %s, deployment %s"
+                             : "that it runs lease %s, deployment %s, is the control plane's word: "
+                               "its machine keeps no log",
+               agent->lease, agent->deployment_hash);
+    ee_cli_say(c->cli, "TLS key pinned: %s",
+               ee_hex_encode(agent->judged.verdict.claims.tls_key_hash, 32, key));
+}
+
+static json_t *connect_json(const struct ee_client_app_agent *agent, const char *url,
+                            const char *name)
+{
+    char key[65];
+    json_t *out = json_pack("{s:s, s:s, s:s, s:s}", "url", url, "app", name, "privacy",
+                            agent ? "passthrough" : "terminate", "tls_ends_in",
+                            agent ? "agent" : "control plane");
+    if (!agent)
+        return out;
+    (void)json_object_set_new(out, "node", json_string(agent->node));
+    (void)json_object_set_new(out, "lease", json_string(agent->lease));
+    (void)json_object_set_new(out, "deployment_hash", json_string(agent->deployment_hash));
+    (void)json_object_set_new(out, "deployment_logged", json_boolean(agent->logged));
+    (void)json_object_set_new(
+        out, "tls_key_hash",
+        json_string(ee_hex_encode(agent->judged.verdict.claims.tls_key_hash, 32, key)));
+    (void)json_object_set_new(out, "attested", ee_client_attested_json(&agent->judged));
+    return out;
+}
+
+static void connect_tell(struct connecting *c, const char *name)
+{
+    char url[64];
+    const struct ee_client_app_agent *agent = ee_client_proxy_agent(c->proxy);
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/",
+                   (unsigned)ee_client_proxy_port(c->proxy));
+    agent_say(c);
+    if (c->cli->json)
+        ee_cli_json(connect_json(agent, url, name));
+    else
+        (void)printf("%s\n", url);
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "TLS ends in the attested %s; Ctrl-C ends this proxy\n",
+                  agent ? "agent" : "control plane");
+}
+
 enum ee_err ee_cmd_connect(struct ee_cli *cli, int argc, char **argv)
 {
     struct ee_arguments arguments;
     uint64_t port = 0;
-    char path[64], url[64];
+    char path[64];
     json_t *app = NULL;
-    struct ee_client_proxy *proxy;
+    struct ee_client_proxy *proxy = NULL;
     const struct ee_option options[] = {{"port", 'p', EE_OPTION_NUMBER, &port, 65535}};
     EE_TRY(ee_cli_parse(cli, options, EE_CLI_COUNT(options), argc, argv, 1, 1, false, &arguments));
     EE_TRY(app_path(cli, arguments.items[0], path));
     EE_TRY(ee_cli_connect(cli));
     EE_TRY(ee_client_get(cli->session, path, &app)); /* so that a misspelt name is said at once */
+    control_say(cli);
+    enum ee_err err = ee_client_proxy_new(cli->session, app, (uint16_t)port, &proxy);
     json_decref(app);
-    EE_TRY(ee_client_proxy_new(cli->session, arguments.items[0], (uint16_t)port, &proxy));
+    EE_TRY(err);
     ee_client_session_close(cli->session);
     cli->session = NULL;
-    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", (unsigned)ee_client_proxy_port(proxy));
-    if (cli->json)
-        ee_cli_json(json_pack("{s:s, s:s, s:s}", "url", url, "app", arguments.items[0],
-                              "tls_ends_in", "control plane"));
-    else
-        (void)printf("%s\n", url);
-    (void)fflush(stdout);
-    (void)fprintf(stderr, "TLS ends in the attested control plane; Ctrl-C ends this proxy\n");
-    enum ee_err err = ee_client_proxy_run(proxy);
+    struct connecting connecting = {.cli = cli, .proxy = proxy};
+    ee_client_proxy_on_verified(proxy, agent_say, &connecting);
+    connect_tell(&connecting, arguments.items[0]);
+    err = ee_client_proxy_run(proxy);
     ee_client_proxy_free(proxy);
     return err;
 }

@@ -130,8 +130,14 @@ static enum ee_err exposed_start(struct ee_dev *dev)
     json_t *answer = ee_dev_command(dev, "dev", mint);
     json_decref(answer);
     for (size_t i = 0; answer && i < dev->exposed_count; i++) {
-        const char *const expose[] = {
-            "ee", "--json", "expose", dev->exposed[i].name, dev->exposed[i].target, NULL};
+        const char *const expose[] = {"ee",
+                                      "--json",
+                                      "expose",
+                                      dev->exposed[i].name,
+                                      dev->exposed[i].target,
+                                      "--privacy",
+                                      dev->exposed[i].passthrough ? "passthrough" : "terminate",
+                                      NULL};
         answer = ee_dev_command(dev, "dev", expose);
         json_decref(answer);
     }
@@ -201,6 +207,9 @@ static enum ee_err exposed_parse(struct ee_dev *dev, const char *text)
     memcpy(row->name, text, (size_t)(equals - text));
     row->name[equals - text] = '\0';
     row->target = equals + 1;
+    row->passthrough = strncmp(row->target, "tls:", 4) == 0;
+    if (row->passthrough)
+        row->target += 4;
     if (!ee_name_valid(row->name) || strncmp(row->target, "127.0.0.1:", 10) != 0)
         return EE_USAGE;
     dev->exposed_count++;

@@ -34,6 +34,7 @@ extern const struct ee_dev_node ee_dev_nodes[EE_DEV_NODES];
 struct ee_dev_exposed {
     char name[EE_NAME_MAX + 1];
     const char *target; /* "127.0.0.1:PORT" */
+    bool passthrough;   /* its TLS ends in the agent */
 };
 
 struct ee_dev_child {

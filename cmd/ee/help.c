@@ -23,7 +23,8 @@ static const struct {
      "stopped; without one it is $XDG_STATE_HOME/ee/dev. As root, workloads run as other users;\n"
      "as anybody else they run as you.\n"
      "  --json           the first line is one JSON document with addresses, profiles and pids\n"
-     "  --expose N=A     makes the loopback service A reachable as the app N\n"
+     "  --expose N=A     makes the loopback service A reachable as the app N; with tls: before A\n"
+     "                   TLS ends in the agent\n"
      "  --http ADDR      address of the plain path form http://ADDR/apps/APP/\n"},
     {"statement",
      "  --csv            RFC 4180 with a line of names; cells that a spreadsheet would run as a\n"
@@ -49,13 +50,18 @@ static const struct {
      "  --port PORT      where the app listens on 127.0.0.1 of the agent's machine\n"
      "  --timeout S      wait so long until it runs; default 120\n"
      "  --no-wait        do not wait\n"
+     "  --privacy P      terminate (default): the attested control plane ends TLS of users;\n"
+     "                   passthrough: the agent does, the control plane sees only the name\n"
      "\n"
      "CMD is an absolute path, or a name in PATH, on the agent's machine; the process runtime\n"
      "starts it as another user when the agent is root, so folders of the path must be open to\n"
      "all. An app with secrets is not moved by itself when its node is lost: deploy it again.\n"},
     {"connect",
-     "Listens on 127.0.0.1:PORT (any free port without -p) until Ctrl-C. The gateway's key is\n"
-     "the attested one; TLS ends in the attested control plane.\n"},
+     "Listens on 127.0.0.1:PORT (any free port without -p) until Ctrl-C; says what was verified.\n"
+     "TLS ends in the attested control plane or, for a passthrough app, in its agent: of the\n"
+     "agent key and node in the ledger, whose log says that it runs the app's deployment. That\n"
+     "key is pinned; when another is shown (restarted, moved), all is verified again, and if it\n"
+     "does not hold, connections are reset and ee ends with 7.\n"},
     {"collateral import",
      "FILE is what curl saved: bodies, header files of curl -D, both in one of curl -i, PEM, DER,\n"
      "hex, or a PCCS platform document; what each is follows from its content. Says what is "

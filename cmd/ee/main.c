@@ -16,7 +16,7 @@
 
 static const struct ee_verb verbs[] = {
     {"dev", NULL, ee_cmd_dev,
-     "dev [--state DIR] [--json] [--expose NAME=127.0.0.1:PORT] [--http ADDR]",
+     "dev [--state DIR] [--json] [--expose NAME=[tls:]127.0.0.1:PORT] [--http ADDR]",
      "a whole network on this machine, SIMULATED, until Ctrl-C"},
     {"whoami", ee_cmd_whoami, NULL, "whoami", "account, kind, network, what was attested"},
     {"balance", ee_cmd_balance, NULL, "balance", "available, locked, held, owed, runway"},
@@ -76,15 +76,17 @@ static const struct ee_verb verbs[] = {
     {"run", ee_cmd_run, NULL, "run [--name NAME] " LAUNCH_OPTIONS " [--detach] -- CMD...",
      "a private job; exits with its code (125: lost after its start)"},
     {"deploy", ee_cmd_deploy, NULL,
-     "deploy NAME --port PORT " LAUNCH_OPTIONS " [--no-wait] -- CMD...",
+     "deploy NAME --port PORT " LAUNCH_OPTIONS " [--no-wait]\n"
+     "       [--privacy terminate|passthrough] -- CMD...",
      "an app behind the gateway"},
     {"expose", ee_cmd_expose, NULL,
-     "expose NAME 127.0.0.1:PORT [--vcpus N] [--max-price P] [--node NODE] [--timeout S]",
+     "expose NAME 127.0.0.1:PORT [--vcpus N] [--max-price P] [--node NODE] [--timeout S]\n"
+     "       [--privacy terminate|passthrough]",
      "an existing loopback service of an agent's machine; backend not measured"},
     {"stop", ee_cmd_stop, NULL, "stop NAME", "stop an app or job"},
     {"ps", ee_cmd_ps, NULL, "ps [--all]", "live apps and jobs; --all: every lease"},
     {"logs", ee_cmd_logs, NULL, "logs NAME|LEASE", "output so far, opened with the key kept here"},
-    {"connect", ee_cmd_connect, NULL, "connect NAME [-p PORT]",
+    {"connect", ee_cmd_connect, NULL, "connect NAME [-p PORT] [--json]",
      "local proxy to an app, on a connection whose key was attested"},
     {"periods", ee_cmd_periods, NULL, "periods [--lease ID]", "locks, verdicts, amounts"},
     {"receipts", ee_cmd_receipts, NULL, "receipts", "what can be proved, by sequence number"},

@@ -17,7 +17,7 @@
 enum { WAIT_S = 20, VCPUS_MAX = 100000, MEMORY_MAX = 16 * 1024 * 1024, TIMEOUT_MAX = 30 * 86400 };
 
 struct launch_options {
-    const char *name, *node;
+    const char *name, *node, *privacy;
     struct ee_option_list env, secrets;
     uint64_t vcpus, memory_mib, port, timeout_s; /* timeout 0: none */
     int64_t max_price_nanos;
@@ -90,6 +90,13 @@ static enum ee_err options_check(struct ee_cli *cli, struct launch_options *o)
         return ee_client_fail(&cli->problem, EE_USAGE, "'%s': %s", o->name, ee_err_text(EE_NAME));
     if (o->node && !ee_name_valid(o->node))
         return ee_client_fail(&cli->problem, EE_USAGE, "'%s' is no node name", o->node);
+    const bool passthrough = o->privacy && strcmp(o->privacy, "passthrough") == 0;
+    if (o->privacy && !passthrough && strcmp(o->privacy, "terminate") != 0)
+        return ee_client_fail(&cli->problem, EE_USAGE,
+                              "--privacy is terminate (TLS ends in the attested control plane) or "
+                              "passthrough (in the app's agent)");
+    if (passthrough)
+        o->workload.privacy = EE_PRIVACY_PASSTHROUGH;
     o->workload.env = &o->env;
     o->workload.secrets = &o->secrets;
     o->workload.allow_plain = o->allow_plain;
@@ -401,6 +408,7 @@ enum ee_err ee_cmd_deploy(struct ee_cli *cli, int argc, char **argv)
     const struct ee_option options[] = {{"port", 0, EE_OPTION_NUMBER, &o.port, PORT_MAX},
                                         {"wait", 0, EE_OPTION_FLAG, &o.wait, 0},
                                         {"no-wait", 0, EE_OPTION_FLAG, &o.no_wait, 0},
+                                        {"privacy", 0, EE_OPTION_TEXT, &o.privacy, 0},
                                         COMMON_ROWS(&o)};
     EE_TRY(ee_cli_parse(cli, options, EE_CLI_COUNT(options), argc, argv, 1, 1, true, &arguments));
     o.name = arguments.items[0];
@@ -436,6 +444,7 @@ enum ee_err ee_cmd_expose(struct ee_cli *cli, int argc, char **argv)
         {"vcpus", 0, EE_OPTION_NUMBER, &o.vcpus, VCPUS_MAX},
         {"max-price", 0, EE_OPTION_PRICE, &o.max_price_nanos, 0},
         {"node", 0, EE_OPTION_TEXT, &o.node, 0},
+        {"privacy", 0, EE_OPTION_TEXT, &o.privacy, 0},
         {"timeout", 0, EE_OPTION_NUMBER, &o.timeout_s, TIMEOUT_MAX}};
     EE_TRY(ee_cli_parse(cli, options, EE_CLI_COUNT(options), argc, argv, 2, 2, false, &arguments));
     o.name = arguments.items[0];

@@ -14,12 +14,37 @@ static bool port_of(void *context, const uint8_t instance[EE_TUNNEL_INSTANCE_SIZ
                     uint16_t *port_out)
 {
     const struct ee_agent_lease *lease = ee_agent_lease_find(context, instance);
-    if (!lease)
-        return ee_agent_service_port(context, instance, port_out);
+    if (!lease) {
+        const struct ee_agent_service *service = ee_agent_service_find(context, instance);
+        if (service)
+            *port_out = service->port;
+        return service != NULL;
+    }
     if (!lease->workload || !ee_workload_running(lease->workload))
         return false;
     *port_out = ee_workload_port(lease->workload);
     return true;
+}
+
+static bool passthrough(void *context, const uint8_t instance[EE_TUNNEL_INSTANCE_SIZE])
+{
+    return ee_agent_passthrough(context, instance);
+}
+
+static struct ee_tls *tls_of(void *context, struct ee_bytes server_name)
+{
+    return ee_agent_passthrough_tls(context, server_name);
+}
+
+static enum ee_err evidence(void *context, const uint8_t challenge[32], const uint8_t exporter[32],
+                            ee_backend_evidence_fn fn, void *fn_context)
+{
+    return ee_agent_passthrough_evidence(context, challenge, exporter, fn, fn_context);
+}
+
+static void evidence_forget(void *context, const void *fn_context)
+{
+    ee_agent_passthrough_evidence_forget(context, fn_context);
 }
 
 static void flush(void *context)
@@ -62,7 +87,13 @@ enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypto *crypto,
         err = workloads_folder(agent);
     if (err == EE_OK)
         err = ee_agent_collateral_open(agent);
-    const struct ee_backend_host host = {.port_of = port_of, .flush = flush, .context = agent};
+    const struct ee_backend_host host = {.port_of = port_of,
+                                         .passthrough = passthrough,
+                                         .tls_of = tls_of,
+                                         .evidence = evidence,
+                                         .evidence_forget = evidence_forget,
+                                         .flush = flush,
+                                         .context = agent};
     if (err == EE_OK && !(agent->backend = ee_backend_new(loop, &host)))
         err = EE_NO_MEMORY;
     if (err == EE_OK)
@@ -89,9 +120,10 @@ void ee_agent_free(struct ee_agent *agent)
     if (!agent)
         return;
     ee_agent_session_end(agent);
+    ee_backend_free(agent->backend); /* its streams may wait for evidence */
+    ee_agent_certificates_reload(agent);
     ee_agent_evidence_end(agent);
     ee_agent_checkpoint_save(agent);
-    ee_backend_free(agent->backend);
     ee_agent_leases_free(agent);
     ee_collateral_store_free(agent->collateral);
     ee_event_log_free(agent->log);

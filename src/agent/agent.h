@@ -19,6 +19,7 @@ enum { EE_AGENT_LEASES_MAX = 64, EE_AGENT_EXPOSED_MAX = 16, EE_AGENT_SERVICES_MA
 struct ee_agent_service {
     char name[EE_NAME_MAX + 1];
     uint16_t port;
+    bool passthrough; /* its TLS ends here */
 };
 
 struct ee_agent_options {
@@ -56,6 +57,8 @@ EE_MUST_USE enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypt
 void ee_agent_start(struct ee_agent *agent);
 /* Reads the collateral file again (SIGHUP). */
 void ee_agent_collateral_reload(struct ee_agent *agent);
+/* Certificates for TLS that ends here are looked for again when they are needed next (SIGHUP). */
+void ee_agent_certificates_reload(struct ee_agent *agent);
 /* Why it stopped the loop by itself: EE_CHECKPOINT, the control plane contradicts what it signed
  * before. EE_OK: it did not. */
 enum ee_err ee_agent_err(const struct ee_agent *agent);

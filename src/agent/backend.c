@@ -76,6 +76,14 @@ static struct ee_backend_stream *stream_new(struct ee_backend *backend, struct e
     return stream;
 }
 
+/* An app whose TLS ends here hears nothing that came another way. */
+static bool passthrough_open(struct ee_backend *backend, struct ee_tunnel *tunnel,
+                             const struct ee_tunnel_event *event, uint16_t port)
+{
+    return event->open->kind == EE_TUNNEL_KIND_TCP &&
+           ee_backend_tls_open(backend->tls, tunnel, event, port);
+}
+
 static void on_opened(struct ee_backend *backend, struct ee_tunnel *tunnel,
                       const struct ee_tunnel_event *event)
 {
@@ -83,10 +91,14 @@ static void on_opened(struct ee_backend *backend, struct ee_tunnel *tunnel,
     struct ee_backend_stream *stream = NULL;
     const bool runs =
         backend->host.port_of(backend->host.context, event->open->instance, &port) && port;
-    if (runs && ee_backend_h2_wants(event->open) &&
+    const bool passes = runs && backend->host.passthrough &&
+                        backend->host.passthrough(backend->host.context, event->open->instance);
+    if (passes && passthrough_open(backend, tunnel, event, port))
+        return;
+    if (runs && !passes && ee_backend_h2_wants(event->open) &&
         ee_backend_h2_open(backend->h2, tunnel, event, port))
         return;
-    if (runs && !ee_backend_h2_wants(event->open))
+    if (runs && !passes && !ee_backend_h2_wants(event->open))
         stream = stream_new(backend, tunnel, event, port);
     if (!stream) {
         (void)!ee_tunnel_reset(tunnel, event->stream, EE_TUNNEL_REFUSED, "no such app runs here");
@@ -118,7 +130,8 @@ struct ee_backend *ee_backend_new(struct ee_loop *loop, const struct ee_backend_
     backend->h2 = ee_backend_h2_new(loop, host);
     backend->pool = ee_backend_pool_new(loop);
     backend->head = malloc(sizeof(*backend->head));
-    if (backend->h2 && backend->pool && backend->head)
+    backend->tls = ee_backend_tls_new(loop, host);
+    if (backend->h2 && backend->pool && backend->head && backend->tls)
         return backend;
     ee_backend_free(backend);
     return NULL;
@@ -134,6 +147,7 @@ void ee_backend_free(struct ee_backend *backend)
         ee_backend_stream_free(stream);
     }
     ee_backend_h2_free(backend->h2);
+    ee_backend_tls_free(backend->tls);
     ee_backend_pool_free(backend->pool);
     free(backend->head);
     free(backend);

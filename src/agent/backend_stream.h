@@ -7,6 +7,7 @@
 #include "agent/backend.h"
 #include "agent/backend_h2.h"
 #include "agent/backend_pool.h"
+#include "agent/backend_tls.h"
 #include "http/writer.h"
 #include "io/buffer.h"
 
@@ -15,6 +16,7 @@ struct ee_backend {
     struct ee_backend_host host;
     struct ee_backend_h2 *h2;
     struct ee_backend_pool *pool;
+    struct ee_backend_tls *tls;
     struct ee_backend_stream *first;
     struct ee_http_head *head;           /* scratch of one call */
     uint8_t wire[EE_HTTP_HEAD_WIRE_MAX]; /* the same */

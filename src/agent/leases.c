@@ -264,6 +264,7 @@ static enum ee_err lease_fill(struct ee_agent *agent, const json_t *message,
         return EE_SYNTAX;
     EE_TRY(ee_deployment_decode(deployment_bytes, deployment));
     ee_deployment_hash(agent->crypto, deployment_bytes, lease->deployment_hash);
+    lease->passthrough = deployment->privacy == EE_PRIVACY_PASSTHROUGH;
     memcpy(lease->output_key, deployment->output_key, sizeof(lease->output_key));
     if (!expose_allowed(agent, deployment))
         return EE_EXPOSE_REFUSED;

@@ -20,15 +20,14 @@ static void instance_of(const struct ee_agent *agent, size_t index, uint8_t out[
     out[EE_ID_SIZE - 1] = (uint8_t)index;
 }
 
-bool ee_agent_service_port(const struct ee_agent *agent, const uint8_t instance[EE_ID_SIZE],
-                           uint16_t *port_out)
+const struct ee_agent_service *ee_agent_service_find(const struct ee_agent *agent,
+                                                     const uint8_t instance[EE_ID_SIZE])
 {
     size_t index = instance[EE_ID_SIZE - 1];
     if (index >= agent->options.service_count ||
         memcmp(instance, agent->service_base, EE_ID_SIZE - 1) != 0)
-        return false;
-    *port_out = agent->options.services[index].port;
-    return true;
+        return NULL;
+    return &agent->options.services[index];
 }
 
 void ee_agent_services_offer(struct ee_agent *agent)
@@ -40,9 +39,11 @@ void ee_agent_services_offer(struct ee_agent *agent)
         uint8_t instance[EE_ID_SIZE];
         char text[2 * EE_ID_SIZE + 1];
         instance_of(agent, i, instance);
-        (void)json_array_append_new(list, json_pack("{s:s, s:s}", "name",
-                                                    agent->options.services[i].name, "instance",
-                                                    ee_hex_encode(instance, EE_ID_SIZE, text)));
+        const struct ee_agent_service *service = &agent->options.services[i];
+        (void)json_array_append_new(list,
+                                    json_pack("{s:s, s:s, s:b}", "name", service->name, "instance",
+                                              ee_hex_encode(instance, EE_ID_SIZE, text),
+                                              "passthrough", (int)service->passthrough));
     }
     ee_agent_send(agent, json_pack("{s:s, s:o}", "type", "services", "services", list));
 }

@@ -24,6 +24,9 @@ enum {
     EE_AGENT_ADMISSION_MS = 30000, /* from dialling to admitted; quotes may take seconds */
     EE_AGENT_EXTRAS_MAX = 8,       /* further connections, and those that drain */
     EE_AGENT_CONNECTIONS_DEFAULT = 2,
+    EE_AGENT_SERVER_NAME_SIZE = 254,
+    EE_AGENT_SERVER_NAMES_MAX = 32, /* with settings of TLS kept for them */
+    EE_AGENT_USER_ASKS_MAX = 64,    /* of users that wait for evidence: checks go on beside them */
 };
 
 /* How it dials again; docs/spec/agent-protocol.md, "Dialling again". */
@@ -63,7 +66,8 @@ enum ee_agent_session_state {
 /* A lease this agent runs, or whose end the control plane has not acknowledged. */
 struct ee_agent_lease {
     bool used;
-    bool measured; /* its start is in the event log */
+    bool measured;    /* its start is in the event log */
+    bool passthrough; /* its TLS ends here */
     uint8_t id[EE_ID_SIZE];
     char launcher[EE_NAME_MAX + 1];
     uint8_t deployment_hash[32];
@@ -72,6 +76,12 @@ struct ee_agent_lease {
     struct ee_agent *agent;
     int32_t exit_code;
     char *sealed_output; /* base64, after the end */
+};
+
+/* Settings of TLS for a name that an app of ours is asked by. */
+struct ee_agent_server_name {
+    char name[EE_AGENT_SERVER_NAME_SIZE];
+    struct ee_tls *tls; /* NULL: free */
 };
 
 struct ee_agent {
@@ -122,6 +132,10 @@ struct ee_agent {
     struct ee_agent_lease leases[EE_AGENT_LEASES_MAX];
     json_t *waiting[EE_AGENT_WAITING_MAX]; /* start messages; NULL: free */
     struct ee_backend *backend;
+    struct ee_agent_server_name server_names[EE_AGENT_SERVER_NAMES_MAX];
+    size_t server_name_next; /* replaced next */
+    struct ee_agent_user_ask *user_asks;
+    size_t user_ask_count;
 };
 
 /* leases.c */
@@ -136,9 +150,9 @@ void ee_agent_leases_report(struct ee_agent *agent);
 /* services.c */
 void ee_agent_services_init(struct ee_agent *agent);
 void ee_agent_services_offer(struct ee_agent *agent);
-/* Port of the service with this instance; false: none. */
-bool ee_agent_service_port(const struct ee_agent *agent, const uint8_t instance[EE_ID_SIZE],
-                           uint16_t *port_out);
+/* The service with this instance; NULL: none. */
+const struct ee_agent_service *ee_agent_service_find(const struct ee_agent *agent,
+                                                     const uint8_t instance[EE_ID_SIZE]);
 json_t *ee_agent_leases_running(const struct ee_agent *agent); /* array of ids */
 json_t *ee_agent_leases_states(struct ee_agent *agent, const json_t *asked);
 void ee_agent_leases_free(struct ee_agent *agent);
@@ -204,6 +218,16 @@ EE_MUST_USE enum ee_err ee_agent_checkpoint_recall(struct ee_agent *agent, const
 void ee_agent_checkpoint_epoch(struct ee_agent *agent, uint64_t epoch);
 /* A checkpoint on its own; an older or other history ends the session. */
 void ee_agent_on_checkpoint(struct ee_agent *agent, json_t *message);
+
+/* passthrough.c: for struct ee_backend_host. */
+bool ee_agent_passthrough(const struct ee_agent *agent, const uint8_t instance[EE_ID_SIZE]);
+struct ee_tls *ee_agent_passthrough_tls(struct ee_agent *agent, struct ee_bytes server_name);
+/* EE_FULL: EE_AGENT_USER_ASKS_MAX wait. */
+EE_MUST_USE enum ee_err ee_agent_passthrough_evidence(struct ee_agent *agent,
+                                                      const uint8_t challenge[32],
+                                                      const uint8_t exporter[32],
+                                                      ee_backend_evidence_fn fn, void *context);
+void ee_agent_passthrough_evidence_forget(struct ee_agent *agent, const void *context);
 
 /* checks.c */
 void ee_agent_on_check(struct ee_agent *agent, json_t *message);

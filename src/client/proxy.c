@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/json.h"
 #include "client/proxy_internal.h"
 
 #include "base/banned.h"
@@ -53,13 +54,31 @@ static enum ee_err loop_open(struct ee_client_proxy *proxy)
     return err == EE_OK ? EE_OK : ee_client_fail(proxy->problem, err, "%s", "");
 }
 
-static void key_take(struct ee_client_proxy *proxy, const struct ee_client_session *session)
+static enum ee_err key_take(struct ee_client_proxy *proxy, struct ee_client_session *session,
+                            const json_t *app)
 {
-    memcpy(proxy->key_hash, ee_client_session_attested(session)->verdict.claims.tls_key_hash,
-           sizeof(proxy->key_hash));
+    const struct ee_client_judged *judged = ee_client_session_attested(session);
+    if (proxy->agent) {
+        EE_TRY(
+            ee_client_app_agent_verify(session, &proxy->gateway, proxy->host, app, proxy->agent));
+        judged = &proxy->agent->judged;
+    }
+    memcpy(proxy->key_hash, judged->verdict.claims.tls_key_hash, sizeof(proxy->key_hash));
+    return EE_OK;
 }
 
-enum ee_err ee_client_proxy_new(struct ee_client_session *session, const char *app, uint16_t port,
+static enum ee_err app_take(struct ee_client_proxy *proxy, const json_t *app)
+{
+    const char *name = ee_client_json_text(app, "name");
+    (void)snprintf(proxy->app, sizeof(proxy->app), "%s", name);
+    (void)snprintf(proxy->host, sizeof(proxy->host), "%s.%s", name, proxy->profile->domain);
+    if (strcmp(ee_client_json_text(app, "privacy"), "passthrough") != 0)
+        return EE_OK;
+    proxy->agent = calloc(1, sizeof(*proxy->agent));
+    return proxy->agent ? EE_OK : ee_client_fail(proxy->problem, EE_NO_MEMORY, "%s", "");
+}
+
+enum ee_err ee_client_proxy_new(struct ee_client_session *session, const json_t *app, uint16_t port,
                                 struct ee_client_proxy **out)
 {
     struct ee_client_problem *problem = ee_client_session_problem(session);
@@ -74,10 +93,12 @@ enum ee_err ee_client_proxy_new(struct ee_client_session *session, const char *a
         return ee_client_fail(problem, EE_NO_MEMORY, "%s", "");
     proxy->problem = problem;
     proxy->profile = profile;
-    (void)snprintf(proxy->host, sizeof(proxy->host), "%s.%s", app, profile->domain);
-    key_take(proxy, session);
     enum ee_err err =
         ee_client_endpoint_parse(problem, "gateway", profile->gateway, &proxy->gateway);
+    if (err == EE_OK)
+        err = app_take(proxy, app);
+    if (err == EE_OK)
+        err = key_take(proxy, session, app);
     if (err == EE_OK)
         err = loop_open(proxy);
     if (err == EE_OK)
@@ -95,12 +116,40 @@ uint16_t ee_client_proxy_port(const struct ee_client_proxy *proxy)
     return ee_listener_port(proxy->listener);
 }
 
-/* A new session is a whole verification; its key is what the gateway must show from now on. */
-static enum ee_err verify_again(struct ee_client_proxy *proxy)
+const struct ee_client_app_agent *ee_client_proxy_agent(const struct ee_client_proxy *proxy)
+{
+    return proxy->agent;
+}
+
+void ee_client_proxy_on_verified(struct ee_client_proxy *proxy, void (*verified)(void *context),
+                                 void *context)
+{
+    proxy->verified = verified;
+    proxy->verified_context = context;
+}
+
+/* A new session is a whole verification, and what the ledger holds for the app may have changed. */
+static enum ee_err verify_all(struct ee_client_proxy *proxy)
 {
     struct ee_client_session *session;
+    char path[EE_NAME_MAX + 16];
+    json_t *app = NULL;
+    EE_TRY(ee_client_session_open(proxy->problem, proxy->profile, &session));
+    (void)snprintf(path, sizeof(path), "/v1/apps/%s", proxy->app);
+    enum ee_err err = proxy->agent ? ee_client_get(session, path, &app) : EE_OK;
+    if (err == EE_OK)
+        err = key_take(proxy, session, app);
+    json_decref(app);
+    ee_client_session_close(session);
+    return err;
+}
+
+/* The key that this ends with is what the gateway must show from now on. */
+static enum ee_err verify_again(struct ee_client_proxy *proxy)
+{
     uint8_t before[32];
-    enum ee_err err = ee_client_session_open(proxy->problem, proxy->profile, &session);
+    memcpy(before, proxy->key_hash, sizeof(before));
+    enum ee_err err = verify_all(proxy);
     enum ee_err_class class = ee_err_class(err);
     if (err != EE_OK && (class == EE_CLASS_TEMPORARY || class == EE_CLASS_SYSTEM)) {
         ee_client_problem_clear(
@@ -109,13 +158,12 @@ static enum ee_err verify_again(struct ee_client_proxy *proxy)
         return EE_OK;
     }
     EE_TRY(err);
-    memcpy(before, proxy->key_hash, sizeof(before));
-    key_take(proxy, session);
-    ee_client_session_close(session);
     if (memcmp(before, proxy->key_hash, sizeof(before)) == 0)
         return ee_client_fail(proxy->problem, EE_NOT_BOUND,
-                              "the gateway shows a key that the control plane's evidence does not "
-                              "bind");
+                              "the gateway shows a key that the evidence of %s does not bind",
+                              proxy->agent ? "the app's agent" : "the control plane");
+    if (proxy->verified)
+        proxy->verified(proxy->verified_context);
     ee_client_links_redial(proxy);
     return EE_OK;
 }
@@ -143,5 +191,6 @@ void ee_client_proxy_free(struct ee_client_proxy *proxy)
     ee_listener_free(proxy->listener);
     ee_loop_free(proxy->loop);
     ee_tls_free(proxy->tls);
+    free(proxy->agent);
     free(proxy);
 }

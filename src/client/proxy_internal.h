@@ -18,9 +18,13 @@ struct ee_client_proxy {
     struct ee_tls *tls;
     struct ee_listener *listener;
     struct ee_client_link *links;
-    char host[EE_NAME_MAX + 258]; /* APP.domain */
-    uint8_t key_hash[32];         /* bound by verified evidence */
-    bool wake;                    /* ends a turn of the loop: a signal, or another key */
+    char app[EE_NAME_MAX + 1];
+    char host[EE_NAME_MAX + 258];      /* APP.domain */
+    struct ee_client_app_agent *agent; /* where TLS ends; NULL: in the control plane */
+    void (*verified)(void *context);
+    void *verified_context;
+    uint8_t key_hash[32]; /* bound by verified evidence */
+    bool wake;            /* ends a turn of the loop: a signal, or another key */
     bool stop;
     bool reverify; /* the gateway showed another key; links wait */
     uint8_t wire[EE_HTTP_HEAD_WIRE_MAX];

@@ -27,7 +27,8 @@ struct ee_client_link {
     bool asked;    /* that request is complete */
     bool answered; /* its answer is complete */
     bool upgrade_asked;
-    bool opaque; /* after 101: no HTTP any more */
+    bool opaque;      /* passthrough, or after 101: no HTTP (any more) */
+    bool passthrough; /* bytes from the start, each direction ending by itself */
     bool local_ended;
 };
 
@@ -74,6 +75,13 @@ static void refuse(struct ee_client_link *link, unsigned status, const char *tex
                         "HTTP/1.1 %u %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
                         "Connection: close\r\n\r\nee connect: %s\n",
                         status, ee_http_reason((uint16_t)status), strlen(text) + 13, text);
+    if (link->passthrough) { /* nothing that the app's protocol could take for its own */
+        drop_remote(link);
+        link->waiting = false;
+        if (link->local)
+            ee_conn_abort(link->local, EE_CLOSED);
+        return;
+    }
     if (link->local && size > 0 && (size_t)size < sizeof(answer))
         if (ee_conn_write(link->local, ee_bytes_of(answer, (size_t)size)) != EE_OK)
             ee_conn_abort(link->local, EE_CLOSED);
@@ -82,7 +90,7 @@ static void refuse(struct ee_client_link *link, unsigned status, const char *tex
 
 static void fail(struct ee_client_link *link, unsigned status, const char *text)
 {
-    if (link->opaque || link->asked)
+    if (!link->passthrough && (link->opaque || link->asked))
         end(link); /* an answer may have begun: a cut is all that can be said */
     else
         refuse(link, status, text);
@@ -162,15 +170,19 @@ static void remote_ended(void *context, struct ee_conn *conn)
 {
     struct ee_client_link *link = context;
     (void)conn;
-    end(link);
+    if (link->passthrough && link->local)
+        ee_conn_finish(link->local);
+    else
+        end(link);
 }
 
 static void remote_closed(void *context, struct ee_conn *conn, enum ee_err err)
 {
     struct ee_client_link *link = context;
     (void)conn;
-    (void)err;
     link->remote = NULL;
+    if (link->passthrough && link->local && err == EE_OK)
+        return; /* both directions have ended, so it closes too */
     if (link->local)
         fail(link, 502, link->verified ? "the gateway closed" : "the gateway does not answer");
     else
@@ -330,7 +342,7 @@ static void local_ended(void *context, struct ee_conn *conn)
     struct ee_client_link *link = context;
     (void)conn;
     link->local_ended = true;
-    if (!link->asking && link->held.size == 0)
+    if (!link->opaque && !link->asking && link->held.size == 0)
         end(link);
     else
         pump(link);
@@ -340,8 +352,12 @@ static void local_closed(void *context, struct ee_conn *conn, enum ee_err err)
 {
     struct ee_client_link *link = context;
     (void)conn;
-    (void)err;
     link->local = NULL;
+    if (link->passthrough && link->remote && err == EE_OK) { /* what it sent still arrives */
+        ee_conn_set_events(link->remote, NULL, NULL);
+        ee_conn_close(link->remote, EE_OK);
+        link->remote = NULL;
+    }
     drop_remote(link);
     link_remove(link);
 }
@@ -355,6 +371,7 @@ void ee_client_link_accept(struct ee_client_proxy *proxy, struct ee_conn *local)
     if (!link)
         return; /* without an owner it is reset */
     link->proxy = proxy;
+    link->opaque = link->passthrough = proxy->agent != NULL;
     link->requests = ee_http_parser_new(&ee_allocator_system, EE_HTTP_SERVER);
     link->answers = ee_http_parser_new(&ee_allocator_system, EE_HTTP_CLIENT);
     link->next = proxy->links;

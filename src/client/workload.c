@@ -213,6 +213,7 @@ static enum ee_err draft_fill(struct ee_client_problem *problem,
 {
     struct ee_deployment *d = &draft->deployment;
     d->runtime = o->runtime;
+    d->privacy = o->privacy;
     d->port = o->port;
     d->memory_mib = o->memory_mib;
     d->output_limit = EE_CLIENT_OUTPUT_LIMIT;

@@ -25,6 +25,7 @@ struct ee_client_workload_options {
     const struct ee_option_list *secrets; /* K=@FILE, or K=- for standard input */
     bool allow_plain;                     /* env names that look like secrets are let through */
     uint16_t port;                        /* apps */
+    enum ee_privacy privacy;              /* apps */
     uint32_t memory_mib;
 };
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/deployment.h"
+
 #include "base/banned.h"
 
 const char *ee_view_workload(enum ee_workload_kind kind)
@@ -32,11 +34,12 @@ json_t *ee_view_node(const struct ee_node *node)
     const char *state = !node->admitted   ? "enrolled"
                         : node->connected ? "connected"
                                           : "unreachable";
-    return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:s, s:b, s:o}", "node", node->name,
+    return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:s, s:b, s:o, s:o}", "node", node->name,
                      "operator", node->operator_name, "region", node->region, "price",
                      ee_json_price(node->price_nanos), "vcpus", (json_int_t)node->vcpus,
                      "vcpus_free", (json_int_t)free_vcpus(node), "state", state, "simulated",
-                     node->simulated, "admitted_at", ee_json_time(node->admitted_us));
+                     node->simulated, "admitted_at", ee_json_time(node->admitted_us), "agent_key",
+                     ee_json_hex(node->agent_key, sizeof node->agent_key));
 }
 
 json_t *ee_view_lease(const struct ee_lease *lease)
@@ -67,6 +70,8 @@ json_t *ee_view_app(const struct ee_core *core, const struct ee_app *app)
         "waits_for_secrets", app->waits_for_secrets, "vcpus", (json_int_t)app->vcpus, "port",
         (int)app->port, "deployment_hash", ee_json_hex(app->deployment_hash, 32), "created_at",
         ee_json_time(app->created_us));
+    bool passthrough = ee_deployment_privacy(app->deployment) == EE_PRIVACY_PASSTHROUGH;
+    json_object_set_new(value, "privacy", json_string(passthrough ? "passthrough" : "terminate"));
     json_object_set_new(value, "lease", lease != NULL ? ee_view_lease(lease) : json_null());
     return value;
 }

@@ -40,9 +40,15 @@ void ee_gateway_answer(struct ee_gateway_request *request, uint16_t status, cons
 
 void ee_gateway_request_free(struct ee_gateway_request *request)
 {
-    EE_LOG(EE_LOG_INFO, "gateway", "request", ee_log_text("app", request->app),
-           ee_log_number("status", request->status), ee_log_bool("websocket", request->websocket),
-           ee_log_unsigned("us", ee_clock_monotonic_us() - request->started_us));
+    const uint64_t us = ee_clock_monotonic_us() - request->started_us;
+    if (request->passthrough)
+        EE_LOG(EE_LOG_INFO, "gateway", "passed through", ee_log_text("app", request->app),
+               ee_log_unsigned("received", request->received),
+               ee_log_unsigned("sent", request->sent), ee_log_unsigned("us", us));
+    else
+        EE_LOG(EE_LOG_INFO, "gateway", "request", ee_log_text("app", request->app),
+               ee_log_number("status", request->status),
+               ee_log_bool("websocket", request->websocket), ee_log_unsigned("us", us));
     request->gateway->busy--;
     if (request->next != NULL)
         request->next->previous = request->previous;
@@ -76,8 +82,8 @@ static bool take_name(struct ee_bytes text, char out[EE_NAME_MAX + 1])
 }
 
 /* "NAME.apps.example:8443" is NAME. */
-static bool app_of_host(const struct ee_gateway *gateway, struct ee_bytes host,
-                        char out[EE_NAME_MAX + 1])
+bool ee_gateway_app_of_host(const struct ee_gateway *gateway, struct ee_bytes host,
+                            char out[EE_NAME_MAX + 1])
 {
     size_t domain = strlen(gateway->domain);
     const uint8_t *colon = host.size > 0 ? memchr(host.data, ':', host.size) : NULL;
@@ -133,6 +139,14 @@ static struct ee_session *live_replica(struct ee_gateway_request *request, const
     return ee_session_of_node(control, lease->node);
 }
 
+struct ee_session *ee_gateway_replica(struct ee_gateway_request *request)
+{
+    struct ee_control *control = request->gateway->control;
+    const struct ee_app *app = ee_core_app(ee_control_core(control), request->app);
+    return app != NULL ? live_replica(request, app)
+                       : ee_services_find(control, request->app, request->lease);
+}
+
 static void route(struct ee_gateway_request *request, struct ee_bytes target)
 {
     struct ee_control *control = request->gateway->control;
@@ -141,6 +155,10 @@ static void route(struct ee_gateway_request *request, struct ee_bytes target)
         app == NULL ? ee_services_find(control, request->app, request->lease) : NULL;
     if (session == NULL && (app == NULL || app->workload != EE_WORKLOAD_APP)) {
         ee_gateway_answer(request, 404, "there is no app of this name");
+        return;
+    }
+    if (ee_gateway_is_passthrough(request->gateway, request->app)) { /* RFC 9110 15.5.20 */
+        ee_gateway_answer(request, 421, "this app's TLS does not end here");
         return;
     }
     if (app != NULL)
@@ -158,8 +176,7 @@ static void route(struct ee_gateway_request *request, struct ee_bytes target)
         request->link = NULL;
 }
 
-static struct ee_gateway_request *request_new(struct ee_gateway *gateway,
-                                              struct ee_http_exchange *exchange)
+struct ee_gateway_request *ee_gateway_request_new(struct ee_gateway *gateway)
 {
     struct ee_gateway_request *request = NULL;
     if (gateway->busy < EE_GATEWAY_REQUESTS_MAX)
@@ -167,14 +184,23 @@ static struct ee_gateway_request *request_new(struct ee_gateway *gateway,
     if (request == NULL)
         return NULL;
     request->gateway = gateway;
-    request->exchange = exchange;
     request->started_us = ee_clock_monotonic_us();
-    ee_gateway_handshake_read(request);
     gateway->busy++;
     request->next = gateway->requests;
     if (request->next != NULL)
         request->next->previous = request;
     gateway->requests = request;
+    return request;
+}
+
+static struct ee_gateway_request *request_of(struct ee_gateway *gateway,
+                                             struct ee_http_exchange *exchange)
+{
+    struct ee_gateway_request *request = ee_gateway_request_new(gateway);
+    if (request == NULL)
+        return NULL;
+    request->exchange = exchange;
+    ee_gateway_handshake_read(request);
     ee_http_exchange_stream(exchange, &ee_gateway_exchange_events, request);
     return request;
 }
@@ -192,13 +218,13 @@ static void on_tls_request(void *context, struct ee_http_exchange *exchange)
     struct ee_gateway *gateway = context;
     const struct ee_http_head *head = ee_http_exchange_request(exchange);
     struct ee_bytes host = ee_bytes_str("");
-    struct ee_gateway_request *request = request_new(gateway, exchange);
+    struct ee_gateway_request *request = request_of(gateway, exchange);
     if (request == NULL) {
         refuse(exchange);
         return;
     }
     (void)ee_http_head_find(head, "Host", &host);
-    if (app_of_host(gateway, host, request->app))
+    if (ee_gateway_app_of_host(gateway, host, request->app))
         route(request, ee_http_head_target(head));
     else
         ee_gateway_answer(request, 404, "no app has this host name");
@@ -210,14 +236,14 @@ static void on_plain_request(void *context, struct ee_http_exchange *exchange)
     struct ee_gateway *gateway = context;
     const struct ee_http_head *head = ee_http_exchange_request(exchange);
     struct ee_bytes target = ee_http_head_target(head), host = ee_bytes_str("");
-    struct ee_gateway_request *request = request_new(gateway, exchange);
+    struct ee_gateway_request *request = request_of(gateway, exchange);
     if (request == NULL) {
         refuse(exchange);
         return;
     }
     (void)ee_http_head_find(head, "Host", &host);
-    if (app_of_host(gateway, host, request->app) || app_is_host(gateway, host, request->app) ||
-        app_of_path(target, request->app, &target))
+    if (ee_gateway_app_of_host(gateway, host, request->app) ||
+        app_is_host(gateway, host, request->app) || app_of_path(target, request->app, &target))
         route(request, target);
     else
         ee_gateway_answer(request, 404, "apps are at /apps/NAME/, or at the host name NAME");
@@ -232,6 +258,7 @@ static enum ee_err open_servers(struct ee_gateway *gateway,
     struct ee_http_server_options server = {.address = options->address,
                                             .tls = options->tls,
                                             .http2 = true,
+                                            .claim = ee_gateway_claim,
                                             .request = on_tls_request,
                                             .context = gateway};
     EE_TRY(ee_http_server_new(loop, &server, &gateway->tls_server));
@@ -257,6 +284,8 @@ enum ee_err ee_gateway_new(struct ee_control *control, const struct ee_gateway_o
         err = EE_TOO_LARGE;
     if (err == EE_OK)
         err = ee_gateway_shed_init(gateway);
+    if (err == EE_OK)
+        err = ee_gateway_passthrough_init(gateway);
     if (err == EE_OK)
         err = open_servers(gateway, options);
     if (err != EE_OK) {
@@ -286,6 +315,7 @@ void ee_gateway_free(struct ee_gateway *gateway)
     ee_http_server_free(gateway->tls_server);
     ee_http_server_free(gateway->plain_server);
     ee_timer_free(gateway->shed);
+    ee_timer_free(gateway->idle);
     free(gateway->head);
     free(gateway);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Private to the gateway: gateway.c (listeners, whose request), gateway_request.c (a request as a
- * stream), gateway_upgrade.c (what a request becomes after 101), gateway_shed.c (clients that do
- * not read). */
+ * stream), gateway_upgrade.c (what a request becomes after 101), gateway_passthrough.c (TLS that
+ * does not end here), gateway_shed.c (clients that do not read). */
 #ifndef EE_CONTROL_GATEWAY_STATE_H
 #define EE_CONTROL_GATEWAY_STATE_H
 
@@ -20,10 +20,12 @@ struct ee_gateway {
     size_t busy;
     struct ee_gateway_request *requests; /* all of them */
     struct ee_timer *shed;
+    struct ee_timer *idle; /* of connections passed through */
 };
 
 /* One request on its way: an exchange with the client on one side (a bare connection once it was
- * upgraded), a stream on the other. Freed when both are gone. */
+ * upgraded, or from the start when TLS passes through), a stream on the other. Freed when both are
+ * gone. */
 struct ee_gateway_request {
     struct ee_gateway *gateway;
     struct ee_http_exchange *exchange; /* NULL: gone or upgraded */
@@ -37,17 +39,27 @@ struct ee_gateway_request {
     bool websocket;                /* asks for an upgrade to it */
     char key[EE_WS_KEY_TEXT_SIZE]; /* of its handshake; "": 101 is no answer to it */
     bool answered;                 /* the head of the answer was passed on */
+    bool passthrough;              /* a connection whose TLS the agent ends */
     bool raw;                      /* upgraded on an exchange of HTTP/2: bytes both ways */
     bool request_done;             /* the client's body is complete */
     bool end_sent;                 /* and the agent knows */
     struct ee_http_head *trailers; /* of the request; NULL: none */
     struct ee_buffer held;         /* from the client, the stream did not take it yet */
     struct ee_gateway_request *next, *previous;
-    uint64_t blocked_us; /* since when the client has no room; 0: it has */
-    size_t unreported;   /* bytes passed on to the client, not yet reported as consumed */
+    uint64_t blocked_us;     /* since when the client has no room; 0: it has */
+    uint64_t received, sent; /* bytes of a bare connection: from the client, to it */
+    uint64_t moved_us;       /* when the last of them moved */
+    size_t unreported;       /* bytes passed on to the client, not yet reported as consumed */
 };
 
 /* gateway.c */
+/* One more, in no list but the gateway's. NULL: too many, or no memory. */
+struct ee_gateway_request *ee_gateway_request_new(struct ee_gateway *gateway);
+/* "NAME.DOMAIN", with or without a port, is NAME. */
+bool ee_gateway_app_of_host(const struct ee_gateway *gateway, struct ee_bytes host,
+                            char out[EE_NAME_MAX + 1]);
+/* The session that runs request->app now, and its lease; NULL: none is live. */
+struct ee_session *ee_gateway_replica(struct ee_gateway_request *request);
 /* Answers with a status and a short text; a 503 says when to try again. */
 void ee_gateway_answer(struct ee_gateway_request *request, uint16_t status, const char *text);
 void ee_gateway_request_free(struct ee_gateway_request *request);
@@ -67,12 +79,23 @@ void ee_gateway_consumed(struct ee_gateway_request *request, size_t size, bool w
 void ee_gateway_reset(struct ee_gateway_request *request, enum ee_tunnel_code code,
                       const char *text);
 
+/* gateway_passthrough.c */
+EE_MUST_USE enum ee_err ee_gateway_passthrough_init(struct ee_gateway *gateway);
+/* Does the agent end TLS of this app? False for a name that is no app. */
+bool ee_gateway_is_passthrough(const struct ee_gateway *gateway, const char *app);
+/* For struct ee_http_server_options.claim. */
+bool ee_gateway_claim(void *gateway, struct ee_conn *conn, const struct ee_client_hello *hello,
+                      struct ee_bytes received);
+
 /* gateway_shed.c */
 EE_MUST_USE enum ee_err ee_gateway_shed_init(struct ee_gateway *gateway);
 /* Has the client room for more? */
 void ee_gateway_shed_note(struct ee_gateway_request *request, bool writable);
 
 /* gateway_upgrade.c */
+/* From now on the bare connection carries bytes both ways, after `received`. */
+void ee_gateway_raw_start(struct ee_gateway_request *request, struct ee_conn *conn,
+                          struct ee_bytes received);
 /* The answer was 101 with this head: from now on raw bytes both ways. */
 void ee_gateway_upgrade(struct ee_gateway_request *request, struct ee_http_head *head);
 void ee_gateway_raw_event(struct ee_gateway_request *request, const struct ee_tunnel_event *event);

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* After a 101: the client's bare connection and the stream carry raw bytes both ways. */
+/* After a 101, and for TLS that passes through: the client's bare connection and the stream carry
+ * raw bytes both ways. */
 #include "control/gateway_state.h"
 
 #include "base/banned.h"
 
 static void on_conn_data(void *context, struct ee_conn *conn, struct ee_bytes data)
 {
+    struct ee_gateway_request *request = context;
+    request->received += data.size;
+    request->moved_us = ee_loop_now_us(request->gateway->control->loop);
     if (!ee_gateway_send(context, data))
         ee_conn_pause(conn);
 }
@@ -28,9 +32,10 @@ static void on_conn_closed(void *context, struct ee_conn *conn, enum ee_err err)
 {
     struct ee_gateway_request *request = context;
     (void)conn;
-    (void)err;
     request->conn = NULL;
-    ee_gateway_reset(request, EE_TUNNEL_CANCELLED, "the client is gone");
+    if (err != EE_OK || !request->request_done || !request->passthrough)
+        ee_gateway_reset(request, EE_TUNNEL_CANCELLED, "the client is gone");
+    /* Else both directions ended in order, and the rest of what it sent still goes on. */
     ee_gateway_request_settle(request);
 }
 
@@ -76,6 +81,19 @@ static enum ee_err upgrade_stream(struct ee_gateway_request *request, struct ee_
     return EE_OK;
 }
 
+void ee_gateway_raw_start(struct ee_gateway_request *request, struct ee_conn *conn,
+                          struct ee_bytes received)
+{
+    request->conn = conn;
+    request->received = received.size;
+    request->moved_us = ee_loop_now_us(request->gateway->control->loop);
+    ee_conn_set_events(conn, &raw_events, request);
+    if (ee_gateway_send(request, received))
+        ee_conn_resume(conn);
+    else
+        ee_conn_pause(conn);
+}
+
 void ee_gateway_upgrade(struct ee_gateway_request *request, struct ee_http_head *head)
 {
     struct ee_buffer rest = {0};
@@ -94,12 +112,8 @@ void ee_gateway_upgrade(struct ee_gateway_request *request, struct ee_http_head 
         return;
     request->answered = true;
     request->exchange = NULL;
-    request->conn = conn;
-    ee_conn_set_events(conn, &raw_events, request);
-    bool all = ee_gateway_send(request, ee_buffer_bytes(&rest));
+    ee_gateway_raw_start(request, conn, ee_buffer_bytes(&rest));
     ee_buffer_close(&rest);
-    if (all)
-        ee_conn_resume(conn);
 }
 
 void ee_gateway_raw_event(struct ee_gateway_request *request, const struct ee_tunnel_event *event)
@@ -114,6 +128,8 @@ void ee_gateway_raw_event(struct ee_gateway_request *request, const struct ee_tu
         ee_conn_abort(conn, err);
         return;
     }
+    request->sent += event->data.size;
+    request->moved_us = ee_loop_now_us(request->gateway->control->loop);
     ee_gateway_consumed(request, event->data.size, ee_conn_writable(conn));
     if (event->end)
         ee_conn_finish(conn);

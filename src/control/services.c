@@ -16,6 +16,7 @@ static bool service_of(const json_t *item, struct ee_session_service *out)
     if (name == NULL || !ee_name_valid(name) || instance == NULL)
         return false;
     memcpy(out->name, name, strlen(name));
+    out->passthrough = json_is_true(json_object_get(item, "passthrough"));
     return ee_hex_decode(ee_bytes_str(instance), out->instance, sizeof out->instance) == EE_OK;
 }
 
@@ -54,16 +55,33 @@ void ee_services_on_offered(struct ee_session *session, const json_t *message)
                ee_log_text("node", session->node), ee_log_text("name", offered[i].name));
 }
 
-struct ee_session *ee_services_find(struct ee_control *control, const char *name,
-                                    uint8_t instance_out[EE_ID_SIZE])
+static const struct ee_session_service *find(struct ee_control *control, const char *name,
+                                             struct ee_session **session_out)
 {
     for (struct ee_session *s = control->sessions; s != NULL; s = s->next) {
         for (size_t i = 0; s->state == EE_SESSION_ADMITTED && i < s->service_count; i++) {
             if (strcmp(s->services[i].name, name) != 0)
                 continue;
-            memcpy(instance_out, s->services[i].instance, EE_ID_SIZE);
-            return s;
+            *session_out = s;
+            return &s->services[i];
         }
     }
     return NULL;
+}
+
+struct ee_session *ee_services_find(struct ee_control *control, const char *name,
+                                    uint8_t instance_out[EE_ID_SIZE])
+{
+    struct ee_session *session = NULL;
+    const struct ee_session_service *service = find(control, name, &session);
+    if (service != NULL)
+        memcpy(instance_out, service->instance, EE_ID_SIZE);
+    return session;
+}
+
+bool ee_services_passthrough(struct ee_control *control, const char *name)
+{
+    struct ee_session *session = NULL;
+    const struct ee_session_service *service = find(control, name, &session);
+    return service != NULL && service->passthrough;
 }

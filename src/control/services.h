@@ -14,4 +14,7 @@ void ee_services_on_offered(struct ee_session *session, const json_t *message);
 struct ee_session *ee_services_find(struct ee_control *control, const char *name,
                                     uint8_t instance_out[EE_ID_SIZE]);
 
+/* Does an agent that offers it end its TLS itself? */
+bool ee_services_passthrough(struct ee_control *control, const char *name);
+
 #endif

@@ -49,6 +49,7 @@ struct ee_session_ask {
 struct ee_session_service {
     char name[EE_NAME_MAX + 1];
     uint8_t instance[EE_ID_SIZE];
+    bool passthrough; /* the agent ends its TLS */
 };
 
 struct ee_session {

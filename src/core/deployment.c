@@ -75,13 +75,25 @@ static void runtime_rules(struct ee_codec *k, const struct ee_deployment *v)
     } else if (v->arg_count || v->env_count || v->secret_count || v->port == 0) {
         ee_codec_fail(k, EE_RANGE);
     }
+    if (v->privacy == EE_PRIVACY_PASSTHROUGH && v->port == 0)
+        ee_codec_fail(k, EE_RANGE); /* nobody connects to a job */
     if (secret_shadows(v))
         ee_codec_fail(k, EE_DUPLICATE_FIELD);
 }
 
+/* Version 1 has no such field: what was written before it means the same for ever. */
+static void privacy(struct ee_codec *k, struct ee_deployment *v)
+{
+    bool passthrough = v->privacy == EE_PRIVACY_PASSTHROUGH;
+    ee_codec_label(k, "ee-deployment", passthrough ? 2 : 1);
+    if (passthrough)
+        v->privacy = (enum ee_privacy)ee_codec_enum(k, v->privacy, EE_PRIVACY_PASSTHROUGH,
+                                                    EE_PRIVACY_PASSTHROUGH);
+}
+
 static void deployment(struct ee_codec *k, struct ee_deployment *v)
 {
-    ee_codec_label(k, "ee-deployment", 1);
+    privacy(k, v);
     v->runtime =
         (enum ee_runtime)ee_codec_enum(k, v->runtime, EE_RUNTIME_PROCESS, EE_RUNTIME_EXPOSE);
     v->arg_count = ee_codec_count(k, v->arg_count, EE_DEPLOYMENT_ARGS_MAX);
@@ -112,11 +124,22 @@ enum ee_err ee_deployment_decode(struct ee_bytes bytes, struct ee_deployment *ou
     if (bytes.size > EE_DEPLOYMENT_SIZE_MAX)
         return EE_TOO_LARGE;
     memset(&value, 0, sizeof(value));
+    value.privacy = ee_deployment_privacy(bytes);
     struct ee_codec k = ee_codec_reader(bytes);
     deployment(&k, &value);
     EE_TRY(ee_codec_end(&k));
     *out = value;
     return EE_OK;
+}
+
+enum ee_privacy ee_deployment_privacy(struct ee_bytes canonical)
+{
+    static const uint8_t start[] = "\x0d"
+                                   "ee-deployment\0\x02\x01";
+    enum { START_SIZE = sizeof(start) - 1 };
+    return canonical.size >= START_SIZE && memcmp(canonical.data, start, START_SIZE) == 0
+               ? EE_PRIVACY_PASSTHROUGH
+               : EE_PRIVACY_TERMINATE;
 }
 
 void ee_deployment_hash(const struct ee_crypto *crypto, struct ee_bytes canonical, uint8_t out[32])

@@ -21,6 +21,12 @@ enum ee_runtime {
     EE_RUNTIME_EXPOSE = 2,  /* an existing loopback service; evidence says "backend not measured" */
 };
 
+/* Where TLS of the app's users ends. */
+enum ee_privacy {
+    EE_PRIVACY_TERMINATE = 0,   /* in the attested control plane */
+    EE_PRIVACY_PASSTHROUGH = 1, /* in the agent's TD; the control plane sees the name only */
+};
+
 struct ee_env_pair {
     struct ee_bytes name; /* [A-Za-z_][A-Za-z0-9_]*, at most 64 */
     struct ee_bytes value;
@@ -28,6 +34,7 @@ struct ee_env_pair {
 
 /* Borrows from the bytes it was decoded from. Pairs and secret names strictly ascending by name. */
 struct ee_deployment {
+    enum ee_privacy privacy; /* passthrough: apps only */
     enum ee_runtime runtime;
     uint32_t arg_count;
     struct ee_bytes args[EE_DEPLOYMENT_ARGS_MAX]; /* process: argv, at least one; expose: none */
@@ -45,6 +52,8 @@ struct ee_deployment {
 EE_MUST_USE enum ee_err ee_deployment_encode(const struct ee_deployment *deployment,
                                              struct ee_writer *out);
 EE_MUST_USE enum ee_err ee_deployment_decode(struct ee_bytes bytes, struct ee_deployment *out);
+/* Of canonical bytes, without decoding the rest. */
+enum ee_privacy ee_deployment_privacy(struct ee_bytes canonical);
 void ee_deployment_hash(const struct ee_crypto *crypto, struct ee_bytes canonical, uint8_t out[32]);
 
 #endif

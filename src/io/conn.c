@@ -319,6 +319,20 @@ enum ee_err ee_conn_connect(struct ee_loop *loop, const struct ee_conn_connect_o
     return EE_OK;
 }
 
+enum ee_err ee_conn_tls_begin(struct ee_conn *conn, struct ee_tls *tls, struct ee_bytes received)
+{
+    if (conn->state != EE_CONN_OPEN || conn->ssl || conn->finish_wanted || ee_conn_queued(conn) > 0)
+        return EE_STATE;
+    if (!ee_tls_is_server(tls))
+        return EE_CRYPTO;
+    EE_TRY(ee_conn_tls_attach(conn, tls));
+    conn->state = EE_CONN_HANDSHAKE;
+    ee_timer_start(conn->timer, conn->handshake_timeout_ms, 0);
+    conn->cipher.fresh = received;
+    ee_conn_work_later(conn);
+    return ee_cipher_keep(&conn->cipher);
+}
+
 void ee_conn_set_events(struct ee_conn *conn, const struct ee_conn_events *events, void *context)
 {
     conn->events = events ? events : &no_events;

@@ -62,6 +62,12 @@ EE_MUST_USE enum ee_err ee_conn_connect(struct ee_loop *loop,
                                         const struct ee_conn_events *events, void *context,
                                         struct ee_conn **out);
 
+/* An open plain connection, on which nothing was sent, becomes TLS (of a server's settings): the
+ * handshake begins with `received`, what its owner got from it so far. `open` comes again.
+ * EE_STATE: not such a connection; EE_CRYPTO: settings of a client; EE_NO_MEMORY: abort it. */
+EE_MUST_USE enum ee_err ee_conn_tls_begin(struct ee_conn *conn, struct ee_tls *tls,
+                                          struct ee_bytes received);
+
 /* Who is called from now on; `events` is borrowed as long as they are set. With NULL nobody is
  * called any more (an owner that goes away does this, then aborts). Changing them in the `data`
  * callback hands the connection over: the rest of the stream goes to the new owner. */
@@ -108,7 +114,7 @@ const char *
 ee_conn_reason(const struct ee_conn *conn); /* why it closed, for logs; "" if in order */
 /* Server: the name the client asked for; "" without. Client: the name asked for. */
 const char *ee_conn_server_name(const struct ee_conn *conn);
-const char *ee_conn_alpn(const struct ee_conn *conn); /* "h2", "http/1.1" or "" */
+const char *ee_conn_alpn(const struct ee_conn *conn); /* "h2", "http/1.1", ...; "": none */
 /* 0x0304 for TLS 1.3; 0 when plain. */
 int ee_conn_tls_version(const struct ee_conn *conn);
 /* SHA-256 of the peer's SubjectPublicKeyInfo. EE_NOT_FOUND: plain or no certificate was sent;

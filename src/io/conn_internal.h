@@ -49,6 +49,7 @@ struct ee_conn {
     char reason[EE_CONN_CLOSE_REASON_SIZE];
     char peer[EE_ADDRESS_TEXT_SIZE];
     char server_name[256];
+    char alpn[EE_TLS_PROTOCOL_SIZE]; /* agreed on */
     void (*released)(void *context); /* of the listener */
     void *released_context;
 };

@@ -77,6 +77,7 @@ static bool handshake(struct ee_conn *conn)
         const char *asked = SSL_get_servername(conn->ssl, TLSEXT_NAMETYPE_host_name);
         if (SSL_is_server(conn->ssl) && asked)
             (void)snprintf(conn->server_name, sizeof(conn->server_name), "%s", asked);
+        ee_tls_protocol_get(conn->ssl, conn->alpn);
         ee_conn_became_open(conn);
         return true;
     }
@@ -156,13 +157,7 @@ enum ee_err ee_conn_tls_encrypt(struct ee_conn *conn)
 
 const char *ee_conn_alpn(const struct ee_conn *conn)
 {
-    const unsigned char *name = NULL;
-    unsigned size = 0;
-    if (conn->ssl)
-        SSL_get0_alpn_selected(conn->ssl, &name, &size);
-    if (size == 2) /* nothing but "h2" and "http/1.1" is ever agreed on */
-        return "h2";
-    return size > 0 ? "http/1.1" : "";
+    return conn->alpn;
 }
 
 int ee_conn_tls_version(const struct ee_conn *conn)

@@ -46,8 +46,8 @@ static void accept_one(struct ee_listener *listener)
     const struct ee_listener_options *options = &listener->options;
     bool full = listener->connections >= options->max_connections &&
                 !(options->make_room && options->make_room(options->context));
-    if (ee_conn_accept(listener->loop, server, full ? NULL : options->tls, connection_released,
-                       listener, &conn) != EE_OK)
+    struct ee_tls *tls = full || options->tls_later ? NULL : options->tls;
+    if (ee_conn_accept(listener->loop, server, tls, connection_released, listener, &conn) != EE_OK)
         return;
     listener->connections++;
     if (full) {

@@ -19,6 +19,7 @@ enum { EE_LISTENER_CONNECTIONS_DEFAULT = 1024 };
 struct ee_listener_options {
     const char *address;    /* numeric, "127.0.0.1:0" takes any free port */
     struct ee_tls *tls;     /* NULL: plain, on loopback only */
+    bool tls_later;         /* connections begin plain: the owner calls ee_conn_tls_begin() */
     size_t max_connections; /* open at once, beyond which new ones are reset; 0: the default */
     /* A connection has come; it is not open yet. The owner sets events here (or later, before
      * returning to the loop); one left without events is reset. */

@@ -15,6 +15,8 @@ struct ee_tls {
     SSL_CTX *context;
     bool server;
     bool judged_by_attestation;
+    uint8_t protocols[EE_TLS_PROTOCOLS_MAX]; /* of a server that has its own */
+    size_t protocols_size;
 };
 
 /* RFC 7301 section 3.1: length-prefixed. */
@@ -47,6 +49,16 @@ static int alpn_select_http2(SSL *ssl, const unsigned char **out, unsigned char 
     (void)ssl;
     (void)context;
     return select_from(protocols_http2, sizeof(protocols_http2), out, out_size, in, in_size);
+}
+
+static int alpn_select_own(SSL *ssl, const unsigned char **out, unsigned char *out_size,
+                           const unsigned char *in, unsigned in_size, void *context)
+{
+    const struct ee_tls *tls = context;
+    (void)ssl;
+    int chosen =
+        select_from(tls->protocols, (unsigned)tls->protocols_size, out, out_size, in, in_size);
+    return chosen == SSL_TLSEXT_ERR_OK ? chosen : SSL_TLSEXT_ERR_NOACK;
 }
 
 static int accept_any(X509_STORE_CTX *store, void *context)
@@ -154,19 +166,35 @@ static enum ee_err wrap(const SSL_METHOD *method, int minimum_version, struct ee
     return EE_OK;
 }
 
+static enum ee_err server_protocols(struct ee_tls *tls, const struct ee_tls_server_options *options)
+{
+    struct ee_bytes own = options->protocols;
+    if (own.size > sizeof(tls->protocols))
+        return EE_TOO_LARGE;
+    if (own.size > 0)
+        memcpy(tls->protocols, own.data, own.size);
+    tls->protocols_size = own.size;
+    SSL_CTX_set_alpn_select_cb(tls->context,
+                               own.size > 0     ? alpn_select_own
+                               : options->http2 ? alpn_select_http2
+                                                : alpn_select,
+                               tls);
+    return EE_OK;
+}
+
 enum ee_err ee_tls_server_new(const struct ee_tls_server_options *options, struct ee_tls **out)
 {
     struct ee_tls *tls = NULL;
     EE_TRY(wrap(TLS_server_method(), options->allow_tls12 ? TLS1_2_VERSION : TLS1_3_VERSION, &tls));
     tls->server = true;
     SSL_CTX_set_num_tickets(tls->context, 0);
-    SSL_CTX_set_alpn_select_cb(tls->context, options->http2 ? alpn_select_http2 : alpn_select,
-                               NULL);
+    enum ee_err err = server_protocols(tls, options);
     if (options->request_client_certificate) {
         SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
         SSL_CTX_set_cert_verify_callback(tls->context, accept_any, NULL);
     }
-    enum ee_err err = use_chain(tls->context, options->certificate_pem);
+    if (err == EE_OK)
+        err = use_chain(tls->context, options->certificate_pem);
     if (err == EE_OK)
         err = use_key(tls->context, options->key_pem);
     if (err != EE_OK) {
@@ -180,7 +208,11 @@ enum ee_err ee_tls_server_new(const struct ee_tls_server_options *options, struc
 static enum ee_err client_setup(struct ee_tls *tls, const struct ee_tls_client_options *options)
 {
     /* 0 is success here, unlike everywhere else in this library. */
-    if (SSL_CTX_set_alpn_protos(tls->context, protocols, PROTOCOLS_SIZE) != 0)
+    struct ee_bytes offered = options->protocols;
+    if (offered.size == 0)
+        offered = ee_bytes_of(protocols, PROTOCOLS_SIZE);
+    if (offered.size > EE_TLS_PROTOCOLS_MAX ||
+        SSL_CTX_set_alpn_protos(tls->context, offered.data, (unsigned)offered.size) != 0)
         return EE_CRYPTO;
     SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
     if (options->judged_by_attestation)
@@ -213,6 +245,18 @@ void ee_tls_free(struct ee_tls *tls)
         return;
     SSL_CTX_free(tls->context); /* connections hold a count of it */
     ee_free(&ee_allocator_system, tls);
+}
+
+void ee_tls_protocol_get(const struct ssl_st *ssl, char out[EE_TLS_PROTOCOL_SIZE])
+{
+    const unsigned char *name = NULL;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(ssl, &name, &size);
+    if (size >= EE_TLS_PROTOCOL_SIZE)
+        size = 0;
+    for (unsigned i = 0; i < size; i++)
+        out[i] = (char)name[i];
+    out[size] = '\0';
 }
 
 struct ssl_ctx_st *ee_tls_context(struct ee_tls *tls)

@@ -14,8 +14,9 @@
 
 struct ee_tls; /* counted by its users: freeing it does not end their connections */
 struct ssl_ctx_st;
+struct ssl_st;
 
-enum { EE_TLS_EXPORTER_SIZE = 32 };
+enum { EE_TLS_EXPORTER_SIZE = 32, EE_TLS_PROTOCOL_SIZE = 32, EE_TLS_PROTOCOLS_MAX = 96 };
 
 struct ee_tls_server_options {
     struct ee_bytes certificate_pem; /* leaf first, then its chain; copied */
@@ -23,6 +24,10 @@ struct ee_tls_server_options {
     /* TLS 1.2 too, with forward secrecy and AEAD only: for the app gateway and nothing else. */
     bool allow_tls12;
     bool http2; /* ALPN: h2 is preferred to http/1.1 */
+    /* ALPN instead of these: our protocols in order of preference, each with a u8 length before it
+     * (RFC 7301 section 3.1), at most EE_TLS_PROTOCOLS_MAX bytes; copied. Then a client that offers
+     * none of them is served without one. Empty: as above, and it is refused. */
+    struct ee_bytes protocols;
     /* Ask for a client certificate. Any is accepted here (or none): the owner judges the key by
      * ee_conn_peer_key_hash() and the peer's evidence. */
     bool request_client_certificate;
@@ -35,7 +40,8 @@ struct ee_tls_client_options {
     bool judged_by_attestation;
     /* TLS 1.2 too: for servers of others that hear webhooks and nothing else. */
     bool allow_tls12;
-    struct ee_bytes ca_pem; /* one or more authorities; empty: those of the system */
+    struct ee_bytes ca_pem;    /* one or more authorities; empty: those of the system */
+    struct ee_bytes protocols; /* for ALPN, as above; empty: http/1.1 */
     /* The client's own certificate, or both empty. */
     struct ee_bytes certificate_pem;
     struct ee_bytes key_pem;
@@ -53,5 +59,7 @@ void ee_tls_free(struct ee_tls *tls); /* NULL is fine */
 struct ssl_ctx_st *ee_tls_context(struct ee_tls *tls);
 bool ee_tls_is_server(const struct ee_tls *tls);
 bool ee_tls_judged_by_attestation(const struct ee_tls *tls);
+/* What ALPN has agreed on; "": nothing. */
+void ee_tls_protocol_get(const struct ssl_st *ssl, char out[EE_TLS_PROTOCOL_SIZE]);
 
 #endif

@@ -467,16 +467,15 @@ static const struct ee_conn_events conn_events = {.open = conn_open,
                                                   .ended = conn_ended,
                                                   .closed = conn_closed};
 
-static void accepted(void *context, struct ee_conn *conn)
+bool ee_http_connection_add(struct ee_http_server *server, struct ee_conn *conn)
 {
-    struct ee_http_server *server = context;
     struct ee_http_connection *c = ee_alloc(&ee_allocator_system, 1, sizeof(*c));
     struct ee_http_parser *parser =
         c ? ee_http_parser_new(&ee_allocator_system, EE_HTTP_SERVER) : NULL;
     if (!parser || ee_timer_new(server->loop, timed_out, c, &c->timer) != EE_OK) {
         ee_http_parser_free(parser);
         ee_free(&ee_allocator_system, c);
-        return; /* without an owner it is reset */
+        return false;
     }
     c->server = server;
     c->conn = conn;
@@ -488,6 +487,7 @@ static void accepted(void *context, struct ee_conn *conn)
     server->connections = c;
     server->count++;
     ee_conn_set_events(conn, &conn_events, c);
+    return true;
 }
 
 /* Many that say nothing must not keep out one that asks. */
@@ -495,6 +495,8 @@ static bool make_room(void *context)
 {
     struct ee_http_server *server = context;
     struct ee_http_connection *longest = NULL;
+    if (ee_hello_peeks_make_room(server->peeks))
+        return true;
     for (struct ee_http_connection *c = server->connections; c; c = c->next)
         if (!c->exchange && !c->closing && ee_conn_queued(c->conn) == 0)
             longest = c; /* the newest come first */
@@ -519,15 +521,18 @@ enum ee_err ee_http_server_new(struct ee_loop *loop, const struct ee_http_server
     server->head = ee_alloc(&ee_allocator_system, 1, sizeof(*server->head));
     struct ee_listener_options listening = {.address = options->address,
                                             .tls = options->tls,
+                                            .tls_later = options->claim && options->tls,
                                             .max_connections = options->max_connections,
-                                            .accepted = accepted,
+                                            .accepted = ee_http_front_accepted,
                                             .make_room = make_room,
                                             .context = server};
     server->http2_shared = ee_alloc(&ee_allocator_system, 1, sizeof(*server->http2_shared));
-    enum ee_err err = server->head && server->http2_shared
-                          ? ee_listener_new(loop, &listening, &server->listener)
-                          : EE_NO_MEMORY;
+    enum ee_err err =
+        server->head && server->http2_shared ? ee_http_front_open(server) : EE_NO_MEMORY;
+    if (err == EE_OK)
+        err = ee_listener_new(loop, &listening, &server->listener);
     if (err != EE_OK) {
+        ee_hello_peeks_free(server->peeks);
         ee_free(&ee_allocator_system, server->http2_shared);
         ee_free(&ee_allocator_system, server->head);
         ee_free(&ee_allocator_system, server);
@@ -556,6 +561,7 @@ void ee_http_server_free(struct ee_http_server *server)
     if (!server)
         return;
     ee_listener_free(server->listener);
+    ee_hello_peeks_free(server->peeks);
     while (server->connections) {
         struct ee_http_connection *c = server->connections;
         ee_conn_set_events(c->conn, NULL, NULL);

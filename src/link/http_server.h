@@ -18,6 +18,7 @@
 #include "io/buffer.h"
 #include "io/conn.h"
 #include "io/listener.h"
+#include "link/hello_peek.h"
 
 struct ee_http_server;
 struct ee_http_exchange;
@@ -46,6 +47,11 @@ struct ee_http_server_options {
     /* HTTP/2 too: where ALPN agreed on it (struct ee_tls_server_options.http2), and on a plain
      * listener for clients that begin with its preface (RFC 9113 section 3.3). */
     bool http2;
+    /* With TLS: sees the first message of each connection before TLS begins (hello_peek.h). True:
+     * the connection is the caller's, raw, with `received` behind it; false: TLS ends here. The
+     * conn has no events yet. NULL: nobody looks. */
+    bool (*claim)(void *context, struct ee_conn *conn, const struct ee_client_hello *hello,
+                  struct ee_bytes received);
     /* A request's head is there. The owner calls ee_http_exchange_collect() or
      * ee_http_exchange_stream(), or answers at once; else the answer is 500. */
     void (*request)(void *context, struct ee_http_exchange *exchange);

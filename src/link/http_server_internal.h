@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of the HTTP server: http_server.c (connections of HTTP/1, reading, time), http_exchange.c
- * (what both versions share), http1_exchange.c (answers of HTTP/1), http2_*.c (http2_internal.h).
+/* Inside of the HTTP server: http_server.c (connections of HTTP/1, reading, time), http_front.c
+ * (before TLS), http_exchange.c (what both versions share), http1_exchange.c (answers of HTTP/1),
+ * http2_*.c (http2_internal.h).
  */
 #ifndef EE_LINK_HTTP_SERVER_INTERNAL_H
 #define EE_LINK_HTTP_SERVER_INTERNAL_H
@@ -76,6 +77,7 @@ struct ee_http_server {
     struct ee_loop *loop;
     struct ee_http_server_options options;
     struct ee_listener *listener;
+    struct ee_hello_peeks *peeks; /* NULL: nobody looks before TLS */
     char address[EE_ADDRESS_TEXT_SIZE];
     uint16_t port;
     struct ee_http_connection *connections;
@@ -94,6 +96,12 @@ EE_MUST_USE enum ee_err ee_http_exchange_body_take(struct ee_http_exchange *x,
                                                    struct ee_bytes bytes);
 void ee_http_exchange_complete_take(struct ee_http_exchange *x);
 void ee_http_exchange_free(struct ee_http_exchange *x);
+
+/* http_front.c: what stands before TLS, if somebody looks there. EE_NO_MEMORY. */
+EE_MUST_USE enum ee_err ee_http_front_open(struct ee_http_server *server);
+void ee_http_front_accepted(void *server, struct ee_conn *conn);
+/* False: no memory; then the connection has no owner. */
+bool ee_http_connection_add(struct ee_http_server *server, struct ee_conn *conn);
 
 /* Date, unless the head has one. */
 EE_MUST_USE enum ee_err ee_http_date_add(struct ee_http_head *head);

@@ -9,15 +9,21 @@ import threading
 
 
 class Relay:
-    """`answer`, if given, gets each request's bytes and may return an answer; None passes the request on."""
+    """`answer`, if given, gets each request's bytes and may return an answer; None passes the request on. `target` and
+    `name` say where to, `protocols` what both of its sides offer in ALPN."""
 
-    def __init__(self, network, certificate, key, client_certificate=None, answer=None):
-        self.network, self.answer = network, answer
+    def __init__(self, network, certificate, key, client_certificate=None, answer=None, target="api", name="localhost",
+                 protocols=None):
+        self.network, self.answer, self.target, self.name = network, answer, target, name
         self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.server.minimum_version = ssl.TLSVersion.TLSv1_3
         self.server.num_tickets = 0
         self.server.load_cert_chain(str(certificate), str(key))
         self.client = network.tls()
+        if target != "api":  # what ends TLS there has a certificate of its own
+            self.client.check_hostname, self.client.verify_mode = False, ssl.CERT_NONE
+        for side in (self.server, self.client) if protocols else ():
+            side.set_alpn_protocols(protocols)
         if client_certificate:
             self.client.load_cert_chain(*map(str, client_certificate))
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -51,8 +57,8 @@ class Relay:
             plain.settimeout(20)
             with self.server.wrap_socket(plain, server_side=True) as near:
                 self.connections += 1
-                with socket.create_connection(self.network.address("api"), 10) as far_plain:
-                    with self.client.wrap_socket(far_plain, server_hostname="localhost") as far:
+                with socket.create_connection(self.network.address(self.target), 10) as far_plain:
+                    with self.client.wrap_socket(far_plain, server_hostname=self.name) as far:
                         self.pass_on(near, far)
         except (OSError, ssl.SSLError) as problem:
             self.failed.append(repr(problem))

@@ -67,7 +67,9 @@ static enum ee_err serve(struct visitor *v, struct ee_client_profile *with)
     enum ee_err err = ee_client_session_open(&problem, with, &session);
     if (err != EE_OK)
         return err;
-    err = ee_client_proxy_new(session, "web", 0, &proxy);
+    json_t *app = json_pack("{s:s}", "name", "web");
+    err = ee_client_proxy_new(session, app, 0, &proxy);
+    json_decref(app);
     ee_client_session_close(session);
     if (err != EE_OK)
         return err;

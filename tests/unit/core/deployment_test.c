@@ -44,6 +44,30 @@ static void variables_out_of_order_or_twice(void)
     CHECK(encode(&d) == EE_DUPLICATE_FIELD);
 }
 
+static void privacy_in_the_wrong_version(void)
+{
+    struct ee_deployment d = good(), back;
+    CHECK(encode(&d) == EE_OK);
+    CHECK(ee_deployment_privacy(ee_bytes_of(buffer, 20)) == EE_PRIVACY_TERMINATE);
+    CHECK(ee_deployment_decode(ee_bytes_of(buffer, 200), &back) != EE_OK);
+    d.privacy = EE_PRIVACY_PASSTHROUGH;
+    struct ee_writer w;
+    ee_writer_init(&w, buffer, sizeof(buffer));
+    CHECK(ee_deployment_encode(&d, &w) == EE_OK);
+    CHECK(ee_deployment_privacy(ee_writer_done(&w)) == EE_PRIVACY_PASSTHROUGH);
+    CHECK(ee_deployment_decode(ee_writer_done(&w), &back) == EE_OK);
+    CHECK(back.privacy == EE_PRIVACY_PASSTHROUGH && back.port == 80);
+    buffer[16] = 0; /* version 2 that says what version 1 means */
+    CHECK(ee_deployment_decode(ee_writer_done(&w), &back) == EE_UNSUPPORTED);
+    buffer[16] = 2;
+    CHECK(ee_deployment_decode(ee_writer_done(&w), &back) != EE_OK);
+    buffer[16] = 1;
+    buffer[15] = 1; /* version 1 with the field */
+    CHECK(ee_deployment_decode(ee_writer_done(&w), &back) != EE_OK);
+    d.port = 0;
+    CHECK(encode(&d) == EE_RANGE);
+}
+
 static void variable_names_outside_the_alphabet(void)
 {
     static const char *const bad[] = {"", "1A", "A-B", "A B", "\xc3\x84"};
@@ -112,6 +136,7 @@ static void hash_depends_on_every_value(void)
     CHECK(memcmp(one, two, sizeof(one)) != 0);
 }
 
-TESTS(TEST(variables_out_of_order_or_twice), TEST(variable_names_outside_the_alphabet),
-      TEST(nul_in_an_argument_or_value), TEST(runtime_without_what_it_needs_or_with_more),
-      TEST(too_many_or_too_large_parts), TEST(hash_depends_on_every_value))
+TESTS(TEST(variables_out_of_order_or_twice), TEST(privacy_in_the_wrong_version),
+      TEST(variable_names_outside_the_alphabet), TEST(nul_in_an_argument_or_value),
+      TEST(runtime_without_what_it_needs_or_with_more), TEST(too_many_or_too_large_parts),
+      TEST(hash_depends_on_every_value))
