@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Durable commands a second: transfers between two accounts through sequencer, real core and SQLite
  * journal (WAL, synchronous=FULL), answered when their batch is on disk; then replay of that
- * journal, and what the signature of a checkpoint costs. commands_bench [--json] [--commands N] The
- * journal lies in a new folder under /tmp: the disk there is measured too. */
+ * journal, and what the signature of a checkpoint costs. commands_bench [--json] [--sealed]
+ * [--commands N]. The journal lies in a new folder under /tmp: the disk there is measured too.
+ * --sealed: batches sealed as outside a development network. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "control/vault.h"
 #include "io/clock.h"
 #include "tlog/checkpoint.h"
 
@@ -112,26 +114,41 @@ static void tell(bool json, uint64_t commands, double few, double many, double r
                  replay, "microseconds a checkpoint signature", sign);
 }
 
+static bool seal(struct core_fixture *c)
+{
+    static const uint8_t bytes[EE_DATA_KEY_SIZE] = {1};
+    struct ee_vault *vault = NULL;
+    struct ee_data_key key;
+    ee_data_key_init(&ee_crypto_openssl, bytes, &key);
+    if (ee_vault_new(&ee_crypto_openssl, &vault) != EE_OK ||
+        ee_vault_add(vault, &key, true) != EE_OK)
+        return false;
+    c->f->seal = ee_vault_journal_seal(vault); /* for the life of the process */
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     static struct core_fixture c;
     uint64_t commands = 100000;
-    bool json = false, good = true;
+    bool json = false, sealed = false, good = true;
     for (int i = 1; i < argc && good; i++) {
         if (strcmp(argv[i], "--json") == 0)
             json = true;
+        else if (strcmp(argv[i], "--sealed") == 0)
+            sealed = true;
         else
             good = strcmp(argv[i], "--commands") == 0 && ++i < argc &&
                    ee_u64_parse(argv[i], &commands) == EE_OK && commands > 0 && commands <= 1000000;
     }
     if (!good) {
-        (void)fputs("usage: commands_bench [--json] [--commands N]\n", stderr);
+        (void)fputs("usage: commands_bench [--json] [--sealed] [--commands N]\n", stderr);
         return 2;
     }
     core_fixture_init(&c);
     struct run run = {.f = c.f};
     double few = 0, many = 0, replay = 0;
-    if (core_fixture_start(&c) == EE_OK && core_populate(c.f)) {
+    if ((!sealed || seal(&c)) && core_fixture_start(&c) == EE_OK && core_populate(c.f)) {
         few = durable(&run, FEW, commands);
         many = run.failed ? 0 : durable(&run, MANY, commands);
         replay = run.failed ? 0 : replayed(&c);

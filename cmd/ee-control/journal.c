@@ -5,12 +5,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include <jansson.h>
 
 #include "base/text.h"
 #include "commands.h"
 #include "control/sequencer_tools.h"
+#include "control/vault.h"
 #include "core/genesis.h"
 #include "io/crypto_openssl.h"
 #include "io/file.h"
@@ -22,6 +24,7 @@ enum { PATH_SIZE = 1024 };
 
 struct settings {
     const char *state, *genesis, *other; /* other: --to, --from of a restore */
+    struct ee_control_access access;
     bool json, replace, restore;
     uint64_t from;
 };
@@ -34,6 +37,8 @@ static int read_settings(int argc, char **argv, struct settings *out)
                                             {"from", required_argument, NULL, 'f'},
                                             {"to", required_argument, NULL, 't'},
                                             {"replace", no_argument, NULL, 'r'},
+                                            {"key-file", required_argument, NULL, 'k'},
+                                            {"holder-key", required_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     int option;
     out->from = 1;
@@ -44,6 +49,10 @@ static int read_settings(int argc, char **argv, struct settings *out)
             out->genesis = optarg;
         else if (option == 'j')
             out->json = true;
+        else if (option == 'k')
+            out->access.key_file = optarg;
+        else if (option == 'h' && out->access.holder_count < EE_SHAMIR_SHARES_MAX)
+            out->access.holder_keys[out->access.holder_count++] = optarg;
         else if (option == 'r' && out->restore)
             out->replace = true;
         else if (option == 't' || (option == 'f' && out->restore))
@@ -80,12 +89,13 @@ static json_t *report_json(enum ee_err err, const struct ee_journal_report *repo
 {
     char network[65], state[65], root[65];
     return json_pack(
-        "{s:b, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:s}", "ok", err == EE_OK, "error",
-        ee_err_name(err), "network", ee_hex_encode(report->network_id, 32, network), "batches",
-        (json_int_t)report->batches, "commands", (json_int_t)report->commands, "epoch",
-        (json_int_t)report->epoch, "state_hash", ee_hex_encode(report->state_hash, 32, state),
-        "log_root", ee_hex_encode(report->log_root, 32, root), "fault_batch",
-        (json_int_t)report->fault.batch, "fault_seq", (json_int_t)report->fault.seq, "fault",
+        "{s:b, s:s, s:b, s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:s}", "ok", err == EE_OK, "error",
+        ee_err_name(err), "opened", err == EE_OK && !report->chain_only, "network",
+        ee_hex_encode(report->network_id, 32, network), "batches", (json_int_t)report->batches,
+        "commands", (json_int_t)report->commands, "epoch", (json_int_t)report->epoch, "state_hash",
+        ee_hex_encode(report->state_hash, 32, state), "log_root",
+        ee_hex_encode(report->log_root, 32, root), "fault_batch", (json_int_t)report->fault.batch,
+        "fault_seq", (json_int_t)report->fault.seq, "fault",
         report->fault.what != NULL ? report->fault.what : "");
 }
 
@@ -99,20 +109,44 @@ static void print_report(enum ee_err err, const struct ee_journal_report *report
                      (unsigned long long)report->fault.seq);
         return;
     }
+    if (report->chain_only) {
+        (void)printf("%llu commands in %llu batches, epoch %llu\nsealed, and no key was given: the "
+                     "chain holds, the content was not opened\nOK\n",
+                     (unsigned long long)report->commands, (unsigned long long)report->batches,
+                     (unsigned long long)report->epoch);
+        return;
+    }
     (void)printf("%llu commands in %llu batches, epoch %llu\nstate %s\nlog   %s\nOK\n",
                  (unsigned long long)report->commands, (unsigned long long)report->batches,
                  (unsigned long long)report->epoch, ee_hex_encode(report->state_hash, 32, state),
                  ee_hex_encode(report->log_root, 32, root));
 }
 
+enum depth { CONTENT, CONTENT_AFRESH, CHAIN_AT_LEAST /* of what is sealed and has no key here */ };
+
+static enum ee_err verify_at(const struct settings *settings, const char *path, enum depth depth,
+                             struct ee_journal_report *report)
+{
+    struct ee_vault *vault = NULL;
+    report->fault.what = "its keys";
+    EE_TRY(ee_control_access_open(&settings->access, settings->state, path, &vault));
+    const struct ee_journal_seal *seal = vault != NULL ? ee_vault_journal_seal(vault) : NULL;
+    enum ee_err err =
+        ee_journal_verify(path, &ee_crypto_openssl, seal, depth == CONTENT_AFRESH, report);
+    ee_vault_free(vault);
+    if (err == EE_UNSUPPORTED && seal == NULL && depth == CHAIN_AT_LEAST)
+        err = ee_journal_verify_chain(path, &ee_crypto_openssl, report);
+    return err;
+}
+
 /* Of any journal; prints what was found. */
-static enum ee_err verify(const struct settings *settings, const char *path, bool afresh)
+static enum ee_err verify(const struct settings *settings, const char *path, enum depth depth)
 {
     struct ee_journal_report report = {0};
     uint8_t network[32];
     enum ee_err err = settings->genesis == NULL ? EE_OK : network_of(settings->genesis, network);
     if (err == EE_OK)
-        err = ee_journal_verify(path, &ee_crypto_openssl, NULL, afresh, &report);
+        err = verify_at(settings, path, depth, &report);
     if (err == EE_OK && settings->genesis != NULL && memcmp(network, report.network_id, 32) != 0)
         err = EE_WRONG_NETWORK;
     if (settings->json) {
@@ -132,7 +166,7 @@ static int cmd_verify(const struct settings *settings, bool afresh)
     enum ee_err err = journal_path(settings->state, path);
     if (err != EE_OK)
         return ee_control_failed(err, "the state folder");
-    return ee_err_exit_code(verify(settings, path, afresh));
+    return ee_err_exit_code(verify(settings, path, afresh ? CONTENT_AFRESH : CONTENT));
 }
 
 /* ---- copies ---- */
@@ -147,7 +181,7 @@ static int cmd_backup(const struct settings *settings)
         err = ee_journal_copy(path, settings->other);
     if (err != EE_OK)
         return ee_control_failed(err, err == EE_STATE ? "FILE exists" : "the copy");
-    return ee_err_exit_code(verify(settings, settings->other, false));
+    return ee_err_exit_code(verify(settings, settings->other, CHAIN_AT_LEAST));
 }
 
 /* With the lock of the journal, so that no control plane starts meanwhile. */
@@ -173,7 +207,7 @@ static int cmd_restore(const struct settings *settings)
     if (err == EE_OK && !settings->replace && ee_file_exists(path))
         return ee_control_failed(EE_STATE, "there is a journal: --replace sets it aside");
     if (err == EE_OK)
-        err = verify(settings, settings->other, false);
+        err = verify(settings, settings->other, CHAIN_AT_LEAST);
     if (err != EE_OK)
         return ee_err_exit_code(err);
     err = replace(settings, path);
@@ -189,11 +223,16 @@ static enum ee_err print_line(void *context, struct ee_bytes line)
 static int cmd_export(const struct settings *settings)
 {
     struct ee_journal_fault fault = {0};
+    struct ee_vault *vault = NULL;
     char path[PATH_SIZE];
     enum ee_err err = journal_path(settings->state, path);
     if (err == EE_OK)
-        err = ee_journal_export(path, &ee_crypto_openssl, NULL, settings->from, print_line, NULL,
-                                &fault);
+        err = ee_control_access_open(&settings->access, settings->state, path, &vault);
+    if (err == EE_OK)
+        err = ee_journal_export(path, &ee_crypto_openssl,
+                                vault != NULL ? ee_vault_journal_seal(vault) : NULL, settings->from,
+                                print_line, NULL, &fault);
+    ee_vault_free(vault);
     if (err != EE_OK)
         return ee_control_failed(err, fault.what != NULL ? fault.what : "the journal");
     return 0;
@@ -207,6 +246,7 @@ int ee_control_cmd_journal(int argc, char **argv)
                  strcmp(verb, "export") == 0 || strcmp(verb, "backup") == 0;
     if (!known)
         return ee_control_usage("journal verify, replay, export, backup or restore");
+    (void)prctl(PR_SET_DUMPABLE, 0); /* no core image: it could hold keys */
     int code = read_settings(argc - 1, argv + 1, &settings);
     if (code != 0)
         return code;

@@ -27,13 +27,25 @@ static const char usage[] =
     "      --tls-chain FILE [--http 127.0.0.1:PORT] [--domain apps.localhost]\n"
     "      [--admin-key-hash-file FILE] [--collateral FILE] [--tdx-device DEVICE]\n"
     "      [--evidence-queue N] [--deployments measured|any] [--collateral-warn-days N]\n"
-    "      [--ready-file FILE]\n"
+    "      [--holders FILE | --journal-key-file FILE | --plain-journal] [--ready-file FILE]\n"
     "      serve until SIGTERM; SIGHUP reads the collateral again\n"
     "  ee-control journal verify|replay --state DIR [--genesis FILE] [--json]\n"
     "  ee-control journal export --state DIR [--from SEQ]\n"
     "  ee-control journal backup --state DIR --to FILE [--json]\n"
     "      a verified copy, also beside a control plane that runs\n"
     "  ee-control journal restore --state DIR --from FILE [--genesis FILE] [--replace] [--json]\n"
+    "      a sealed journal opens with --key-file FILE (STATE/journal.key if it is there) or with\n"
+    "      --holder-key FILE of as many holders as needed; without, only its chain is verified\n"
+    "  ee-control holder key -o FILE\n"
+    "      make a holder's key; print its public key\n"
+    "  ee-control holder list --genesis FILE --founding-key-file FILE --number N --threshold K\n"
+    "      -o FILE NAME=PUBLICKEY ...\n"
+    "      sign the list of those who hold the journal's key, any K of whom open it\n"
+    "  ee-control unseal --genesis FILE --api URL --key FILE [--collateral FILE]\n"
+    "      [--allow-changes FILE] [--json]\n"
+    "      a holder's share, to a locked control plane that is verified first\n"
+    "  ee-control journal-key --genesis FILE --api URL --holders FILE [--json]\n"
+    "      a new journal key from now on, for that list\n"
     "  ee-control version\n"
     "\n"
     "--tdx-device: auto (default), configfs[:DIR], tdx_guest[:QGS], or sim:FILE, the software TDX "
@@ -156,6 +168,9 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                                             {"ready-file", required_argument, NULL, 0},
                                             {"deployments", required_argument, NULL, 0},
                                             {"collateral-warn-days", required_argument, NULL, 0},
+                                            {"holders", required_argument, NULL, 0},
+                                            {"journal-key-file", required_argument, NULL, 0},
+                                            {"plain-journal", no_argument, NULL, 'p'},
                                             {NULL, 0, NULL, 0}};
     const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL;
     const char **fields[] = {&out->state_folder,
@@ -172,16 +187,24 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &queue,
                              &out->ready_path,
                              &deployments,
-                             &warn_days};
+                             &warn_days,
+                             &out->holders_path,
+                             &out->journal_key_path};
     int index = 0, option;
     while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
-        if (option != 0)
+        if (option == 'p')
+            out->plain_journal = true;
+        else if (option != 0)
             return ee_control_usage("run: an option is wrong");
-        *fields[index] = optarg;
+        else
+            *fields[index] = optarg;
     }
     if (read_device(platform, out) != EE_OK || read_queue(queue, &out->evidence_queue) != EE_OK)
         return ee_control_usage(
             "run: --sim-platform or --tdx-device, and --evidence-queue 1 to 1024");
+    if (out->plain_journal + (out->holders_path != NULL) + (out->journal_key_path != NULL) > 1)
+        return ee_control_usage(
+            "run: one of --holders, --journal-key-file and --plain-journal, or none");
     out->allow_unmeasured = strcmp(deployments, "any") == 0;
     if (!out->allow_unmeasured && strcmp(deployments, "measured") != 0)
         return ee_control_usage("run: --deployments is measured or any");
@@ -220,6 +243,12 @@ int main(int argc, char **argv)
         return cmd_run(argc - 1, argv + 1);
     if (strcmp(verb, "journal") == 0)
         return ee_control_cmd_journal(argc - 1, argv + 1);
+    if (strcmp(verb, "unseal") == 0)
+        return ee_control_cmd_unseal(argc - 1, argv + 1);
+    if (strcmp(verb, "holder") == 0)
+        return ee_control_cmd_holder(argc - 1, argv + 1);
+    if (strcmp(verb, "journal-key") == 0)
+        return ee_control_cmd_renew(argc - 1, argv + 1);
     if (strcmp(verb, "version") == 0 || strcmp(verb, "--version") == 0)
         return printf("ee-control %s\n", EE_SOFTWARE_VERSION) < 0;
     if (strcmp(verb, "help") == 0 || strcmp(verb, "--help") == 0)

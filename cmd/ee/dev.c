@@ -269,6 +269,8 @@ static const char *bring_up(struct ee_dev *dev, enum ee_err *err)
     (void)fprintf(stderr, "ee dev: starting the control plane\n");
     if ((*err = ee_dev_control_start(dev)) != EE_OK)
         return "starting the control plane (see logs/control.log in the state folder)";
+    (void)fprintf(stderr, "ee dev: the journal is sealed; its key lies beside it, in the file "
+                          "control/journal.key\n");
     if ((*err = accounts_make(dev)) != EE_OK)
         return "making accounts";
     (void)fprintf(stderr, "ee dev: starting %d agents; each is verified before it is admitted\n",

@@ -13,7 +13,8 @@ static enum ee_err check(const struct ee_claims *claims)
     bool agent = claims->role == EE_ROLE_AGENT, control = claims->role == EE_ROLE_CONTROL;
     if (agent != (claims->node_name[0] != '\0'))
         return EE_RANGE;
-    if (agent == ee_bytes_all_zero(claims->sealing_key, sizeof(claims->sealing_key)))
+    bool sealing = !ee_bytes_all_zero(claims->sealing_key, sizeof(claims->sealing_key));
+    if (agent ? !sealing : sealing && !control)
         return EE_RANGE;
     if (control == ee_bytes_all_zero(claims->checkpoint_key, sizeof(claims->checkpoint_key)))
         return EE_RANGE;

@@ -19,7 +19,7 @@ struct ee_claims {
     uint8_t identity[32];            /* control id, or the agent's Ed25519 identity key */
     char node_name[EE_NAME_MAX + 1]; /* agents; empty otherwise */
     uint8_t tls_key_hash[32];        /* SHA-256 of the SubjectPublicKeyInfo in DER */
-    uint8_t sealing_key[32];         /* X25519; agents; zero otherwise */
+    uint8_t sealing_key[32];         /* X25519; agents; control: may be zero; zero otherwise */
     uint8_t checkpoint_key[32];      /* Ed25519; control; zero otherwise */
     uint64_t ledger_size;            /* head of the log: leaves and root; zero if none is known */
     uint8_t ledger_root[32];

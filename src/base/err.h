@@ -149,6 +149,10 @@ enum ee_err_class {
     ROW(ROLLED_BACK, "rolled_back", 406, VERIFY,                                                   \
         "the network's journal lacks a checkpoint it has signed: it was put back to an older "     \
         "state, and nothing is written")                                                           \
+    ROW(LOCKED, "locked", 410, TEMPORARY,                                                          \
+        "the control plane is locked until the holders of its journal key have given their "       \
+        "shares: ee-control unseal")                                                               \
+    ROW(HOLDERS, "holders", 411, RULE, "that list of holders is not newer than the one in use")    \
     ROW(SPAWN, "spawn", 500, SYSTEM, "the workload could not be started")                          \
     ROW(TENANCY, "tenancy", 501, RULE, "the agent serves another launcher")                        \
     ROW(EXPOSE_REFUSED, "expose_refused", 503, RULE,                                               \

@@ -35,6 +35,7 @@ struct ee_client_session {
     char account[EE_NAME_MAX + 1];
     bool verified; /* the present connection */
     bool proving;  /* a proof is being fetched, for a checkpoint that came */
+    bool locked;   /* only evidence can be asked for */
     struct ee_client_judged attested;
     struct ee_buffer evidence;
 };
@@ -334,8 +335,8 @@ static enum ee_err connect_and_verify(struct ee_client_session *s)
     enum ee_err err = ee_sync_client_connect(s->http, &options);
     if (err != EE_OK)
         return connection_fail(s, err);
-    EE_TRY(verify(s));
-    err = head_check(s);
+    EE_TRY(s->locked ? verify_once(s) : verify(s));
+    err = s->locked ? EE_OK : head_check(s);
     s->verified = err == EE_OK;
     return err;
 }
@@ -351,7 +352,8 @@ static enum ee_err prepare(struct ee_client_session *s)
         return EE_USAGE;
     }
     EE_TRY(ee_client_profile_trust(s->problem, s->profile, &s->trust));
-    EE_TRY(ee_client_profile_token(s->problem, s->profile, s->token));
+    if (!s->locked)
+        EE_TRY(ee_client_profile_token(s->problem, s->profile, s->token));
     EE_TRY(ee_client_endpoint_parse(s->problem, "api", s->profile->api, &s->endpoint));
     enum ee_err err = ee_tls_client_new(&options, &s->tls);
     if (err == EE_OK)
@@ -361,17 +363,20 @@ static enum ee_err prepare(struct ee_client_session *s)
     return err == EE_OK ? EE_OK : ee_client_fail(s->problem, err, "%s", "");
 }
 
-enum ee_err ee_client_session_open(struct ee_client_problem *problem,
-                                   const struct ee_client_profile *profile,
-                                   struct ee_client_session **out)
+static enum ee_err session_open(struct ee_client_problem *problem,
+                                const struct ee_client_profile *profile, bool locked,
+                                const json_t *changes, struct ee_client_session **out)
 {
     struct ee_client_session *s = calloc(1, sizeof(*s));
     if (!s)
         return ee_client_fail(problem, EE_NO_MEMORY, "%s", "");
     s->problem = problem;
     s->profile = profile;
+    s->locked = locked;
     memcpy(s->account, profile->account, sizeof(s->account));
     enum ee_err err = prepare(s);
+    if (err == EE_OK && changes != NULL)
+        err = ee_client_allow_changes_apply(problem, &s->trust, changes);
     if (err == EE_OK)
         err = connect_and_verify(s);
     if (err != EE_OK) {
@@ -380,6 +385,20 @@ enum ee_err ee_client_session_open(struct ee_client_problem *problem,
     }
     *out = s;
     return EE_OK;
+}
+
+enum ee_err ee_client_session_open(struct ee_client_problem *problem,
+                                   const struct ee_client_profile *profile,
+                                   struct ee_client_session **out)
+{
+    return session_open(problem, profile, false, NULL, out);
+}
+
+enum ee_err ee_client_session_open_locked(struct ee_client_problem *problem,
+                                          const struct ee_client_profile *profile,
+                                          const json_t *changes, struct ee_client_session **out)
+{
+    return session_open(problem, profile, true, changes, out);
 }
 
 void ee_client_session_close(struct ee_client_session *session)

@@ -28,6 +28,13 @@ struct ee_client_session;
 EE_MUST_USE enum ee_err ee_client_session_open(struct ee_client_problem *problem,
                                                const struct ee_client_profile *profile,
                                                struct ee_client_session **out);
+/* The same for a control plane that may be locked (docs/spec/journal-key.md): its evidence on this
+ * connection is judged by the genesis and by `changes`, the items of an earlier answer to GET
+ * /v1/allow-changes (NULL: none); no token, no checkpoint and no logged change is asked for. */
+EE_MUST_USE enum ee_err ee_client_session_open_locked(struct ee_client_problem *problem,
+                                                      const struct ee_client_profile *profile,
+                                                      const json_t *changes,
+                                                      struct ee_client_session **out);
 void ee_client_session_close(struct ee_client_session *session); /* NULL is fine */
 
 /* What was proven about the control plane on the present connection. */

@@ -34,10 +34,12 @@ static void call_free(struct ee_api_call *call)
     if (call->control->beginning == call)
         call->control->beginning = NULL;
     call_unlink(call);
-    ee_sequencer_forget(call->control->sequencer, call);
+    if (call->control->sequencer != NULL)
+        ee_sequencer_forget(call->control->sequencer, call);
     ee_quoter_forget(call->control->quoter, call);
     ee_session_forget(call->control, call);
-    ee_scheduler_forget(call->control, call);
+    if (call->control->scheduler != NULL)
+        ee_scheduler_forget(call->control, call);
     ee_timer_free(call->timer);
     ee_json_blob_free(&call->blob);
     ee_file_data_free(&call->answer_file);
@@ -61,7 +63,7 @@ static void deliver(void *context)
 {
     struct ee_api_call *call = context;
     struct ee_control *control = call->control;
-    if (call->route != NULL && call->route->mutation)
+    if (call->route != NULL && call->route->mutation && control->sequencer != NULL)
         call->answer.checkpoint = ee_sequencer_checkpoint(control->sequencer);
     memcpy(call->answer.request_id, call->request_id, sizeof call->request_id);
     log_request(call);
@@ -74,9 +76,9 @@ static void deliver(void *context)
 static void deliver_when_durable(struct ee_api_call *call)
 {
     struct ee_sequencer *sequencer = call->control->sequencer;
-    uint64_t seen = ee_core_seq(ee_sequencer_core(sequencer));
     bool probe = call->route != NULL && call->route->scope == EE_API_PROBE;
-    if (!probe && ee_sequencer_durable_seq(sequencer) < seen) {
+    uint64_t seen = sequencer != NULL ? ee_core_seq(ee_sequencer_core(sequencer)) : 0;
+    if (!probe && sequencer != NULL && ee_sequencer_durable_seq(sequencer) < seen) {
         if (ee_sequencer_after_durable(sequencer, deliver, call) == EE_OK)
             return;
         call->answer = (struct ee_api_answer){.status = 503, .retry_after = "1"};
@@ -377,7 +379,8 @@ void ee_api_unpark(struct ee_control *control)
 static void start(struct ee_api_call *call, const struct ee_api_request *request,
                   struct ee_bytes query)
 {
-    enum ee_err err = authenticate(call, request->authorization);
+    bool locked = call->control->locked && !ee_api_route_locked(call->route);
+    enum ee_err err = locked ? EE_LOCKED : authenticate(call, request->authorization);
     const char *detail = NULL;
     if (err == EE_OK && (err = keep_query(call, query)) != EE_OK)
         detail = "a name in the query is not known to this route";

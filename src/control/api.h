@@ -160,6 +160,9 @@ void ee_api_allow(struct ee_api_call *call);
 void ee_api_evidence(struct ee_api_call *call); /* api_evidence.c */
 void ee_api_evidence_channel(struct ee_api_call *call);
 void ee_api_lease_evidence(struct ee_api_call *call);
+void ee_api_unseal_state(struct ee_api_call *call); /* api_unseal.c */
+void ee_api_unseal(struct ee_api_call *call);
+void ee_api_journal_key(struct ee_api_call *call);
 void ee_api_account_create(struct ee_api_call *call); /* api_accounts.c */
 void ee_api_account_me(struct ee_api_call *call);
 void ee_api_key_create(struct ee_api_call *call);

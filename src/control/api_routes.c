@@ -21,6 +21,9 @@ static const struct ee_api_route routes[] = {
     {"GET", "/v1/network", EE_API_PUBLIC, false, ee_api_network, NULL},
     {"GET", "/v1/evidence", EE_API_PUBLIC, false, ee_api_evidence, query_nonce},
     {"POST", "/v1/evidence", EE_API_PUBLIC, false, ee_api_evidence_channel, NULL},
+    {"GET", "/v1/unseal", EE_API_PUBLIC, false, ee_api_unseal_state, NULL},
+    {"POST", "/v1/unseal", EE_API_PUBLIC, false, ee_api_unseal, NULL},
+    {"POST", "/v1/journal-key", EE_API_PUBLIC, false, ee_api_journal_key, NULL},
     {"GET", "/v1/checkpoint", EE_API_PUBLIC, false, ee_api_checkpoint, NULL},
     {"GET", "/v1/log/consistency", EE_API_PUBLIC, false, ee_api_consistency, query_consistency},
     {"GET", "/v1/log/inclusion", EE_API_PUBLIC, false, ee_api_inclusion, query_inclusion},
@@ -56,6 +59,13 @@ static const struct ee_api_route routes[] = {
     {"GET", "/v1/collateral/{hash}", EE_API_PUBLIC, false, ee_api_collateral_file, NULL},
     {"POST", "/v1/allow", EE_API_ANY_KEY, true, ee_api_allow, NULL},
 };
+
+bool ee_api_route_locked(const struct ee_api_route *route)
+{
+    return route->scope == EE_API_PROBE || route->handler == ee_api_evidence ||
+           route->handler == ee_api_evidence_channel || route->handler == ee_api_unseal_state ||
+           route->handler == ee_api_unseal;
+}
 
 static void allow_append(char *allow, size_t size, const char *method)
 {

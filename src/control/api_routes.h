@@ -11,5 +11,7 @@ enum { EE_API_ALLOW_SIZE = 48 };
 const struct ee_api_route *ee_api_route_find(struct ee_bytes method, struct ee_bytes path,
                                              struct ee_route_values *values,
                                              char allow[EE_API_ALLOW_SIZE]);
+/* Served while the control plane is locked: probes, its evidence, the unseal route. */
+bool ee_api_route_locked(const struct ee_api_route *route);
 
 #endif

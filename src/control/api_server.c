@@ -116,11 +116,12 @@ static void answer_busy(struct ee_http_exchange *exchange)
 static void on_tunnel_complete(struct visit *visit)
 {
     struct ee_http_exchange *exchange = visit->exchange;
-    enum ee_err err = ee_session_accept(visit->control, exchange);
+    enum ee_err err =
+        visit->control->locked ? EE_FULL : ee_session_accept(visit->control, exchange);
     if (err == EE_OK)
         free(visit); /* the exchange has become a session */
     else if (err == EE_FULL)
-        answer_busy(exchange);
+        answer_busy(exchange); /* or locked */
     else
         EE_LOG(EE_LOG_WARN, "api", "no tunnel", ee_log_err(err));
 }

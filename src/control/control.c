@@ -18,10 +18,11 @@
 #include "control/scheduler.h"
 #include "control/session.h"
 #include "control/state.h"
+#include "control/unseal.h"
 #include "control/verify.h"
 #include "control/verify_cache.h"
+#include "io/clock.h"
 #include "io/crypto_openssl.h"
-#include "io/journal_sqlite.h"
 #include "io/log.h"
 #include "io/random.h"
 
@@ -38,6 +39,8 @@ const struct ee_core *ee_control_core(const struct ee_control *control)
 
 uint64_t ee_control_now_us(struct ee_control *control)
 {
+    if (control->sequencer == NULL)
+        return ee_clock_wall_us(); /* locked: there is no journal to go on from */
     return ee_sequencer_time_us(control->sequencer);
 }
 
@@ -98,20 +101,28 @@ static void on_fatal(void *context, enum ee_err err, const char *what)
     ee_control_fail(context, err, what);
 }
 
+static enum ee_err claims_of_the_log(struct ee_control *control, struct ee_claims *claims)
+{
+    struct ee_tlog_hash root;
+    claims->ledger_size = ee_sequencer_durable_seq(control->sequencer);
+    claims->epoch = ee_core_epoch(ee_control_core(control));
+    EE_TRY(ee_tlog_root(ee_sequencer_tlog(control->sequencer), claims->ledger_size, &root));
+    memcpy(claims->ledger_root, root.bytes, sizeof claims->ledger_root);
+    return EE_OK;
+}
+
 enum ee_err ee_control_claims(struct ee_control *control, uint8_t *out, size_t capacity,
                               size_t *size_out)
 {
     struct ee_claims claims = {.role = EE_ROLE_CONTROL,
-                               .ledger_size = ee_sequencer_durable_seq(control->sequencer),
-                               .epoch = ee_core_epoch(ee_control_core(control)),
                                .vcpus = ee_tdx_device_vcpus(control->device)};
-    struct ee_tlog_hash root;
+    memcpy(claims.sealing_key, control->sealing_key, sizeof claims.sealing_key);
     memcpy(claims.network_id, control->trust.network_id, sizeof claims.network_id);
     memcpy(claims.identity, control->keys.identity, sizeof claims.identity);
     memcpy(claims.tls_key_hash, control->keys.tls_key_hash, sizeof claims.tls_key_hash);
     memcpy(claims.checkpoint_key, control->keys.checkpoint_key, sizeof claims.checkpoint_key);
-    EE_TRY(ee_tlog_root(ee_sequencer_tlog(control->sequencer), claims.ledger_size, &root));
-    memcpy(claims.ledger_root, root.bytes, sizeof claims.ledger_root);
+    if (control->sequencer != NULL)
+        EE_TRY(claims_of_the_log(control, &claims));
     snprintf(claims.software_version, sizeof claims.software_version, "%s", EE_SOFTWARE_VERSION);
     return ee_claims_encode(&claims, out, capacity, size_out);
 }
@@ -171,27 +182,16 @@ static enum ee_err open_device(struct ee_control *control, const struct ee_contr
 static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes genesis,
                                    struct ee_journal_fault *fault)
 {
-    char path[PATH_SIZE];
-    struct ee_journal_store store;
-    struct ee_journal_options journal = {
-        .crypto = control->crypto,
-        .allocator = control->allocator,
-        .allow_plain = control->trust.genesis.kind == EE_NETWORK_DEVELOPMENT,
-    };
     struct ee_sequencer_options options = {
         .allocator = control->allocator,
         .crypto = control->crypto,
         .loop = control->loop,
+        .journal = control->journal,
         .genesis = genesis,
         .wait_for_boot = true,
         .events = {.context = control, .effects = on_effects, .fatal = on_fatal},
     };
-    memcpy(journal.network_id, control->trust.network_id, sizeof journal.network_id);
     memcpy(options.checkpoint_seed, control->keys.checkpoint_seed, sizeof options.checkpoint_seed);
-    EE_TRY(join(control->state_folder, "journal.db", path));
-    EE_TRY(ee_journal_sqlite_open(path, EE_JOURNAL_CREATE, &store));
-    EE_TRY(ee_journal_open(&journal, store, &control->journal));
-    options.journal = control->journal;
     return ee_sequencer_start(&options, &control->sequencer, fault);
 }
 
@@ -234,11 +234,8 @@ static void on_first_evidence(void *context, enum ee_err err, struct ee_bytes te
     first->done = true;
 }
 
-/* The evidence that receipts carry: it names the checkpoint key. */
-static enum ee_err make_first_evidence(struct ee_control *control, size_t queue_max)
+static enum ee_err make_quoter(struct ee_control *control, size_t queue_max)
 {
-    struct first_evidence first = {.control = control};
-    struct ee_nonce nonce;
     struct ee_quoter_options options = {.crypto = control->crypto,
                                         .loop = control->loop,
                                         .device = control->device,
@@ -246,7 +243,15 @@ static enum ee_err make_first_evidence(struct ee_control *control, size_t queue_
                                         .claims = quoter_claims,
                                         .collateral = quoter_collateral,
                                         .queue_max = queue_max};
-    EE_TRY(ee_quoter_new(&options, &control->quoter));
+    return control->quoter != NULL ? EE_OK : ee_quoter_new(&options, &control->quoter);
+}
+
+/* The evidence that receipts carry: it names the checkpoint key. */
+static enum ee_err make_first_evidence(struct ee_control *control, size_t queue_max)
+{
+    struct first_evidence first = {.control = control};
+    struct ee_nonce nonce;
+    EE_TRY(make_quoter(control, queue_max));
     ee_random_bytes(nonce.bytes, sizeof nonce.bytes);
     EE_TRY(ee_quoter_ask(control->quoter, &nonce, on_first_evidence, &first));
     enum ee_err err = ee_loop_run_until(control->loop, &first.done, FIRST_EVIDENCE_MS);
@@ -268,10 +273,17 @@ static enum ee_err make_tls(struct ee_control *control, const char *path, bool g
     return err;
 }
 
+static enum ee_err listen_api(struct ee_control *control, const struct ee_control_options *options)
+{
+    if (control->api != NULL)
+        return EE_OK; /* since it was locked */
+    EE_TRY(make_tls(control, options->tls_chain_path, false, &control->api_tls));
+    return ee_api_server_new(control, options->listen, control->api_tls, &control->api);
+}
+
 static enum ee_err listen_all(struct ee_control *control, const struct ee_control_options *options)
 {
-    EE_TRY(make_tls(control, options->tls_chain_path, false, &control->api_tls));
-    EE_TRY(ee_api_server_new(control, options->listen, control->api_tls, &control->api));
+    EE_TRY(listen_api(control, options));
     EE_TRY(make_tls(control, options->tls_chain_path, true, &control->gateway_tls));
     struct ee_gateway_options gateway = {.address = options->gateway,
                                          .tls = control->gateway_tls,
@@ -285,10 +297,14 @@ static enum ee_err write_ready(const struct ee_control *control, const char *pat
     char text[512];
     if (path == NULL)
         return EE_OK;
-    int length = snprintf(text, sizeof text,
-                          "{\"api\":\"%s\",\"gateway\":\"%s\",\"http\":\"%s\",\"pid\":%ld}\n",
-                          ee_api_server_address(control->api), ee_gateway_address(control->gateway),
-                          ee_gateway_http_address(control->gateway), (long)getpid());
+    int length =
+        control->gateway == NULL
+            ? snprintf(text, sizeof text, "{\"api\":\"%s\",\"pid\":%ld,\"locked\":true}\n",
+                       ee_api_server_address(control->api), (long)getpid())
+            : snprintf(text, sizeof text,
+                       "{\"api\":\"%s\",\"gateway\":\"%s\",\"http\":\"%s\",\"pid\":%ld}\n",
+                       ee_api_server_address(control->api), ee_gateway_address(control->gateway),
+                       ee_gateway_http_address(control->gateway), (long)getpid());
     if (length < 0 || (size_t)length >= sizeof text)
         return EE_TOO_LARGE;
     return ee_file_write(path, ee_bytes_of(text, (size_t)length), 0600);
@@ -312,6 +328,11 @@ static void on_terminate(void *context)
     struct ee_control *control = context;
     if (control->stopping)
         return;
+    if (control->locked) {
+        control->stopping = true; /* the start sees it */
+        ee_unseal_stop(control);
+        return;
+    }
     EE_LOG(EE_LOG_INFO, "control", "stopping", ee_log_unsigned("calls", control->call_count));
     control->stopping = true;
     control->drain_until_us = ee_loop_now_us(control->loop) + (uint64_t)EE_CONTROL_DRAIN_MS * 1000;
@@ -323,11 +344,15 @@ static void on_terminate(void *context)
 
 static void on_hangup(void *context)
 {
-    (void)!ee_control_collateral_reload(context); /* it has said what came of it */
+    struct ee_control *control = context;
+    if (!control->locked)                             /* else nothing judges by it yet */
+        (void)!ee_control_collateral_reload(control); /* it has said what came of it */
 }
 
 static enum ee_err watch_signals(struct ee_control *control)
 {
+    if (control->drain != NULL)
+        return EE_OK; /* since it was locked */
     EE_TRY(ee_timer_new(control->loop, stop_when_idle, control, &control->drain));
     EE_TRY(ee_loop_on_signal(control->loop, SIGTERM, on_terminate, control));
     EE_TRY(ee_loop_on_signal(control->loop, SIGINT, on_terminate, control));
@@ -352,6 +377,24 @@ static enum ee_err load(struct ee_control *control, const struct ee_control_opti
     return open_device(control, options);
 }
 
+/* The little that serves without the journal's key, until it is there. */
+static enum ee_err wait_for_key(struct ee_control *control,
+                                const struct ee_control_options *options, const char **step)
+{
+    control->locked = true;
+    *step = "the collateral file";
+    EE_TRY(ee_control_collateral_open(control));
+    *step = "evidence of the control plane";
+    EE_TRY(make_quoter(control, options->evidence_queue));
+    *step = "the listeners";
+    EE_TRY(listen_api(control, options));
+    EE_TRY(watch_signals(control));
+    *step = "the ready file";
+    EE_TRY(write_ready(control, options->ready_path));
+    *step = "the holders of the journal's key";
+    return ee_unseal_wait(control);
+}
+
 static enum ee_err start(struct ee_control *control, const struct ee_control_options *options,
                          const char **step, struct ee_journal_fault *fault)
 {
@@ -365,12 +408,17 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(ee_file_lock(path, &control->lock));
     EE_TRY(open_stores(control));
     EE_TRY(ee_leases_init(control));
+    EE_TRY(ee_unseal_open(control, options, step));
+    bool was_locked = ee_unseal_locked(control);
+    if (was_locked)
+        EE_TRY(wait_for_key(control, options, step));
     *step = "the journal";
     EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), fault));
     control->started_us = ee_control_now_us(control);
     EE_TRY(ee_control_trust_sync(control));
     *step = "the collateral file";
-    EE_TRY(ee_control_collateral_open(control));
+    if (!was_locked)
+        EE_TRY(ee_control_collateral_open(control));
     EE_TRY(ee_anchor_start(control));
     *step = "evidence of the control plane";
     EE_TRY(make_first_evidence(control, options->evidence_queue));
@@ -381,9 +429,11 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
         ee_scheduler_resume(control);
     *step = "the listeners";
     EE_TRY(listen_all(control, options));
+    control->locked = false;
     EE_TRY(watch_signals(control));
     *step = "the ready file";
-    return write_ready(control, options->ready_path);
+    EE_TRY(write_ready(control, options->ready_path));
+    return control->stopping ? EE_CLOSED : EE_OK;
 }
 
 enum ee_err ee_control_start(const struct ee_control_options *options, struct ee_control **out,
@@ -406,6 +456,10 @@ enum ee_err ee_control_start(const struct ee_control_options *options, struct ee
     enum ee_err err = ee_loop_new(&control->loop);
     if (err == EE_OK)
         err = start(control, options, &step, &fault);
+    if (err == EE_CLOSED && control->stopping) {
+        *out = control;
+        return EE_OK;
+    }
     if (err != EE_OK) {
         snprintf(detail_out, EE_CONTROL_DETAIL_SIZE, "%s%s%s", step, fault.what != NULL ? ": " : "",
                  fault.what != NULL ? fault.what : "");
@@ -423,6 +477,8 @@ enum ee_err ee_control_start(const struct ee_control_options *options, struct ee
 
 enum ee_err ee_control_run(struct ee_control *control)
 {
+    if (control->stopping)
+        return EE_OK; /* since before it served */
     ee_loop_run(control->loop);
     return control->fatal ? control->fatal_err : EE_OK;
 }
@@ -448,6 +504,7 @@ void ee_control_free(struct ee_control *control)
     ee_quoter_free(control->quoter);
     ee_sequencer_free(control->sequencer);
     ee_journal_close(control->journal);
+    ee_unseal_free(control);
     ee_leases_free(control);
     ee_live_close(&control->live);
     ee_control_collateral_close(control);

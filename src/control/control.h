@@ -28,19 +28,27 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
     const char *tdx_device;        /* link/tdx_device.h; NULL: "auto" */
     size_t evidence_queue;         /* challenges that may wait for a quote; 0: 1024 */
     const char *ready_path;        /* may be NULL */
+    /* The journal's key (control/unseal.h): the signed list of its holders, needed at the first
+     * start of a production network; in a development network a file (NULL: STATE/journal.key), or
+     * plain batches. */
+    const char *holders_path;
+    const char *journal_key_path;
+    bool plain_journal;
     /* Attestations of leases count although the agent's event log does not show the deployment:
      * for machines whose kernel cannot extend RTMR3. */
     bool allow_unmeasured;
 };
 
-/* Replays the journal, makes the first evidence of the control plane, listens, writes the ready
- * file. `detail_out` has EE_CONTROL_DETAIL_SIZE bytes for words about a failure.
- * EE_SIMULATED_REFUSED: a simulated platform in a production network; EE_JOURNAL_LOCKED: another
- * process uses the folder; errors of every part. */
+/* Locked while holders keep the journal's key and have not sent it: then it listens, writes the
+ * ready file with "locked":true and waits here. Replays the journal, makes the first evidence of
+ * the control plane, listens, writes the ready file. `detail_out` has EE_CONTROL_DETAIL_SIZE bytes
+ * for words about a failure. EE_SIMULATED_REFUSED: a simulated platform in a production network;
+ * EE_JOURNAL_LOCKED: another process uses the folder; errors of every part. */
 EE_MUST_USE enum ee_err ee_control_start(const struct ee_control_options *options,
                                          struct ee_control **out,
                                          char detail_out[EE_CONTROL_DETAIL_SIZE]);
-/* Runs until SIGTERM or SIGINT has drained everything (EE_OK), or the journal is lost. */
+/* Returns at once when a signal came while it was locked. Runs until SIGTERM or SIGINT has drained
+ * everything (EE_OK), or the journal is lost. */
 EE_MUST_USE enum ee_err ee_control_run(struct ee_control *control);
 void ee_control_free(struct ee_control *control); /* NULL is fine */
 

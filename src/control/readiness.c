@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/readiness.h"
 
+#include "control/unseal.h"
+
 #include "base/banned.h"
 
 size_t ee_readiness_reasons(struct ee_control *control,
                             const char *reasons_out[EE_READINESS_REASONS_MAX])
 {
     size_t count = 0;
+    if (control->locked) {
+        reasons_out[count++] = ee_unseal_locked(control)
+                                   ? "locked: the holders of the journal's key have not sent it"
+                                   : "the journal is read";
+        return count;
+    }
     if (control->fatal)
         reasons_out[count++] = "the journal cannot be written";
     if (control->stopping)

@@ -137,6 +137,12 @@ static enum ee_err batch_replay(void *context, const struct ee_journal_batch *ba
     for (; ee_journal_body_next(&c, &command, &result, NULL); seq++)
         EE_TRY(command_replay(replay, seq, command, result));
     replay->batches++;
+    /* A tool does not know the network before it reads; a start has said what it allows. */
+    if (replay->every_state && batch->plain && ee_core_genesis(replay->core) != NULL &&
+        ee_core_genesis(replay->core)->kind == EE_NETWORK_PRODUCTION) {
+        replay->fault = (struct ee_journal_fault){batch->batch, 0, "it is not sealed"};
+        return EE_JOURNAL_PLAIN;
+    }
     return note_check(replay, batch->note);
 }
 

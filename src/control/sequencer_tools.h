@@ -8,6 +8,7 @@
 
 struct ee_journal_report {
     uint8_t network_id[32];
+    bool chain_only; /* sealed, and not opened: only the chain of hashes was checked */
     uint64_t batches, commands, epoch;
     uint8_t state_hash[32];
     uint8_t log_root[32]; /* Merkle root over all commands */
@@ -16,11 +17,17 @@ struct ee_journal_report {
 
 /* Recomputes every hash, result, Merkle root and state hash of the journal at `path`, and checks
  * the invariants. On failure report->fault names the first bad batch or command. Errors:
- * ee_journal_sqlite_open(), ee_sequencer_start(). `seal` NULL: a plain journal of a development
- * network. `afresh`: at every start the state hash from every record, and the invariants. */
+ * ee_journal_sqlite_open(), ee_sequencer_start(). `seal` NULL: nothing sealed is opened
+ * (EE_UNSUPPORTED). `afresh`: at every start the state hash from every record, and the invariants.
+ */
 EE_MUST_USE enum ee_err ee_journal_verify(const char *path, const struct ee_crypto *crypto,
                                           const struct ee_journal_seal *seal, bool afresh,
                                           struct ee_journal_report *report);
+
+/* The same for a sealed journal without its key: that its rows are the hashed ones and follow one
+ * another. What they say, and so state, root and results, stays unknown. */
+EE_MUST_USE enum ee_err ee_journal_verify_chain(const char *path, const struct ee_crypto *crypto,
+                                                struct ee_journal_report *report);
 
 /* One line with a line feed, borrowed during the call; anything but EE_OK ends the export. */
 typedef enum ee_err (*ee_journal_line_fn)(void *context, struct ee_bytes line);

@@ -31,6 +31,8 @@ struct ee_gateway;
 struct ee_api_server;
 struct ee_collateral_store;
 struct ee_outlook;
+struct ee_unseal;
+struct ee_vault;
 
 enum {
     EE_CONTROL_SESSIONS_MAX = 1024,   /* agents; those not yet admitted: control/places.h */
@@ -44,6 +46,11 @@ struct ee_control {
     const struct ee_crypto *crypto;
     struct ee_loop *loop;
     struct ee_control_keys keys;
+    uint8_t sealing_private[32]; /* X25519, of this start only; in our claims */
+    uint8_t sealing_key[32];
+    struct ee_vault *vault;
+    struct ee_unseal *unseal; /* NULL: holders do not keep the journal's key */
+    bool locked;              /* until it came and all parts are up: little is served */
     struct ee_file_data genesis_file;
     struct ee_trust trust; /* genesis and the logged changes of its allow-list */
     const struct ee_params *params;

@@ -82,6 +82,8 @@ struct ee_journal_options {
     uint8_t network_id[32];
     bool allow_plain;                   /* development: plain batches are written and read */
     const struct ee_journal_seal *seal; /* NULL: plain */
+    bool chain_only; /* reads without opening what is sealed: the body given on is empty, and
+                        nothing can be appended */
 };
 
 /* Where and why a journal was refused. */
@@ -97,6 +99,7 @@ struct ee_journal_batch {
     uint64_t first_seq;
     uint32_t count;
     uint64_t epoch;
+    bool plain;           /* as stored */
     struct ee_bytes body; /* borrowed during the callback; read it with ee_journal_body_next() */
     struct ee_bytes note;
     uint8_t hash[EE_SHA256_SIZE];
@@ -136,6 +139,10 @@ EE_MUST_USE enum ee_err ee_journal_find(struct ee_journal *journal, uint64_t seq
 /* Epoch of the last row as it stands there, unchecked: a replay that follows checks it.
  * EE_NOT_FOUND: empty; EE_IO. */
 EE_MUST_USE enum ee_err ee_journal_tail_epoch(struct ee_journal *journal, uint64_t *epoch_out);
+
+/* The form of the last row, unchecked in the same way. EE_NOT_FOUND, EE_IO. */
+EE_MUST_USE enum ee_err ee_journal_tail_form(struct ee_journal *journal,
+                                             enum ee_journal_form *form_out);
 
 /* Seals, chains and stores the next batch: `count` commands after the last one, `body` as from
  * ee_journal_body_next(), `note` their checkpoint. Durable on EE_OK. EE_JOURNAL: the process must

@@ -15,6 +15,7 @@ struct ee_journal {
     struct ee_journal_store store;
     uint8_t network_id[32];
     bool allow_plain;
+    bool chain_only;
     bool replayed;
     bool lost;
     uint64_t last_batch;
@@ -112,7 +113,7 @@ enum ee_err ee_journal_open(const struct ee_journal_options *options, struct ee_
 {
     enum ee_err err = EE_JOURNAL_PLAIN;
     struct ee_journal *journal = NULL;
-    if (options->seal == NULL && !options->allow_plain)
+    if (options->seal == NULL && !options->allow_plain && !options->chain_only)
         goto out;
     err = EE_NO_MEMORY;
     journal = ee_alloc(options->allocator, 1, sizeof(*journal));
@@ -122,6 +123,7 @@ enum ee_err ee_journal_open(const struct ee_journal_options *options, struct ee_
     journal->allocator = options->allocator;
     journal->seal = options->seal;
     journal->allow_plain = options->allow_plain;
+    journal->chain_only = options->chain_only;
     journal->store = store;
     memcpy(journal->network_id, options->network_id, sizeof(journal->network_id));
     err = network_bind(journal);
@@ -210,6 +212,10 @@ static enum ee_err body_open(struct reading *reading, const struct ee_journal_ro
         *body_out = row->body;
         return EE_OK;
     }
+    if (row->form == EE_JOURNAL_FORM_SEALED && journal->chain_only) {
+        *body_out = ee_bytes_of(NULL, 0);
+        return EE_OK;
+    }
     reading->fault.what = "it is sealed, and there is no key to open it";
     if (row->form != EE_JOURNAL_FORM_SEALED || journal->seal == NULL)
         return EE_UNSUPPORTED;
@@ -233,12 +239,13 @@ static enum ee_err batch_deliver(struct reading *reading, const struct ee_journa
         .first_seq = row->first_seq,
         .count = row->count,
         .epoch = row->epoch,
+        .plain = row->form == EE_JOURNAL_FORM_PLAIN,
         .note = row->note,
     };
     uint8_t *memory = NULL;
     memcpy(batch.hash, row->hash, sizeof(batch.hash));
     enum ee_err err = body_open(reading, row, &memory, &batch.body);
-    if (err == EE_OK)
+    if (err == EE_OK && batch.body.data != NULL)
         err = body_check(reading, batch.body, batch.count);
     if (err == EE_OK && reading->fn != NULL)
         err = reading->fn(reading->context, &batch);
@@ -322,12 +329,28 @@ static enum ee_err epoch_take(void *context, const struct ee_journal_row *row)
     return EE_OK;
 }
 
-enum ee_err ee_journal_tail_epoch(struct ee_journal *journal, uint64_t *epoch_out)
+static enum ee_err form_take(void *context, const struct ee_journal_row *row)
+{
+    *(enum ee_journal_form *)context = row->form;
+    return EE_OK;
+}
+
+static enum ee_err tail_read(const struct ee_journal *journal, ee_journal_row_fn fn, void *context)
 {
     uint64_t last = 0;
     const struct ee_journal_store *store = &journal->store;
     EE_TRY(store->find(store->context, UINT64_MAX, &last));
-    return store->read(store->context, last, last, epoch_take, epoch_out);
+    return store->read(store->context, last, last, fn, context);
+}
+
+enum ee_err ee_journal_tail_epoch(struct ee_journal *journal, uint64_t *epoch_out)
+{
+    return tail_read(journal, epoch_take, epoch_out);
+}
+
+enum ee_err ee_journal_tail_form(struct ee_journal *journal, enum ee_journal_form *form_out)
+{
+    return tail_read(journal, form_take, form_out);
 }
 
 /* ---- writing ---- */
@@ -359,7 +382,7 @@ static enum ee_err append_limits(const struct ee_journal *journal, uint64_t epoc
 {
     if (journal->lost)
         return EE_JOURNAL;
-    if (!journal->replayed)
+    if (!journal->replayed || journal->chain_only)
         return EE_STATE;
     if (count == 0 || count > EE_JOURNAL_COMMANDS_MAX || epoch < journal->last_epoch)
         return EE_RANGE;

@@ -83,12 +83,32 @@ def backup_is_a_prefix_of_the_journal(network):
     lines = journal("export").splitlines()
     folder = network.folder / "elsewhere"
     folder.mkdir(mode=0o700)
-    restored = journal("restore", "--from", network.folder / "backup-1.db", "--genesis", shared["genesis"],
+    key = ("--key-file", shared["state"] / "journal.key")
+    restored = journal("restore", "--from", network.folder / "backup-1.db", "--genesis", shared["genesis"], *key,
                        state=folder)
     require_equal(restored, shared["reports"][1], "restored")
-    copy = journal("export", state=folder).splitlines()
+    copy = journal("export", *key, state=folder).splitlines()
     require_equal(len(copy), restored["commands"], "commands")
     require(copy == lines[:len(copy)], "another beginning than the journal's")
+
+
+def sealed_backup_without_its_key(network):
+    """Backup and restore check the chain and say that nothing was opened; verify and export refuse"""
+    folder = network.folder / "keyless"
+    folder.mkdir(mode=0o700)
+    restored = journal("restore", "--from", network.folder / "backup-1.db", state=folder)
+    expected = shared["reports"][1]
+    require(not restored["opened"] and expected["opened"], f"opened: {restored}")
+    require_equal([restored[n] for n in ("ok", "batches", "commands", "epoch", "network")],
+                  [expected[n] for n in ("ok", "batches", "commands", "epoch", "network")], "what the chain tells")
+    report = journal("verify", state=folder, code=2)
+    require_equal((report["ok"], report["error"]), (False, "unsupported"), "verify without the key")
+    journal("export", state=folder, code=2)
+    other = network.folder / "other.key"
+    other.write_text("11" * 32 + "\n")
+    other.chmod(0o600)
+    report = journal("verify", "--key-file", other, state=folder, code=7)
+    require_equal(report["error"], "seal_open", "verify with another key")
 
 
 def restore_refuses_what_is_wrong(network):
@@ -126,6 +146,7 @@ if __name__ == "__main__":
     run_suite("journal", [
         backups_beside_a_running_network,
         backup_is_a_prefix_of_the_journal,
+        sealed_backup_without_its_key,
         restore_refuses_what_is_wrong,
         restored_network_goes_on_and_clients_notice,
     ])

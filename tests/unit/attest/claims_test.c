@@ -66,6 +66,8 @@ static void claims_with_fields_of_another_role_or_without_their_own(void)
     bad[4].software_version[0] = '\0';
     bad[5].role = (enum ee_role)4;
     memset(bad[6].checkpoint_key, 0, 32);
+    bad[7].role = EE_ROLE_WITNESS;
+    memset(bad[7].checkpoint_key, 0, 32);
     bad[7].sealing_key[31] = 1;
     bad[8].node_name[0] = 'n';
     for (size_t i = 0; i < 9; i++)

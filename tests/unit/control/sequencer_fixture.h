@@ -39,6 +39,7 @@ struct fixture {
     struct ee_loop *loop;
     struct ee_journal_memory *memory;
     struct ee_journal *journal;
+    const struct ee_journal_seal *seal; /* NULL: plain */
     struct ee_sequencer *sequencer;
     struct ee_journal_fault fault;
     size_t answer_count;
@@ -109,8 +110,10 @@ static inline struct fixture *fixture_new(void)
 static inline enum ee_err fixture_start_on(struct fixture *f, struct ee_journal_store store,
                                            bool machine_clock)
 {
-    struct ee_journal_options journal = {
-        .crypto = &ee_crypto_openssl, .allocator = &ee_allocator_system, .allow_plain = true};
+    struct ee_journal_options journal = {.crypto = &ee_crypto_openssl,
+                                         .allocator = &ee_allocator_system,
+                                         .allow_plain = true,
+                                         .seal = f->seal};
     struct ee_sequencer_options options = {
         .allocator = &ee_allocator_system,
         .crypto = &ee_crypto_openssl,
