@@ -33,7 +33,7 @@ static void head_again(const struct ee_http_head *head)
 {
     static struct ee_http_head copy;
     static uint8_t wire[EE_HTTP_HEAD_WIRE_MAX];
-    const struct ee_http_forward forward = {"192.0.2.1", "https", "a.example", false, true};
+    const struct ee_http_forward forward = {"192.0.2.1", "https", "a.example", false, true, false};
     struct ee_http_event event;
     struct ee_writer w;
     size_t used;

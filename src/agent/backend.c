@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/backend_h2.h"
 #include "base/alloc.h"
 #include "http/parser.h"
 #include "http/proxy_headers.h"
@@ -16,6 +17,7 @@
 #include "base/banned.h"
 
 struct stream {
+    ee_backend_stream_fn on_event; /* first: what backend_h2.h says of contexts */
     struct ee_backend *backend;
     struct ee_tunnel *tunnel; /* NULL once the stream is gone there */
     uint32_t id;
@@ -38,6 +40,7 @@ struct stream {
 struct ee_backend {
     struct ee_loop *loop;
     struct ee_backend_host host;
+    struct ee_backend_h2 *h2;
     struct stream *first;
 };
 
@@ -440,17 +443,25 @@ static enum ee_err stream_start(struct stream *stream, const struct ee_tunnel_ev
     return ee_conn_connect(stream->backend->loop, &options, &conn_events, stream, &stream->conn);
 }
 
+static void stream_event(void *context, const struct ee_tunnel_event *event);
+
 static void on_opened(struct ee_backend *backend, struct ee_tunnel *tunnel,
                       const struct ee_tunnel_event *event)
 {
     uint16_t port = 0;
     struct stream *stream = NULL;
-    if (backend->host.port_of(backend->host.context, event->open->instance, &port) && port)
+    const bool runs =
+        backend->host.port_of(backend->host.context, event->open->instance, &port) && port;
+    if (runs && ee_backend_h2_wants(event->open) &&
+        ee_backend_h2_open(backend->h2, tunnel, event, port))
+        return;
+    if (runs && !ee_backend_h2_wants(event->open))
         stream = calloc(1, sizeof(*stream));
     if (!stream) {
         (void)!ee_tunnel_reset(tunnel, event->stream, EE_TUNNEL_REFUSED, "no such app runs here");
         return;
     }
+    stream->on_event = stream_event;
     stream->backend = backend;
     stream->tunnel = tunnel;
     stream->id = event->stream;
@@ -477,15 +488,10 @@ static void on_trailers_event(struct stream *stream, const struct ee_tunnel_head
         stream_fail(stream, EE_TUNNEL_PROTOCOL, "the request's trailers are not valid");
 }
 
-void ee_backend_on_event(struct ee_backend *backend, struct ee_tunnel *tunnel,
-                         const struct ee_tunnel_event *event)
+static void stream_event(void *context, const struct ee_tunnel_event *event)
 {
-    struct stream *stream = event->stream_context;
-    if (event->kind == EE_TUNNEL_EVENT_OPENED)
-        on_opened(backend, tunnel, event);
-    else if (!stream)
-        return;
-    else if (event->kind == EE_TUNNEL_EVENT_DATA)
+    struct stream *stream = context;
+    if (event->kind == EE_TUNNEL_EVENT_DATA)
         on_data_event(stream, event);
     else if (event->kind == EE_TUNNEL_EVENT_TRAILERS)
         on_trailers_event(stream, event->head);
@@ -497,12 +503,27 @@ void ee_backend_on_event(struct ee_backend *backend, struct ee_tunnel *tunnel,
     }
 }
 
+void ee_backend_on_event(struct ee_backend *backend, struct ee_tunnel *tunnel,
+                         const struct ee_tunnel_event *event)
+{
+    const ee_backend_stream_fn *on_event = event->stream_context;
+    if (event->kind == EE_TUNNEL_EVENT_OPENED)
+        on_opened(backend, tunnel, event);
+    else if (on_event)
+        (*on_event)(event->stream_context, event);
+}
+
 struct ee_backend *ee_backend_new(struct ee_loop *loop, const struct ee_backend_host *host)
 {
     struct ee_backend *backend = calloc(1, sizeof(*backend));
-    if (backend)
-        *backend = (struct ee_backend){.loop = loop, .host = *host};
-    return backend;
+    if (!backend)
+        return NULL;
+    *backend = (struct ee_backend){.loop = loop, .host = *host};
+    backend->h2 = ee_backend_h2_new(loop, host);
+    if (backend->h2)
+        return backend;
+    free(backend);
+    return NULL;
 }
 
 void ee_backend_free(struct ee_backend *backend)
@@ -512,5 +533,7 @@ void ee_backend_free(struct ee_backend *backend)
         stream->tunnel = NULL;
         stream_free(stream);
     }
+    if (backend)
+        ee_backend_h2_free(backend->h2);
     free(backend);
 }

@@ -267,6 +267,7 @@ static enum ee_err make_tls(struct ee_control *control, const char *path, bool g
     struct ee_tls_server_options options = {.certificate_pem = ee_file_bytes(&chain),
                                             .key_pem = ee_pem_bytes(&control->keys.tls_key),
                                             .allow_tls12 = gateway,
+                                            .http2 = gateway,
                                             .request_client_certificate = !gateway};
     enum ee_err err = ee_tls_server_new(&options, out);
     ee_file_data_free(&chain);

@@ -44,7 +44,14 @@ void ee_gateway_request_free(struct ee_gateway_request *request)
            ee_log_number("status", request->status), ee_log_bool("websocket", request->websocket),
            ee_log_unsigned("us", ee_clock_monotonic_us() - request->started_us));
     request->gateway->busy--;
+    if (request->next != NULL)
+        request->next->previous = request->previous;
+    if (request->previous != NULL)
+        request->previous->next = request->next;
+    else
+        request->gateway->requests = request->next;
     ee_buffer_close(&request->held);
+    free(request->trailers);
     free(request);
 }
 
@@ -160,6 +167,10 @@ static struct ee_gateway_request *request_new(struct ee_gateway *gateway,
     request->started_us = ee_clock_monotonic_us();
     ee_gateway_handshake_read(request);
     gateway->busy++;
+    request->next = gateway->requests;
+    if (request->next != NULL)
+        request->next->previous = request;
+    gateway->requests = request;
     ee_http_exchange_stream(exchange, &ee_gateway_exchange_events, request);
     return request;
 }
@@ -216,6 +227,7 @@ static enum ee_err open_servers(struct ee_gateway *gateway,
     struct ee_loop *loop = gateway->control->loop;
     struct ee_http_server_options server = {.address = options->address,
                                             .tls = options->tls,
+                                            .http2 = true,
                                             .request = on_tls_request,
                                             .context = gateway};
     EE_TRY(ee_http_server_new(loop, &server, &gateway->tls_server));
@@ -239,6 +251,8 @@ enum ee_err ee_gateway_new(struct ee_control *control, const struct ee_gateway_o
     enum ee_err err = gateway->head == NULL ? EE_NO_MEMORY : EE_OK;
     if (length < 0 || (size_t)length >= sizeof gateway->domain)
         err = EE_TOO_LARGE;
+    if (err == EE_OK)
+        err = ee_gateway_shed_init(gateway);
     if (err == EE_OK)
         err = open_servers(gateway, options);
     if (err != EE_OK) {
@@ -267,6 +281,7 @@ void ee_gateway_free(struct ee_gateway *gateway)
         return;
     ee_http_server_free(gateway->tls_server);
     ee_http_server_free(gateway->plain_server);
+    ee_timer_free(gateway->shed);
     free(gateway->head);
     free(gateway);
 }

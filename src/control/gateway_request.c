@@ -3,6 +3,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -85,6 +86,7 @@ static enum ee_err make_head(struct ee_gateway_request *request)
         .scheme = ee_conn_has_tls(ee_http_exchange_conn(exchange)) ? "https" : "http",
         .host = host_text,
         .keep_upgrade = request->websocket,
+        .http2 = ee_http_exchange_is_http2(exchange),
     };
     ee_http_head_remove(head, "Expect"); /* the listener answers that itself */
     return ee_http_forward_apply(head, &forward);
@@ -139,6 +141,15 @@ bool ee_gateway_open(struct ee_gateway_request *request, struct ee_bytes target)
     return false;
 }
 
+static enum ee_err send_trailers(struct ee_gateway_request *request, struct ee_tunnel *tunnel)
+{
+    const struct ee_http_head *head = request->trailers;
+    struct ee_tunnel_pair pairs[EE_HTTP_FIELDS_CAPACITY];
+    for (size_t i = 0; i < head->field_count; i++)
+        pairs[i] = (struct ee_tunnel_pair){ee_http_head_name(head, i), ee_http_head_value(head, i)};
+    return ee_tunnel_trailers_send(tunnel, request->stream, pairs, head->field_count);
+}
+
 /* Ends our side of the stream once everything went in. */
 static void send_end(struct ee_gateway_request *request)
 {
@@ -146,8 +157,11 @@ static void send_end(struct ee_gateway_request *request)
     if (!request->request_done || request->end_sent || ee_buffer_bytes(&request->held).size > 0)
         return;
     request->end_sent = true;
-    enum ee_err err = ee_tunnel_data_send(ee_tunnel_link_tunnel(request->link), request->stream,
-                                          ee_bytes_str(""), true, &taken);
+    struct ee_tunnel *tunnel = ee_tunnel_link_tunnel(request->link);
+    enum ee_err err =
+        request->trailers != NULL && request->trailers->field_count > 0
+            ? send_trailers(request, tunnel)
+            : ee_tunnel_data_send(tunnel, request->stream, ee_bytes_str(""), true, &taken);
     if (err != EE_OK && err != EE_NOT_FOUND)
         ee_gateway_reset(request, EE_TUNNEL_INTERNAL, "the end could not be sent");
 }
@@ -207,12 +221,26 @@ static void on_body(void *context, struct ee_http_exchange *exchange, struct ee_
         ee_http_exchange_pause(exchange);
 }
 
+static void on_request_trailers(void *context, struct ee_http_exchange *exchange,
+                                const struct ee_http_head *trailers)
+{
+    struct ee_gateway_request *request = context;
+    (void)exchange;
+    request->trailers = malloc(sizeof *request->trailers);
+    if (request->trailers == NULL) {
+        ee_gateway_reset(request, EE_TUNNEL_INTERNAL, "out of memory");
+        return;
+    }
+    ee_http_head_copy(request->trailers, trailers);
+    ee_http_request_trailers_filter(request->trailers);
+}
+
 static void on_complete(void *context, struct ee_http_exchange *exchange, struct ee_bytes body)
 {
     struct ee_gateway_request *request = context;
     (void)exchange;
     (void)body;
-    if (request->websocket)
+    if (request->websocket && !request->raw)
         return; /* its bytes go on after the 101 */
     request->request_done = true;
     (void)ee_gateway_send(request, ee_bytes_str(""));
@@ -221,6 +249,7 @@ static void on_complete(void *context, struct ee_http_exchange *exchange, struct
 void ee_gateway_consumed(struct ee_gateway_request *request, size_t size, bool writable)
 {
     request->unreported += size;
+    ee_gateway_shed_note(request, writable);
     struct ee_tunnel_link *link = request->link; /* the stream may finish by this */
     if (!writable || request->unreported == 0 || link == NULL)
         return;
@@ -247,8 +276,11 @@ static void on_gone(void *context, struct ee_http_exchange *exchange, enum ee_er
     ee_gateway_request_settle(request);
 }
 
-const struct ee_http_exchange_events ee_gateway_exchange_events = {
-    .body = on_body, .complete = on_complete, .writable = on_writable, .gone = on_gone};
+const struct ee_http_exchange_events ee_gateway_exchange_events = {.body = on_body,
+                                                                   .trailers = on_request_trailers,
+                                                                   .complete = on_complete,
+                                                                   .writable = on_writable,
+                                                                   .gone = on_gone};
 
 /* ---- the agent's side ---- */
 
@@ -398,7 +430,8 @@ static void http_event(struct ee_gateway_request *request, const struct ee_tunne
         on_data(request, event);
     else if (event->kind == EE_TUNNEL_EVENT_TRAILERS)
         on_trailers(request, event);
-    if (event->kind != EE_TUNNEL_EVENT_TRAILERS && event->end && request->status >= 200)
+    if (event->kind != EE_TUNNEL_EVENT_TRAILERS && event->end &&
+        (request->status >= 200 || request->raw))
         finish_answer(request, NULL);
 }
 

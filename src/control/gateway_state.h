@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Private to the gateway: gateway.c (listeners, whose request), gateway_request.c (a request as a
- * stream), gateway_upgrade.c (what a request becomes after 101). */
+ * stream), gateway_upgrade.c (what a request becomes after 101), gateway_shed.c (clients that do
+ * not read). */
 #ifndef EE_CONTROL_GATEWAY_STATE_H
 #define EE_CONTROL_GATEWAY_STATE_H
 
@@ -17,6 +18,8 @@ struct ee_gateway {
     char domain[EE_GATEWAY_DOMAIN_SIZE]; /* with a dot in front */
     struct ee_http_head *head;           /* scratch */
     size_t busy;
+    struct ee_gateway_request *requests; /* all of them */
+    struct ee_timer *shed;
 };
 
 /* One request on its way: an exchange with the client on one side (a bare connection once it was
@@ -34,10 +37,14 @@ struct ee_gateway_request {
     bool websocket;                /* asks for an upgrade to it */
     char key[EE_WS_KEY_TEXT_SIZE]; /* of its handshake; "": 101 is no answer to it */
     bool answered;                 /* the head of the answer was passed on */
+    bool raw;                      /* upgraded on an exchange of HTTP/2: bytes both ways */
     bool request_done;             /* the client's body is complete */
     bool end_sent;                 /* and the agent knows */
+    struct ee_http_head *trailers; /* of the request; NULL: none */
     struct ee_buffer held;         /* from the client, the stream did not take it yet */
-    size_t unreported;             /* bytes passed on to the client, not yet reported as consumed */
+    struct ee_gateway_request *next, *previous;
+    uint64_t blocked_us; /* since when the client has no room; 0: it has */
+    size_t unreported;   /* bytes passed on to the client, not yet reported as consumed */
 };
 
 /* gateway.c */
@@ -59,6 +66,11 @@ void ee_gateway_consumed(struct ee_gateway_request *request, size_t size, bool w
 /* Drops the stream. */
 void ee_gateway_reset(struct ee_gateway_request *request, enum ee_tunnel_code code,
                       const char *text);
+
+/* gateway_shed.c */
+EE_MUST_USE enum ee_err ee_gateway_shed_init(struct ee_gateway *gateway);
+/* Has the client room for more? */
+void ee_gateway_shed_note(struct ee_gateway_request *request, bool writable);
 
 /* gateway_upgrade.c */
 /* The answer was 101 with this head: from now on raw bytes both ways. */

@@ -67,18 +67,31 @@ static bool granted(const struct ee_gateway_request *request, const struct ee_ht
            ee_ws_response_check(head, ee_bytes_str(request->key), NULL) == EE_OK;
 }
 
+/* HTTP/2 (RFC 8441): the exchange itself goes on with bytes. */
+static enum ee_err upgrade_stream(struct ee_gateway_request *request, struct ee_http_head *head)
+{
+    EE_TRY(ee_http_exchange_upgrade_stream(request->exchange, head));
+    request->answered = true;
+    request->raw = true;
+    return EE_OK;
+}
+
 void ee_gateway_upgrade(struct ee_gateway_request *request, struct ee_http_head *head)
 {
     struct ee_buffer rest = {0};
-    struct ee_conn *conn;
+    struct ee_conn *conn = NULL;
     enum ee_err err = EE_STATE;
     if (granted(request, head))
-        err = ee_http_exchange_upgrade(request->exchange, head, &conn, &rest);
+        err = ee_http_exchange_is_http2(request->exchange)
+                  ? upgrade_stream(request, head)
+                  : ee_http_exchange_upgrade(request->exchange, head, &conn, &rest);
     if (err != EE_OK) {
         ee_gateway_reset(request, EE_TUNNEL_PROTOCOL, "101 was not possible here");
         ee_gateway_answer(request, 502, "the app upgraded what was no upgrade");
         return;
     }
+    if (conn == NULL)
+        return;
     request->answered = true;
     request->exchange = NULL;
     request->conn = conn;

@@ -45,7 +45,10 @@
     ROW(UPGRADE_UNASKED, 400, "101 that was not asked for or names no protocol")                   \
     ROW(AFTER_CLOSE, 400, "bytes after the last message of the connection")                        \
     ROW(DISAGREEMENT, 400, "two parsers do not read the message alike")                            \
-    ROW(CUT_SHORT, 400, "the connection ended inside a message")
+    ROW(CUT_SHORT, 400, "the connection ended inside a message")                                   \
+    ROW(PSEUDO, 400, "a pseudo-header is missing, twice, unknown or behind a field")               \
+    ROW(HOP_FIELD, 400, "a field of one connection in HTTP/2")                                     \
+    ROW(PROTOCOL_UNKNOWN, 501, "an extended CONNECT for another protocol than websocket")
 
 enum ee_http_rule {
 #define EE_HTTP_RULE_ROW(name, status, text) EE_HTTP_RULE_##name,

@@ -140,7 +140,33 @@ enum ee_err ee_http_forward_apply(struct ee_http_head *head, const struct ee_htt
     outsider_drop(head, forward->trusted);
     EE_TRY(member_append(head, "X-Forwarded-For", forward->client_address));
     /* RFC 9110 section 7.6.3: the version the request came with, and who passed it on. */
-    EE_TRY(member_append(head, "Via", head->minor ? "1.1 easyenclave" : "1.0 easyenclave"));
+    const char *via = head->minor ? "1.1 easyenclave" : "1.0 easyenclave";
+    EE_TRY(member_append(head, "Via", forward->http2 ? "2.0 easyenclave" : via));
     EE_TRY(set_unless_trusted(head, forward->trusted, "X-Forwarded-Proto", forward->scheme));
     return set_unless_trusted(head, forward->trusted, "X-Forwarded-Host", forward->host);
+}
+
+static bool trailer_harmless(struct ee_bytes name)
+{
+    static const char *const prefixes[] = {"x-ee-",  "x-forwarded-", "if-",
+                                           "accept", "sec-",         "proxy-"};
+    static const char *const names[] = {"age",        "allow",  "date",  "from",    "location",
+                                        "origin",     "pragma", "range", "referer", "server",
+                                        "user-agent", "vary",   "via",   "warning", "retry-after"};
+    if (memchr(name.data, '_', name.size))
+        return false;
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+        if (starts_with(name, prefixes[i]))
+            return false;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (ee_http_equal(name, names[i]))
+            return false;
+    return ee_http_trailer_allowed(name);
+}
+
+void ee_http_request_trailers_filter(struct ee_http_head *trailers)
+{
+    for (size_t i = trailers->field_count; i > 0; i--)
+        if (!trailer_harmless(ee_http_head_name(trailers, i - 1)))
+            ee_http_head_remove_at(trailers, i - 1);
 }

@@ -12,6 +12,7 @@ struct ee_http_forward {
     const char *host;           /* what the user asked for; "" leaves X-Forwarded-Host out */
     bool trusted;               /* the peer is a proxy of ours: its X-Forwarded-* count */
     bool keep_upgrade;          /* a websocket handshake: Connection: upgrade is written anew */
+    bool http2;                 /* the request came in HTTP/2 */
 };
 
 /* Drops Connection, what it names (except Host, Content-Length, X-Forwarded-*, Forwarded,
@@ -25,5 +26,9 @@ EE_MUST_USE enum ee_err ee_http_hop_by_hop_remove(struct ee_http_head *head, boo
  * EE_HTTP: a text of `forward` is no field value. */
 EE_MUST_USE enum ee_err ee_http_forward_apply(struct ee_http_head *head,
                                               const struct ee_http_forward *forward);
+/* Drops trailers of a request that a backend which merges them into its header could take for what
+ * the client or we said there (RFC 9110 section 6.5.1): conditions, negotiation, forwarding,
+ * X-Ee-*, names with "_". What ee_http_trailer_allowed() refuses has not come this far. */
+void ee_http_request_trailers_filter(struct ee_http_head *trailers);
 
 #endif

@@ -104,7 +104,7 @@ const char *
 ee_conn_reason(const struct ee_conn *conn); /* why it closed, for logs; "" if in order */
 /* Server: the name the client asked for; "" without. Client: the name asked for. */
 const char *ee_conn_server_name(const struct ee_conn *conn);
-const char *ee_conn_alpn(const struct ee_conn *conn); /* "http/1.1" or "" */
+const char *ee_conn_alpn(const struct ee_conn *conn); /* "h2", "http/1.1" or "" */
 /* 0x0304 for TLS 1.3; 0 when plain. */
 int ee_conn_tls_version(const struct ee_conn *conn);
 /* SHA-256 of the peer's SubjectPublicKeyInfo. EE_NOT_FOUND: plain or no certificate was sent;

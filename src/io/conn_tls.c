@@ -166,7 +166,9 @@ const char *ee_conn_alpn(const struct ee_conn *conn)
     unsigned size = 0;
     if (conn->ssl)
         SSL_get0_alpn_selected(conn->ssl, &name, &size);
-    return size > 0 ? "http/1.1" : ""; /* nothing else is ever agreed on */
+    if (size == 2) /* nothing but "h2" and "http/1.1" is ever agreed on */
+        return "h2";
+    return size > 0 ? "http/1.1" : "";
 }
 
 int ee_conn_tls_version(const struct ee_conn *conn)

@@ -18,19 +18,35 @@ struct ee_tls {
 };
 
 /* RFC 7301 section 3.1: length-prefixed. */
-static const uint8_t protocols[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+static const uint8_t protocols_http2[] = {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+enum { HTTP2_NAME_SIZE = 3 };
+static const uint8_t *const protocols = protocols_http2 + HTTP2_NAME_SIZE;
+enum { PROTOCOLS_SIZE = sizeof(protocols_http2) - HTTP2_NAME_SIZE };
+
+static int select_from(const uint8_t *ours, unsigned size, const unsigned char **out,
+                       unsigned char *out_size, const unsigned char *in, unsigned in_size)
+{
+    unsigned char *chosen;
+    if (SSL_select_next_proto(&chosen, out_size, ours, size, in, in_size) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
 
 static int alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_size,
                        const unsigned char *in, unsigned in_size, void *context)
 {
     (void)ssl;
     (void)context;
-    unsigned char *chosen;
-    if (SSL_select_next_proto(&chosen, out_size, protocols, sizeof(protocols), in, in_size) !=
-        OPENSSL_NPN_NEGOTIATED)
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
-    *out = chosen;
-    return SSL_TLSEXT_ERR_OK;
+    return select_from(protocols, PROTOCOLS_SIZE, out, out_size, in, in_size);
+}
+
+static int alpn_select_http2(SSL *ssl, const unsigned char **out, unsigned char *out_size,
+                             const unsigned char *in, unsigned in_size, void *context)
+{
+    (void)ssl;
+    (void)context;
+    return select_from(protocols_http2, sizeof(protocols_http2), out, out_size, in, in_size);
 }
 
 static int accept_any(X509_STORE_CTX *store, void *context)
@@ -144,7 +160,8 @@ enum ee_err ee_tls_server_new(const struct ee_tls_server_options *options, struc
     EE_TRY(wrap(TLS_server_method(), options->allow_tls12 ? TLS1_2_VERSION : TLS1_3_VERSION, &tls));
     tls->server = true;
     SSL_CTX_set_num_tickets(tls->context, 0);
-    SSL_CTX_set_alpn_select_cb(tls->context, alpn_select, NULL);
+    SSL_CTX_set_alpn_select_cb(tls->context, options->http2 ? alpn_select_http2 : alpn_select,
+                               NULL);
     if (options->request_client_certificate) {
         SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
         SSL_CTX_set_cert_verify_callback(tls->context, accept_any, NULL);
@@ -163,7 +180,7 @@ enum ee_err ee_tls_server_new(const struct ee_tls_server_options *options, struc
 static enum ee_err client_setup(struct ee_tls *tls, const struct ee_tls_client_options *options)
 {
     /* 0 is success here, unlike everywhere else in this library. */
-    if (SSL_CTX_set_alpn_protos(tls->context, protocols, sizeof(protocols)) != 0)
+    if (SSL_CTX_set_alpn_protos(tls->context, protocols, PROTOCOLS_SIZE) != 0)
         return EE_CRYPTO;
     SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
     if (options->judged_by_attestation)

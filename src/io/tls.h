@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TLS settings shared by many connections (OpenSSL 3 behind it). Session tickets, resumption,
- * renegotiation and compression are off; ALPN is http/1.1 and nothing else. */
+ * renegotiation and compression are off; ALPN is http/1.1, on a server that says so h2 before it.
+ */
 #ifndef EE_IO_TLS_H
 #define EE_IO_TLS_H
 
@@ -21,6 +22,7 @@ struct ee_tls_server_options {
     struct ee_bytes key_pem;         /* copied */
     /* TLS 1.2 too, with forward secrecy and AEAD only: for the app gateway and nothing else. */
     bool allow_tls12;
+    bool http2; /* ALPN: h2 is preferred to http/1.1 */
     /* Ask for a client certificate. Any is accepted here (or none): the owner judges the key by
      * ee_conn_peer_key_hash() and the peer's evidence. */
     bool request_client_certificate;

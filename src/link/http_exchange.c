@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <time.h>
 
+#include "base/alloc.h"
 #include "base/text.h"
 #include "io/clock.h"
 
@@ -16,7 +17,7 @@ const struct ee_http_head *ee_http_exchange_request(const struct ee_http_exchang
 
 struct ee_conn *ee_http_exchange_conn(const struct ee_http_exchange *x)
 {
-    return x->connection->conn;
+    return x->conn;
 }
 
 void *ee_http_exchange_context(const struct ee_http_exchange *x)
@@ -27,6 +28,11 @@ void *ee_http_exchange_context(const struct ee_http_exchange *x)
 bool ee_http_exchange_wants_upgrade(const struct ee_http_exchange *x)
 {
     return x->wants_upgrade;
+}
+
+bool ee_http_exchange_is_http2(const struct ee_http_exchange *x)
+{
+    return x->is_http2;
 }
 
 bool ee_http_exchange_length(const struct ee_http_exchange *x, uint64_t *length_out)
@@ -72,13 +78,13 @@ void ee_http_exchange_pause(struct ee_http_exchange *x)
 void ee_http_exchange_resume(struct ee_http_exchange *x)
 {
     x->paused = false;
-    ee_http_connection_later(x->connection);
+    x->ops->later(x);
 }
 
 struct ee_http_head *ee_http_exchange_head(const struct ee_http_exchange *x)
 {
-    ee_http_head_clear(x->connection->server->head);
-    return x->connection->server->head;
+    ee_http_head_clear(x->scratch);
+    return x->scratch;
 }
 
 /* RFC 9110 section 6.6.1; the C locale has the names it wants. */
@@ -96,41 +102,21 @@ enum ee_err ee_http_date_add(struct ee_http_head *head)
     return size > 0 ? ee_http_head_add_text(head, "Date", text) : EE_OK;
 }
 
-/* A whole answer ahead of the request's body closes; one in pieces may still see its end. */
-static enum ee_err connection_field_set(struct ee_http_exchange *x, struct ee_http_head *head)
-{
-    bool until_close = !x->framing.chunked && !x->framing.has_length && !x->without_body;
-    bool ahead = !x->complete && ee_http_exchange_has_body(x) && !x->in_pieces;
-    x->close_after = !x->keep_alive || ahead || until_close || x->connection->ended ||
-                     x->connection->server->draining;
-    ee_http_head_remove(head, "Connection");
-    /* RFC 9110 sections 15.5.22 and 7.8: 426 names the protocol, and Connection names the field. */
-    if (head->status == 426 && ee_http_head_count(head, "Upgrade"))
-        return ee_http_head_add_text(head, "Connection",
-                                     x->close_after ? "close, Upgrade" : "Upgrade");
-    if (x->close_after)
-        return ee_http_head_add_text(head, "Connection", "close");
-    if (x->request->minor == 0)
-        return ee_http_head_add_text(head, "Connection", "keep-alive");
-    return EE_OK;
-}
-
 /* RFC 9110 section 6.4.1: no body after HEAD, 204, 304; RFC 9112 section 6.1: and no framing in
  * 204. */
 static enum ee_err begin(struct ee_http_exchange *x, struct ee_http_head *head, bool has_length,
-                         uint64_t length, size_t more)
+                         uint64_t length, bool whole, size_t more)
 {
     if (x->started || head->status < 200)
         return EE_STATE;
     bool no_content = head->status == 204 || head->status == 304;
     x->without_body = x->is_head || no_content;
     x->framing.has_length = has_length && !no_content;
-    x->framing.chunked = !has_length && !no_content && x->request->minor > 0;
+    x->framing.chunked = !has_length && !no_content && x->request->minor > 0 && !x->is_http2;
     x->framing.left = length;
     EE_TRY(ee_http_framing_set(head, &x->framing));
-    EE_TRY(connection_field_set(x, head));
     EE_TRY(ee_http_date_add(head));
-    EE_TRY(ee_http_head_queue(x->connection->conn, head, x->without_body ? 0 : more));
+    EE_TRY(x->ops->begin(x, head, whole, x->without_body ? 0 : more));
     x->started = true;
     return EE_OK;
 }
@@ -138,21 +124,22 @@ static enum ee_err begin(struct ee_http_exchange *x, struct ee_http_head *head, 
 static void finish(struct ee_http_exchange *x)
 {
     x->finished = true;
-    ee_http_connection_later(x->connection);
+    x->ops->later(x);
 }
 
 enum ee_err ee_http_exchange_answer(struct ee_http_exchange *x, struct ee_http_head *head,
                                     struct ee_bytes body)
 {
-    struct ee_conn *conn = x->connection->conn;
+    struct ee_conn *conn = x->is_http2 ? NULL : x->conn;
     /* The caller holds the body anyway: a large one does not have to fit the queue's limit. */
-    if (body.size > EE_CONN_QUEUE_LIMIT / 2)
+    if (conn && body.size > EE_CONN_QUEUE_LIMIT / 2)
         ee_conn_set_water(conn, EE_CONN_LOW_WATER, EE_CONN_HIGH_WATER,
                           EE_CONN_QUEUE_LIMIT + body.size);
-    enum ee_err err = begin(x, head, true, body.size, body.size);
-    if (err == EE_OK && !x->without_body)
-        err = ee_http_body_queue(conn, &x->framing, body);
-    ee_conn_set_water(conn, EE_CONN_LOW_WATER, EE_CONN_HIGH_WATER, EE_CONN_QUEUE_LIMIT);
+    enum ee_err err = begin(x, head, true, body.size, true, body.size);
+    if (err == EE_OK && !x->without_body && body.size > 0)
+        err = x->ops->write(x, body);
+    if (conn)
+        ee_conn_set_water(conn, EE_CONN_LOW_WATER, EE_CONN_HIGH_WATER, EE_CONN_QUEUE_LIMIT);
     if (err == EE_OK)
         finish(x);
     return err;
@@ -171,9 +158,7 @@ enum ee_err ee_http_exchange_interim(struct ee_http_exchange *x, const struct ee
 {
     if (x->started || head->status < 100 || head->status > 199 || head->status == 101)
         return EE_STATE;
-    if (x->request->minor == 0)
-        return EE_OK;
-    return ee_http_head_queue(x->connection->conn, head, 0);
+    return x->request->minor == 0 ? EE_OK : x->ops->interim(x, head);
 }
 
 enum ee_err ee_http_exchange_start(struct ee_http_exchange *x, struct ee_http_head *head,
@@ -182,9 +167,9 @@ enum ee_err ee_http_exchange_start(struct ee_http_exchange *x, struct ee_http_he
     if (x->started)
         return EE_STATE;
     x->in_pieces = true;
-    enum ee_err err = begin(x, head, has_length, length, 0);
+    enum ee_err err = begin(x, head, has_length, length, false, 0);
     x->in_pieces = err == EE_OK;
-    ee_http_connection_later(x->connection); /* its time */
+    x->ops->later(x); /* its time */
     return err;
 }
 
@@ -192,8 +177,8 @@ enum ee_err ee_http_exchange_write(struct ee_http_exchange *x, struct ee_bytes b
 {
     if (!x->in_pieces || x->finished)
         return EE_STATE;
-    ee_http_connection_later(x->connection);
-    return x->without_body ? EE_OK : ee_http_body_queue(x->connection->conn, &x->framing, bytes);
+    x->ops->later(x);
+    return x->without_body || bytes.size == 0 ? EE_OK : x->ops->write(x, bytes);
 }
 
 enum ee_err ee_http_exchange_end(struct ee_http_exchange *x, const struct ee_http_head *trailers)
@@ -202,7 +187,7 @@ enum ee_err ee_http_exchange_end(struct ee_http_exchange *x, const struct ee_htt
         return EE_STATE;
     enum ee_err err = EE_OK;
     if (!x->without_body)
-        err = ee_http_end_queue(x->connection->conn, &x->framing, trailers);
+        err = x->ops->end(x, trailers);
     if (err == EE_OK)
         finish(x);
     else if (err == EE_RANGE)
@@ -212,7 +197,7 @@ enum ee_err ee_http_exchange_end(struct ee_http_exchange *x, const struct ee_htt
 
 bool ee_http_exchange_writable(const struct ee_http_exchange *x)
 {
-    return ee_conn_writable(x->connection->conn);
+    return x->ops->writable(x);
 }
 
 void ee_http_exchange_abort(struct ee_http_exchange *x, enum ee_err err)
@@ -220,22 +205,35 @@ void ee_http_exchange_abort(struct ee_http_exchange *x, enum ee_err err)
     if (x->finished)
         return;
     x->gone_err = err;
-    x->connection->closing = true;
-    ee_conn_abort(x->connection->conn, err);
+    x->ops->abort(x, err);
 }
 
-enum ee_err ee_http_exchange_upgrade(struct ee_http_exchange *x, struct ee_http_head *head,
-                                     struct ee_conn **conn_out, struct ee_buffer *rest_out)
+/* ---- what both versions do with a request ---- */
+
+enum ee_err ee_http_exchange_body_take(struct ee_http_exchange *x, struct ee_bytes bytes)
 {
-    struct ee_http_connection *c = x->connection;
-    if (!x->wants_upgrade || !x->complete || x->started || c->closing || head->status != 101)
-        return EE_STATE;
-    EE_TRY(ee_http_head_queue(c->conn, head, 0));
-    ee_conn_pause(c->conn);
-    ee_conn_set_events(c->conn, NULL, NULL);
-    *conn_out = c->conn;
-    *rest_out = c->input;
-    c->input = (struct ee_buffer){0};
-    ee_http_connection_drop(c);
+    if ((x->finished && !x->raw) || !x->events)
+        return EE_OK; /* answered already: nobody wants it */
+    if (x->collect) {
+        if (bytes.size > x->limit - x->body.size)
+            return EE_TOO_LARGE;
+        return ee_buffer_append(&x->body, bytes);
+    }
+    if (x->events->body)
+        x->events->body(x->context, x, bytes);
     return EE_OK;
+}
+
+void ee_http_exchange_complete_take(struct ee_http_exchange *x)
+{
+    x->complete = true;
+    if ((!x->finished || x->raw) && x->events && x->events->complete)
+        x->events->complete(x->context, x, ee_buffer_bytes(&x->body));
+}
+
+void ee_http_exchange_free(struct ee_http_exchange *x)
+{
+    ee_free(&ee_allocator_system, x->request);
+    ee_buffer_close(&x->body);
+    ee_free(&ee_allocator_system, x);
 }

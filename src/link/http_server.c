@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "link/http_server_internal.h"
+#include "link/http2_internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,13 +8,6 @@
 
 #include "base/banned.h"
 
-static void exchange_free(struct ee_http_exchange *x)
-{
-    ee_free(&ee_allocator_system, x->request);
-    ee_buffer_close(&x->body);
-    ee_free(&ee_allocator_system, x);
-}
-
 /* The last the owner hears of it. */
 static void exchange_gone(struct ee_http_connection *c, enum ee_err err)
 {
@@ -22,7 +15,7 @@ static void exchange_gone(struct ee_http_connection *c, enum ee_err err)
     c->exchange = NULL;
     if (x->events)
         x->events->gone(x->context, x, err);
-    exchange_free(x);
+    ee_http_exchange_free(x);
 }
 
 static void connection_free(struct ee_http_connection *c)
@@ -40,13 +33,13 @@ static void connection_free(struct ee_http_connection *c)
     ee_http_parser_free(c->parser);
     ee_buffer_close(&c->input);
     if (c->exchange)
-        exchange_free(c->exchange);
+        ee_http_exchange_free(c->exchange);
     ee_free(&ee_allocator_system, c);
 }
 
 void ee_http_connection_drop(struct ee_http_connection *c)
 {
-    exchange_free(c->exchange);
+    ee_http_exchange_free(c->exchange);
     c->exchange = NULL;
     c->closing = true;
     c->dropped = true;
@@ -216,6 +209,9 @@ static struct ee_http_exchange *exchange_new(struct ee_http_connection *c,
     }
     ee_http_head_clear(request);
     ee_http_head_copy(request, event->head);
+    x->ops = &ee_http1_exchange_ops;
+    x->conn = c->conn;
+    x->scratch = c->server->head;
     x->connection = c;
     x->request = request;
     x->has_length = event->has_length;
@@ -258,31 +254,27 @@ static void on_head(struct ee_http_connection *c, const struct ee_http_event *ev
 static void on_body(struct ee_http_connection *c, struct ee_bytes bytes)
 {
     struct ee_http_exchange *x = c->exchange;
-    if (!x || x->finished || !x->events)
-        return; /* answered already: the connection closes behind the answer */
-    if (!x->collect) {
-        if (x->events->body)
-            x->events->body(x->context, x, bytes);
-    } else if (bytes.size > x->limit - x->body.size) {
+    enum ee_err err = x ? ee_http_exchange_body_take(x, bytes) : EE_OK;
+    if (err == EE_TOO_LARGE)
         too_large(c);
-    } else if (ee_buffer_append(&x->body, bytes) != EE_OK) {
-        fail(c, EE_NO_MEMORY, 503, "out of memory");
-    }
+    else if (err != EE_OK)
+        fail(c, err, 503, "out of memory");
 }
 
-static void on_complete(struct ee_http_connection *c)
+static void on_trailers(struct ee_http_connection *c, const struct ee_http_head *trailers)
 {
     struct ee_http_exchange *x = c->exchange;
-    x->complete = true;
-    if (!x->finished && x->events && x->events->complete)
-        x->events->complete(x->context, x, ee_buffer_bytes(&x->body));
+    if (!x->finished && x->events && x->events->trailers)
+        x->events->trailers(x->context, x, trailers);
 }
 
 static void on_event(struct ee_http_connection *c, const struct ee_http_event *event)
 {
     switch (event->kind) {
     case EE_HTTP_EVENT_NONE:
+        break;
     case EE_HTTP_EVENT_TRAILERS:
+        on_trailers(c, event->head);
         break;
     case EE_HTTP_EVENT_HEAD:
         on_head(c, event);
@@ -292,7 +284,7 @@ static void on_event(struct ee_http_connection *c, const struct ee_http_event *e
         break;
     case EE_HTTP_EVENT_END:
     case EE_HTTP_EVENT_UPGRADE:
-        on_complete(c);
+        ee_http_exchange_complete_take(c->exchange);
         break;
     }
 }
@@ -385,10 +377,35 @@ static void work_deferred(void *context)
 
 /* ---- events of the connection ---- */
 
+/* The connection speaks HTTP/2, beginning with these bytes. */
+static void become_http2(struct ee_http_connection *c, struct ee_bytes received)
+{
+    if (ee_http2_connection_start(c->server, c->conn, received)) {
+        connection_free(c);
+        return;
+    }
+    c->closing = true;
+    ee_conn_abort(c->conn, EE_NO_MEMORY);
+}
+
 static void conn_open(void *context, struct ee_conn *conn)
 {
-    (void)conn;
-    timing_update(context, true);
+    struct ee_http_connection *c = context;
+    if (c->server->options.http2 && strcmp(ee_conn_alpn(conn), "h2") == 0)
+        become_http2(c, ee_bytes_of(NULL, 0));
+    else
+        timing_update(c, true);
+}
+
+/* RFC 9113 section 3.4: how much of the preface is there; 0: this is something else. */
+static size_t preface_seen(const struct ee_http_connection *c)
+{
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    const struct ee_bytes input = ee_buffer_bytes(&c->input);
+    const size_t size = input.size < sizeof(preface) - 1 ? input.size : sizeof(preface) - 1;
+    if (!c->server->options.http2 || c->used || ee_conn_has_tls(c->conn))
+        return 0;
+    return memcmp(input.data, preface, size) == 0 ? size : 0;
 }
 
 static void conn_data(void *context, struct ee_conn *conn, struct ee_bytes data)
@@ -401,7 +418,11 @@ static void conn_data(void *context, struct ee_conn *conn, struct ee_bytes data)
         fail(c, EE_NO_MEMORY, 503, "out of memory");
         return;
     }
-    work(c, true);
+    const size_t preface = preface_seen(c);
+    if (preface == NGHTTP2_CLIENT_MAGIC_LEN)
+        become_http2(c, ee_buffer_bytes(&c->input));
+    else if (preface == 0)
+        work(c, true);
 }
 
 static void conn_drained(void *context, struct ee_conn *conn)
@@ -478,7 +499,7 @@ static bool make_room(void *context)
         if (!c->exchange && !c->closing && ee_conn_queued(c->conn) == 0)
             longest = c; /* the newest come first */
     if (!longest)
-        return false;
+        return ee_http2_connections_make_room(server);
     longest->closing = true;
     ee_conn_abort(longest->conn, EE_FULL);
     return true;
@@ -502,9 +523,12 @@ enum ee_err ee_http_server_new(struct ee_loop *loop, const struct ee_http_server
                                             .accepted = accepted,
                                             .make_room = make_room,
                                             .context = server};
-    enum ee_err err =
-        server->head ? ee_listener_new(loop, &listening, &server->listener) : EE_NO_MEMORY;
+    server->http2_shared = ee_alloc(&ee_allocator_system, 1, sizeof(*server->http2_shared));
+    enum ee_err err = server->head && server->http2_shared
+                          ? ee_listener_new(loop, &listening, &server->listener)
+                          : EE_NO_MEMORY;
     if (err != EE_OK) {
+        ee_free(&ee_allocator_system, server->http2_shared);
         ee_free(&ee_allocator_system, server->head);
         ee_free(&ee_allocator_system, server);
         return err;
@@ -524,6 +548,7 @@ void ee_http_server_drain(struct ee_http_server *server)
     for (struct ee_http_connection *c = server->connections; c; c = c->next)
         if (!c->exchange)
             ee_http_connection_close(c, EE_OK);
+    ee_http2_connections_drain(server);
 }
 
 void ee_http_server_free(struct ee_http_server *server)
@@ -540,6 +565,8 @@ void ee_http_server_free(struct ee_http_server *server)
             exchange_gone(c, EE_CLOSED);
         connection_free(c);
     }
+    ee_http2_connections_free(server);
+    ee_free(&ee_allocator_system, server->http2_shared);
     ee_free(&ee_allocator_system, server->head);
     ee_free(&ee_allocator_system, server);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An HTTP/1.1 server on an io/listener. A request is an exchange: its head arrives, the owner takes
- * it with its body collected or streamed, and answers whole or in pieces, now or later. Requests of
- * one connection are handled one after another (pipelining keeps its order).
+/* A server of HTTP/1.1, and of HTTP/2 where asked for, on an io/listener. A request is an exchange:
+ * its head arrives, the owner takes it with its body collected or streamed, and answers whole or in
+ * pieces, now or later. Requests of one connection are handled one after another (pipelining keeps
+ * its order).
  *
  * Malformed requests are answered here (400, 414, 431, 501, 505, ...) and never reach the owner.
  * Callbacks come from the loop, never from inside a function called here, except in
@@ -42,6 +43,9 @@ struct ee_http_server_options {
     size_t max_connections; /* 0: the listener's default; beyond it the connection that has been
                              * without a request longest is reset, or the new one if all have one */
     uint64_t header_ms, idle_ms, stall_ms; /* 0: the defaults */
+    /* HTTP/2 too: where ALPN agreed on it (struct ee_tls_server_options.http2), and on a plain
+     * listener for clients that begin with its preface (RFC 9113 section 3.3). */
+    bool http2;
     /* A request's head is there. The owner calls ee_http_exchange_collect() or
      * ee_http_exchange_stream(), or answers at once; else the answer is 500. */
     void (*request)(void *context, struct ee_http_exchange *exchange);
@@ -55,8 +59,10 @@ struct ee_http_server_options {
 struct ee_http_exchange_events {
     /* Streamed: a piece of the body, borrowed for the call. */
     void (*body)(void *context, struct ee_http_exchange *exchange, struct ee_bytes bytes);
-    /* The request is complete; trailers it had are dropped. `body` is the collected one (valid
-     * until `gone`), else empty. */
+    /* Before `complete`, when the request had any; borrowed for the call. */
+    void (*trailers)(void *context, struct ee_http_exchange *exchange,
+                     const struct ee_http_head *trailers);
+    /* The request is complete. `body` is the collected one (valid until `gone`), else empty. */
     void (*complete)(void *context, struct ee_http_exchange *exchange, struct ee_bytes body);
     /* There was more queued than the connection's high water mark; now there is room. */
     void (*writable)(void *context, struct ee_http_exchange *exchange);
@@ -91,6 +97,7 @@ void *ee_http_exchange_context(const struct ee_http_exchange *exchange);
 /* Does it ask for another protocol (Upgrade)? Then ee_http_exchange_upgrade() is possible once it
  * is complete. */
 bool ee_http_exchange_wants_upgrade(const struct ee_http_exchange *exchange);
+bool ee_http_exchange_is_http2(const struct ee_http_exchange *exchange);
 /* The length announced; false when there is none (chunked or no body). */
 bool ee_http_exchange_length(const struct ee_http_exchange *exchange, uint64_t *length_out);
 bool ee_http_exchange_has_body(const struct ee_http_exchange *exchange);
@@ -152,5 +159,11 @@ EE_MUST_USE enum ee_err ee_http_exchange_upgrade(struct ee_http_exchange *exchan
                                                  struct ee_http_head *head,
                                                  struct ee_conn **conn_out,
                                                  struct ee_buffer *rest_out);
+/* The same for HTTP/2 (RFC 8441: an extended CONNECT comes here as the handshake it stands for): a
+ * 200 with the fields of the 101 `head` goes out, the connection stays the server's, and the
+ * exchange goes on with bytes: `body`, `complete`, `writable`, `gone` in, _write, _end and _abort
+ * out, each direction ending by itself. EE_STATE as above, and for HTTP/1. */
+EE_MUST_USE enum ee_err ee_http_exchange_upgrade_stream(struct ee_http_exchange *exchange,
+                                                        struct ee_http_head *head);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of the HTTP server: http_server.c (connections, reading, time), http_exchange.c (answers).
+/* Inside of the HTTP server: http_server.c (connections of HTTP/1, reading, time), http_exchange.c
+ * (what both versions share), http1_exchange.c (answers of HTTP/1), http2_*.c (http2_internal.h).
  */
 #ifndef EE_LINK_HTTP_SERVER_INTERNAL_H
 #define EE_LINK_HTTP_SERVER_INTERNAL_H
@@ -36,8 +37,24 @@ struct ee_http_connection {
     bool dropped; /* the connection was handed over: free when it is not */
 };
 
+/* What the versions of HTTP do differently, below the functions of http_server.h. */
+struct ee_http_exchange_ops {
+    /* Sends the head with its framing; `more` bytes of a body follow, all of it when `whole`. */
+    enum ee_err (*begin)(struct ee_http_exchange *x, struct ee_http_head *head, bool whole,
+                         size_t more);
+    enum ee_err (*write)(struct ee_http_exchange *x, struct ee_bytes bytes);
+    enum ee_err (*end)(struct ee_http_exchange *x, const struct ee_http_head *trailers);
+    enum ee_err (*interim)(struct ee_http_exchange *x, const struct ee_http_head *head);
+    bool (*writable)(const struct ee_http_exchange *x);
+    void (*abort)(struct ee_http_exchange *x, enum ee_err err);
+    void (*later)(struct ee_http_exchange *x); /* something changed: go on in this iteration */
+};
+
 struct ee_http_exchange {
-    struct ee_http_connection *connection;
+    const struct ee_http_exchange_ops *ops;
+    struct ee_conn *conn;
+    struct ee_http_head *scratch;          /* of the server */
+    struct ee_http_connection *connection; /* HTTP/1 */
     struct ee_http_head *request;
     const struct ee_http_exchange_events *events;
     void *context;
@@ -49,6 +66,8 @@ struct ee_http_exchange {
     struct ee_buffer body;
     /* the answer */
     bool started, finished, without_body, in_pieces, close_after;
+    bool is_http2;
+    bool raw; /* HTTP/2: upgraded; both directions carry bytes */
     struct ee_http_framing framing;
     enum ee_err gone_err; /* what `gone` will say */
 };
@@ -63,7 +82,18 @@ struct ee_http_server {
     size_t count;
     bool draining;
     struct ee_http_head *head; /* for answers */
+    struct ee_http2_connection *http2;
+    struct ee_http2_shared *http2_shared;
 };
+
+extern const struct ee_http_exchange_ops ee_http1_exchange_ops;
+
+/* The body's bytes and end, for the owner, by either version; `collect`ed above the limit:
+ * EE_TOO_LARGE. */
+EE_MUST_USE enum ee_err ee_http_exchange_body_take(struct ee_http_exchange *x,
+                                                   struct ee_bytes bytes);
+void ee_http_exchange_complete_take(struct ee_http_exchange *x);
+void ee_http_exchange_free(struct ee_http_exchange *x);
 
 /* Date, unless the head has one. */
 EE_MUST_USE enum ee_err ee_http_date_add(struct ee_http_head *head);

@@ -8,6 +8,7 @@ The programs are taken from the folder in EE_BUILD, by default build/ of this re
 import contextlib
 import hashlib
 import http.client
+import importlib
 import json
 import os
 import pathlib
@@ -38,6 +39,18 @@ class Failed(Exception):
 
 class Skipped(Exception):
     """This machine cannot show it; the text says why."""
+
+
+def packaged(name, package):
+    """A module of a Debian package. Another interpreter than Debian's may not see it: then the program starts again
+    under that one; without the package all of it is skipped."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        if os.path.realpath(sys.executable) != os.path.realpath("/usr/bin/python3") and os.path.exists("/usr/bin/python3"):
+            os.execv("/usr/bin/python3", ["/usr/bin/python3", *sys.argv])
+        print(f"1..0 # SKIP {package} is not installed", flush=True)
+        sys.exit(0)
 
 
 def require(condition, what):

@@ -22,7 +22,8 @@ static void begin(void)
     CHECK(add("Host", "app.example"));
 }
 
-static const struct ee_http_forward outsider = {"192.0.2.1", "https", "app.example", false, false};
+static const struct ee_http_forward outsider = {"192.0.2.1", "https", "app.example",
+                                                false,       false,   false};
 
 static void hop_by_hop_fields_are_dropped(void)
 {
@@ -99,6 +100,22 @@ static void too_much_to_drop_or_append(void)
     CHECK(ee_http_forward_apply(&head, &outsider) == EE_TOO_LARGE);
 }
 
-TESTS(TEST(hop_by_hop_fields_are_dropped), TEST(websocket_upgrade_is_written_anew),
+static void trailers_that_could_pass_for_header_fields_are_dropped(void)
+{
+    static struct ee_http_head trailers;
+    static const char *const names[] = {"X-Ee-Account", "If-Match",        "Range",       "Via",
+                                        "X_Sum",        "Accept",          "User-Agent",  "X-Sum",
+                                        "Date",         "X-Forwarded-For", "grpc-status", "Sec-X"};
+    ee_http_head_clear(&trailers);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        CHECK(ee_http_head_add_text(&trailers, names[i], "1") == EE_OK);
+    ee_http_request_trailers_filter(&trailers);
+    CHECK(trailers.field_count == 2);
+    CHECK(ee_http_head_count(&trailers, "x-sum") == 1);
+    CHECK(ee_http_head_count(&trailers, "grpc-status") == 1);
+}
+
+TESTS(TEST(trailers_that_could_pass_for_header_fields_are_dropped),
+      TEST(hop_by_hop_fields_are_dropped), TEST(websocket_upgrade_is_written_anew),
       TEST(outsiders_forwarding_fields_are_not_believed), TEST(trusted_proxy_is_believed),
       TEST(via_names_every_hop), TEST(too_much_to_drop_or_append))
