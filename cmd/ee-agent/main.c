@@ -28,6 +28,7 @@ static const char usage[] =
     "as JSON\n"
     "  ee-agent run  --state DIR --node NAME --control ADDR:PORT --genesis FILE --collateral FILE\n"
     "                [--tdx-device DEVICE] [--tdx-rtmr DIR] [--workload-uid UID]\n"
+    "                [--accept-recovery FILE]\n"
     "                [--expose PORT|NAME=127.0.0.1:PORT "
     "...]\n"
     "                                                              serve until SIGTERM; SIGHUP "
@@ -35,6 +36,8 @@ static const char usage[] =
     "                                                              the collateral again\n"
     "  ee-agent version\n"
     "\n"
+    "--accept-recovery: the founding key's statement of a planned restore; also the file\n"
+    "accept-recovery of the state folder.\n"
     "--tdx-device: auto (default), configfs[:DIR], tdx_guest[:QGS], or sim:FILE, the software TDX "
     "of a\n"
     "development network (SIMULATED; --sim-platform FILE is the same). `ee tdx probe` shows what "
@@ -49,7 +52,7 @@ static const char usage[] =
 enum { WORKLOAD_UID_DEFAULT = 61000, WORKLOAD_UID_MIN = 1000 };
 
 struct settings {
-    const char *state, *node, *control, *genesis, *collateral, *device, *rtmr;
+    const char *state, *node, *control, *genesis, *collateral, *device, *rtmr, *recovery;
     char platform[PATH_MAX + 8];
     uint64_t workload_uid;
     size_t exposed_count;
@@ -112,6 +115,7 @@ static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
                                             {"tdx-rtmr", required_argument, NULL, 'r'},
                                             {"workload-uid", required_argument, NULL, 'u'},
                                             {"expose", required_argument, NULL, 'e'},
+                                            {"accept-recovery", required_argument, NULL, 'a'},
                                             {NULL, 0, NULL, 0}};
     int option;
     out->workload_uid = WORKLOAD_UID_DEFAULT;
@@ -142,6 +146,9 @@ static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
             break;
         case 'r':
             out->rtmr = optarg;
+            break;
+        case 'a':
+            out->recovery = optarg;
             break;
         case 'u':
             if (ee_u64_parse(optarg, &out->workload_uid) != EE_OK)
@@ -260,6 +267,7 @@ static int run(const struct settings *settings, const struct ee_agent_identity *
                                        .control_address = settings->control,
                                        .genesis = ee_bytes_of(canonical, size),
                                        .collateral_path = settings->collateral,
+                                       .recovery_path = settings->recovery,
                                        .switch_user = geteuid() == 0,
                                        .workload_uid = (uid_t)settings->workload_uid,
                                        .exposed_count = settings->exposed_count,

@@ -28,12 +28,23 @@ static const char usage[] =
     "      [--admin-key-hash-file FILE] [--collateral FILE] [--tdx-device DEVICE]\n"
     "      [--evidence-queue N] [--deployments measured|any] [--collateral-warn-days N]\n"
     "      [--holders FILE | --journal-key-file FILE | --plain-journal] [--ready-file FILE]\n"
+    "      [--liabilities-every SECONDS]\n"
     "      serve until SIGTERM; SIGHUP reads the collateral again\n"
     "  ee-control journal verify|replay --state DIR [--genesis FILE] [--json]\n"
     "  ee-control journal export --state DIR [--from SEQ]\n"
     "  ee-control journal backup --state DIR --to FILE [--json]\n"
     "      a verified copy, also beside a control plane that runs\n"
     "  ee-control journal restore --state DIR --from FILE [--genesis FILE] [--replace] [--json]\n"
+    "  ee-control recovery request --state DIR [--lost NOTE] [--key-file FILE]  of a restored "
+    "journal, for the "
+    "founding "
+    "key\n"
+    "  ee-control recovery apply --state DIR --genesis FILE --recovery FILE\n"
+    "      what `ee recovery sign` made; taken at the next start, or at SIGHUP\n"
+    "  ee-control checkpoint-key rotate --state DIR           at the next start\n"
+    "  ee-control checkpoint-key request --state DIR --old HEX [--number N]\n"
+    "      when the old key is lost: for the founding key, after `init` made a new one\n"
+    "  ee-control checkpoint-key apply --state DIR --genesis FILE --succession FILE\n"
     "      a sealed journal opens with --key-file FILE (STATE/journal.key if it is there) or with\n"
     "      --holder-key FILE of as many holders as needed; without, only its chain is verified\n"
     "  ee-control holder key -o FILE\n"
@@ -151,6 +162,13 @@ static enum ee_err read_queue(const char *text, size_t *out)
     return EE_OK;
 }
 
+static enum ee_err read_every(const char *text, uint64_t *out)
+{
+    if (text == NULL)
+        return EE_OK;
+    return ee_u64_parse(text, out) == EE_OK && *out >= 1 && *out <= 366 * 86400 ? EE_OK : EE_USAGE;
+}
+
 static int read_run(int argc, char **argv, struct ee_control_options *out)
 {
     static const struct option options[] = {{"state", required_argument, NULL, 0},
@@ -168,11 +186,13 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                                             {"ready-file", required_argument, NULL, 0},
                                             {"deployments", required_argument, NULL, 0},
                                             {"collateral-warn-days", required_argument, NULL, 0},
+                                            {"liabilities-every", required_argument, NULL, 0},
                                             {"holders", required_argument, NULL, 0},
                                             {"journal-key-file", required_argument, NULL, 0},
                                             {"plain-journal", no_argument, NULL, 'p'},
                                             {NULL, 0, NULL, 0}};
-    const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL;
+    const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL,
+               *liabilities = NULL;
     const char **fields[] = {&out->state_folder,
                              &out->genesis_path,
                              &out->listen,
@@ -188,6 +208,7 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &out->ready_path,
                              &deployments,
                              &warn_days,
+                             &liabilities,
                              &out->holders_path,
                              &out->journal_key_path};
     int index = 0, option;
@@ -210,6 +231,8 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
         return ee_control_usage("run: --deployments is measured or any");
     if (read_days(warn_days, &out->collateral_warn_days) != EE_OK)
         return ee_control_usage("run: --collateral-warn-days is 1 to 365");
+    if (read_every(liabilities, &out->liabilities_every_s) != EE_OK)
+        return ee_control_usage("run: --liabilities-every is a number of seconds");
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
         out->listen == NULL || out->gateway == NULL || out->tls_chain_path == NULL)
         return ee_control_usage(
@@ -243,6 +266,10 @@ int main(int argc, char **argv)
         return cmd_run(argc - 1, argv + 1);
     if (strcmp(verb, "journal") == 0)
         return ee_control_cmd_journal(argc - 1, argv + 1);
+    if (strcmp(verb, "recovery") == 0)
+        return ee_control_cmd_recovery(argc - 1, argv + 1);
+    if (strcmp(verb, "checkpoint-key") == 0)
+        return ee_control_cmd_checkpoint_key(argc - 1, argv + 1);
     if (strcmp(verb, "unseal") == 0)
         return ee_control_cmd_unseal(argc - 1, argv + 1);
     if (strcmp(verb, "holder") == 0)

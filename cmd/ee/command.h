@@ -134,6 +134,12 @@ enum ee_err ee_cmd_policy_show(struct ee_cli *cli, int argc, char **argv); /* po
 enum ee_err ee_cmd_policy_set(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_policy_check(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_tcb_status(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_recovery_sign(struct ee_cli *cli, int argc, char **argv); /* recovery.c */
+enum ee_err ee_cmd_checkpoint_key_sign(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_accept_recovery(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_liabilities_show(struct ee_cli *cli, int argc, char **argv); /* liabilities.c */
+enum ee_err ee_cmd_liabilities_prove(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_verify_liabilities(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_verify_equivocation(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_verify_quote(struct ee_cli *cli, int argc, char **argv);
 

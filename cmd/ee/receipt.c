@@ -8,6 +8,7 @@
 
 #include "client/evidence.h"
 #include "client/json.h"
+#include "client/receipt_judge.h"
 #include "io/crypto_openssl.h"
 #include "io/file.h"
 
@@ -19,31 +20,10 @@ struct checked_receipt {
     struct ee_client_judged signer;
 };
 
-/* The time at which its evidence holds: given, now, or when its collateral was valid. */
-static enum ee_err signer_judge(struct ee_cli *cli, const struct ee_trust *trust,
-                                struct ee_bytes file, int64_t time_s, struct ee_client_judged *out)
-{
-    struct ee_receipt receipt;
-    size_t size;
-    uint8_t *memory = malloc(EE_RECEIPT_SIZE_MAX);
-    if (!memory)
-        return ee_client_fail(&cli->problem, EE_NO_MEMORY, "%s", "");
-    enum ee_err err =
-        ee_receipt_file_read(&ee_crypto_openssl, file, memory, EE_RECEIPT_SIZE_MAX, &size);
-    if (err == EE_OK)
-        err = ee_receipt_decode(ee_bytes_of(memory, size), &receipt);
-    if (err != EE_OK)
-        (void)ee_client_fail(&cli->problem, err, "this is no intact receipt: %s", ee_err_text(err));
-    else
-        err = ee_client_evidence_judge_saved(&cli->problem, trust, receipt.evidence, time_s, out);
-    free(memory);
-    return err;
-}
-
 static enum ee_err check(struct ee_cli *cli, const struct ee_trust *trust, struct ee_bytes file,
                          int64_t time_s, struct checked_receipt *out)
 {
-    enum ee_err err = signer_judge(cli, trust, file, time_s, &out->signer);
+    enum ee_err err = ee_client_receipt_judge(&cli->problem, trust, file, time_s, &out->signer);
     if (err == EE_OK) {
         err = ee_receipt_check(&ee_crypto_openssl, trust, file, out->signer.time_s, NULL,
                                &out->checked);
@@ -64,6 +44,26 @@ static void collateral_print(const json_t *hashes)
         printf("judged by collateral %s\n", json_string_value(hash));
 }
 
+static void details_print(const json_t *details)
+{
+    const char *name;
+    const json_t *value, *item;
+    size_t index;
+    if (!details)
+        return;
+    json_object_foreach((json_t *)(uintptr_t)details, name, value)
+    {
+        if (json_is_string(value))
+            (void)printf("%s %s\n", name, json_string_value(value));
+        else if (json_is_integer(value))
+            (void)printf("%s %lld\n", name, (long long)json_integer_value(value));
+        json_array_foreach(value, index, item)(void)
+            printf("lease %s period %lld: %s locked\n", ee_client_json_text(item, "lease"),
+                   (long long)json_integer_value(json_object_get(item, "period")),
+                   ee_client_json_text(item, "locked"));
+    }
+}
+
 static void facts_print(const struct checked_receipt *r)
 {
     static const struct ee_column columns[] = {
@@ -77,6 +77,7 @@ static void facts_print(const struct checked_receipt *r)
     json_t *facts = ee_cli_receipt_json(&r->checked);
     const json_t *checks = json_object_get(facts, "checks");
     ee_cli_fields(facts, columns, EE_CLI_COUNT(columns));
+    details_print(json_object_get(facts, "details"));
     if (r->checked.is_settlement) {
         (void)printf("\nhealth checks of the period\n");
         ee_cli_fields(json_object_get(checks, "health"), slots, EE_CLI_COUNT(slots));
@@ -89,6 +90,15 @@ static void facts_print(const struct checked_receipt *r)
                  r->checked.is_settlement ? ", the settlement from its checks" : "",
                  ee_time_format(r->signer.time_s, at),
                  ee_client_time_source_text(r->signer.time_source));
+    if (r->checked.changes > 0 || r->checked.policy_change > 0)
+        (void)printf("the signer was accepted under the logged changes it brings: allow-list up to "
+                     "%llu, policy %llu\n",
+                     (unsigned long long)r->checked.changes,
+                     (unsigned long long)r->checked.policy_change);
+    if (r->checked.successions > 0)
+        (void)printf("the checkpoint key changed %zu times, each time signed by the one before or "
+                     "the founding key\n",
+                     r->checked.successions);
     if (r->checked.signer.simulated)
         (void)printf("NOTE  SIMULATED: this proves nothing about hardware\n");
     json_decref(facts);
@@ -140,21 +150,46 @@ enum ee_err ee_cmd_verify_receipt(struct ee_cli *cli, int argc, char **argv)
 
 /* ---- receipt, explain SEQ ---- */
 
+/* SEQ (*seq_out), or ID, or LEASE:PERIOD with LEASE an id. */
+static bool id_valid(const char *text, uint64_t *seq_out)
+{
+    const size_t hex = (size_t)2 * EE_ID_SIZE;
+    uint8_t id[EE_ID_SIZE];
+    uint64_t period;
+    if (strlen(text) < hex)
+        return ee_u64_parse(text, seq_out) == EE_OK && *seq_out != 0;
+    if (ee_hex_decode(ee_bytes_of(text, hex), id, sizeof(id)) != EE_OK)
+        return false;
+    const char *rest = text + hex;
+    return *rest == '\0' || ((*rest == ':' || *rest == '-') &&
+                             ee_u64_parse(rest + 1, &period) == EE_OK && period <= UINT32_MAX);
+}
+
+static void path_normalise(char *path)
+{
+    char *colon = strchr(path, ':');
+    if (colon)
+        *colon = '-';
+}
+
 /* Fetched and checked before anybody relies on it; the answer is the caller's to close. */
 static enum ee_err fetch(struct ee_cli *cli, const char *seq, struct checked_receipt *out,
                          struct ee_client_answer *answer)
 {
-    char path[64];
-    uint64_t number;
-    if (ee_u64_parse(seq, &number) != EE_OK || number == 0)
-        return ee_client_fail(&cli->problem, EE_USAGE, "'%s' is no sequence number", seq);
+    char path[96];
+    uint64_t number = 0;
+    if (!id_valid(seq, &number))
+        return ee_client_fail(&cli->problem, EE_USAGE,
+                              "'%s' is no sequence number, id of 32 hex digits, or LEASE:PERIOD",
+                              seq);
     EE_TRY(ee_cli_connect(cli));
-    (void)snprintf(path, sizeof(path), "/v1/receipts/%llu", (unsigned long long)number);
+    (void)snprintf(path, sizeof(path), "/v1/receipts/%.60s", seq);
+    path_normalise(path);
     const struct ee_client_request request = {.method = "GET", .path = path, .raw = true};
     EE_TRY(ee_client_session_request(cli->session, &request, answer));
     EE_TRY(
         check(cli, ee_client_session_trust(cli->session), ee_buffer_bytes(&answer->body), 0, out));
-    if (out->checked.fact.command.seq == number)
+    if (number == 0 || out->checked.fact.command.seq == number)
         return EE_OK;
     ee_receipt_checked_free(&out->checked);
     return ee_client_fail(&cli->problem, EE_RECEIPT,
@@ -191,7 +226,8 @@ enum ee_err ee_cmd_receipt(struct ee_cli *cli, int argc, char **argv)
     EE_TRY(ee_cli_parse(cli, options, EE_CLI_COUNT(options), argc, argv, 1, 1, false, &arguments));
     const char *seq = arguments.items[0];
     if (!path) {
-        (void)snprintf(chosen, sizeof(chosen), "receipt-%.20s.json", seq);
+        (void)snprintf(chosen, sizeof(chosen), "receipt-%.44s.json", seq);
+        path_normalise(chosen);
         path = chosen;
     }
     struct checked_receipt *r = calloc(1, sizeof(*r));

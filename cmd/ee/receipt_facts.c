@@ -249,6 +249,14 @@ json_t *ee_cli_receipt_json(const struct ee_receipt_checked *checked)
                               json_pack("{s:o, s:o}", "size", u64_json(fact->checkpoint.size),
                                         "root",
                                         ee_client_json_hex_new(fact->checkpoint.root.bytes, 32)));
+    json_t *details = ee_cli_receipt_details(fact);
+    if (details)
+        (void)json_object_set_new(out, "details", details);
+    (void)json_object_set_new(out, "accepted_under",
+                              json_pack("{s:o, s:o, s:o}", "allow_changes",
+                                        u64_json(checked->changes), "policy",
+                                        u64_json(checked->policy_change), "key_successions",
+                                        u64_json(checked->successions)));
     (void)json_object_set_new(out, "simulated", json_boolean(checked->signer.simulated));
     return out;
 }

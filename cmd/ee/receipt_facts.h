@@ -15,5 +15,9 @@ char *ee_cli_receipt_summary(const struct ee_receipt_checked *checked,
 /* {"kind","seq","at","actor","network","verdict","summary","checks","settlement","checkpoint",
  * "simulated"}; new. */
 json_t *ee_cli_receipt_json(const struct ee_receipt_checked *checked);
+/* Every fact of a command that moves or locks credits, or is about the log; new. NULL: of another
+ * kind, whose summary says all. receipt_details.c */
+json_t *ee_cli_receipt_details(const struct ee_receipt_fact *fact);
+json_t *ee_cli_recovery_json(const struct ee_recovery *recovery); /* new */
 
 #endif

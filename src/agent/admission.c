@@ -134,13 +134,15 @@ void ee_agent_on_control_evidence(struct ee_agent *agent, json_t *message)
            ee_log_text("measurement", verdict->allowed->label),
            ee_log_bool("simulated", verdict->simulated));
     memcpy(agent->checkpoint_key, verdict->claims.checkpoint_key, sizeof(agent->checkpoint_key));
-    ee_agent_checkpoint_recall(agent);
-    err = ee_agent_checkpoint_take(agent, message, "checkpoint");
+    err = ee_agent_checkpoint_recall(agent, message);
+    if (err == EE_OK)
+        err = ee_agent_checkpoint_take(agent, message, "checkpoint");
     if (err != EE_OK) {
         agent->refused = true;
         ee_agent_session_fail(agent, err, "the control plane's checkpoint is refused");
         return;
     }
+    ee_agent_checkpoint_epoch(agent, verdict->claims.epoch);
     ee_agent_evidence_send(agent, challenge);
 }
 

@@ -58,10 +58,10 @@ enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypto *crypto,
     if (err == EE_OK && ee_tdx_device_simulated(device) &&
         agent->trust.genesis.kind != EE_NETWORK_DEVELOPMENT)
         err = EE_SIMULATED_REFUSED;
-    if (err == EE_OK) {
-        ee_agent_checkpoint_load(agent);
+    if (err == EE_OK)
+        err = ee_agent_checkpoint_load(agent);
+    if (err == EE_OK)
         err = workloads_folder(agent);
-    }
     if (err == EE_OK)
         err = ee_agent_collateral_open(agent);
     const struct ee_backend_host host = {.port_of = port_of, .flush = flush, .context = agent};

@@ -26,6 +26,9 @@ struct ee_agent_options {
     const char *node;            /* name under which its operator enrolled it */
     const char *control_address; /* "127.0.0.1:8443" */
     struct ee_bytes genesis;     /* canonical */
+    /* A recovery statement (docs/spec/recovery.md) its operator accepts; NULL: `accept-recovery` in
+     * the folder, if that is there. */
+    const char *recovery_path;
     const char *collateral_path; /* collateral file; read again at each admission and on SIGHUP */
     bool switch_user;            /* run workloads as `workload_uid` */
     uid_t workload_uid;

@@ -11,6 +11,7 @@
 #include "agent/backend.h"
 #include "agent/event_log.h"
 #include "agent/workload.h"
+#include "core/statement.h"
 #include "io/file.h"
 #include "io/tls.h"
 #include "link/collateral_store.h"
@@ -82,6 +83,9 @@ struct ee_agent {
     struct ee_tlog_checkpoint checkpoint;        /* highest seen */
     char checkpoint_note[EE_TLOG_CHECKPOINT_SIZE_MAX]; /* empty: none */
     uint64_t checkpoint_saved_us;
+    uint64_t control_epoch; /* highest in verified claims of the control plane, kept on disk */
+    bool has_recovery;      /* one that its operator accepts */
+    struct ee_recovery recovery;
     enum ee_err err; /* why it stopped by itself; EE_OK: it did not */
 
     struct ee_agent_lease leases[EE_AGENT_LEASES_MAX];
@@ -157,11 +161,16 @@ void ee_agent_measure_stop(struct ee_agent *agent, const struct ee_agent_lease *
  * equivocation: both notes are kept in a file, and the agent stops (ee_agent_err()). */
 EE_MUST_USE enum ee_err ee_agent_checkpoint_take(struct ee_agent *agent, const json_t *message,
                                                  const char *name);
-void ee_agent_checkpoint_load(
-    struct ee_agent *agent); /* at the start; believed only once recalled */
+/* At the start; believed only once recalled. Also the recovery that the operator accepts:
+ * EE_SYNTAX, EE_SIGNATURE, EE_IO. */
+EE_MUST_USE enum ee_err ee_agent_checkpoint_load(struct ee_agent *agent);
 void ee_agent_checkpoint_save(struct ee_agent *agent);
-/* Verifies what was loaded with the key of the control plane, now known. */
-void ee_agent_checkpoint_recall(struct ee_agent *agent);
+/* Verifies what was loaded with the key of the control plane, now known, or one that statements in
+ * the message lead from; and gives up what an accepted recovery says was lost. EE_SUCCESSION: it is
+ * of a key that nothing leads from. */
+EE_MUST_USE enum ee_err ee_agent_checkpoint_recall(struct ee_agent *agent, const json_t *message);
+/* The control plane was in this epoch, and its head continues ours. */
+void ee_agent_checkpoint_epoch(struct ee_agent *agent, uint64_t epoch);
 /* A checkpoint on its own; an older or other history ends the session. */
 void ee_agent_on_checkpoint(struct ee_agent *agent, json_t *message);
 

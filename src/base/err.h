@@ -153,6 +153,15 @@ enum ee_err_class {
         "the control plane is locked until the holders of its journal key have given their "       \
         "shares: ee-control unseal")                                                               \
     ROW(HOLDERS, "holders", 411, RULE, "that list of holders is not newer than the one in use")    \
+    ROW(RECOVERY, "recovery", 412, VERIFY,                                                         \
+        "the recovery statement does not fit the log it is about")                                 \
+    ROW(RECOVERY_OLD, "recovery_old", 413, VERIFY,                                                 \
+        "this recovery is not newer than what was already seen of the network")                    \
+    ROW(NOT_COVERED, "not_covered", 414, VERIFY,                                                   \
+        "the recovery statement does not cover a checkpoint that was seen")                        \
+    ROW(SUCCESSION, "succession", 415, VERIFY,                                                     \
+        "the checkpoint key is another one, and no statement of its succession holds")             \
+    ROW(LIABILITIES, "liabilities", 416, VERIFY, "the proof of liabilities does not hold")         \
     ROW(SPAWN, "spawn", 500, SYSTEM, "the workload could not be started")                          \
     ROW(TENANCY, "tenancy", 501, RULE, "the agent serves another launcher")                        \
     ROW(EXPOSE_REFUSED, "expose_refused", 503, RULE,                                               \

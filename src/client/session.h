@@ -37,6 +37,13 @@ EE_MUST_USE enum ee_err ee_client_session_open_locked(struct ee_client_problem *
                                                       struct ee_client_session **out);
 void ee_client_session_close(struct ee_client_session *session); /* NULL is fine */
 
+/* The same without looking at the network's head, which a restored one does not continue: for
+ * ee_client_head_recover(). Answers on it raise no kept checkpoint. */
+EE_MUST_USE enum ee_err ee_client_session_open_headless(struct ee_client_problem *problem,
+                                                        const struct ee_client_profile *profile,
+                                                        struct ee_client_session **out);
+/* Asks this session's network. Borrows it. */
+struct ee_client_prover ee_client_session_prover(struct ee_client_session *session);
 /* What was proven about the control plane on the present connection. */
 const struct ee_client_judged *ee_client_session_attested(const struct ee_client_session *session);
 /* The document itself, as it came. */

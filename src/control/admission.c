@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "control/anchor.h"
+#include "control/statements.h"
 #include "control/collateral.h"
 #include "control/history.h"
 #include "control/leases.h"
@@ -47,6 +48,29 @@ static void check_checkpoint(struct ee_session *session, const json_t *value)
             ee_anchor_compare(session->control, text, &session->agent_size) != EE_OK;
 }
 
+static void list_add(json_t *message, const char *name, json_t *list)
+{
+    if (json_array_size(list) > 0)
+        json_object_set(message, name, list);
+    json_decref(list);
+}
+
+/* Once, and again after another was written: why a head is older than one the agent has seen, and
+ * whose key signs. */
+static void statements_add(struct ee_session *session, json_t *message)
+{
+    const struct ee_control *control = session->control;
+    size_t count = 0;
+    while (ee_core_succession_at(ee_control_core(control), count) != NULL)
+        count++;
+    if (session->told_statements && session->told_keys == count)
+        return;
+    session->told_statements = true;
+    session->told_keys = count;
+    list_add(message, "checkpoint_keys", ee_statements_json(control, EE_COMMAND_CHECKPOINT_KEY));
+    list_add(message, "recoveries", ee_statements_json(control, EE_COMMAND_RECOVERY));
+}
+
 void ee_session_checkpoint_add(struct ee_session *session, json_t *message, const char *name)
 {
     const struct ee_sequencer *sequencer = session->control->sequencer;
@@ -56,6 +80,7 @@ void ee_session_checkpoint_add(struct ee_session *session, json_t *message, cons
                         ? ee_proofs_consistency(session->control, session->agent_size, size)
                         : NULL;
     json_object_set_new(message, name, json_stringn((const char *)note.data, note.size));
+    statements_add(session, message);
     if (proof != NULL)
         json_object_set_new(message, "consistency", proof);
     if (!session->agent_has_newer)

@@ -7,6 +7,7 @@
 #include "control/api.h"
 #include "control/collateral.h"
 #include "control/scheduler.h"
+#include "control/statements.h"
 #include "control/verify.h"
 #include "io/log.h"
 
@@ -42,12 +43,13 @@ enum ee_err ee_anchor_compare(struct ee_control *control, const char *note, uint
     char path[PATH_SIZE];
     *size_out = 0;
     /* One that this key did not sign says nothing about this journal. */
-    if (ee_tlog_checkpoint_verify(control->crypto, ee_bytes_str(note), control->trust.network_id,
-                                  control->keys.checkpoint_key, &seen) != EE_OK)
+    if (ee_statements_note_verify(control, ee_bytes_str(note), &seen) != EE_OK)
         return EE_OK;
     *size_out = seen.size;
     if (ee_tlog_root(ee_sequencer_tlog(control->sequencer), seen.size, &root) == EE_OK &&
         memcmp(root.bytes, seen.root.bytes, sizeof root.bytes) == 0)
+        return EE_OK;
+    if (ee_statements_given_up(control, &seen, size_out))
         return EE_OK;
     if (!control->rolled_back &&
         ee_file_write(kept_path(control, path), ee_bytes_str(note), 0600) != EE_OK)
@@ -91,7 +93,7 @@ static enum ee_err boot(struct ee_control *control, bool anchored)
     EE_LOG(EE_LOG_INFO, "anchor", "writing begins", ee_log_bool("anchored", anchored));
     control->anchoring = false;
     ee_timer_stop(control->anchor_timer);
-    EE_TRY(ee_sequencer_boot(control->sequencer, anchored));
+    EE_TRY(ee_statements_open(control, anchored));
     control->started_us = ee_control_now_us(control);
     EE_TRY(ee_control_trust_sync(control));
     EE_TRY(ee_control_collateral_record(control));
@@ -144,6 +146,8 @@ enum ee_err ee_anchor_start(struct ee_control *control)
     EE_TRY(ee_timer_new(control->loop, on_grace_over, control, &control->anchor_timer));
     if (!ee_sequencer_waits_for_boot(control->sequencer))
         return ee_control_collateral_record(control); /* a new journal */
+    if (ee_statements_recovery_take(control))
+        return boot(control, false);
     recall(control);
     if (control->rolled_back)
         return EE_OK;
@@ -153,6 +157,18 @@ enum ee_err ee_anchor_start(struct ee_control *control)
     ee_timer_start(control->anchor_timer,
                    wait_ms < EE_ANCHOR_WAIT_MAX_MS ? wait_ms : EE_ANCHOR_WAIT_MAX_MS, 0);
     return EE_OK;
+}
+
+enum ee_err ee_anchor_recover(struct ee_control *control)
+{
+    if ((!control->rolled_back && !control->anchoring) || !ee_statements_recovery_take(control))
+        return EE_STATE;
+    bool rolled_back = control->rolled_back;
+    control->rolled_back = false;
+    enum ee_err err = boot(control, false);
+    if (err == EE_FULL)
+        control->rolled_back = rolled_back;
+    return err;
 }
 
 void ee_anchor_free(struct ee_control *control)

@@ -21,6 +21,10 @@ EE_MUST_USE enum ee_err ee_anchor_compare(struct ee_control *control, const char
                                           uint64_t *size_out);
 /* A session whose evidence holds waits in EE_SESSION_AWAITS_ANCHOR: perhaps enough do. */
 void ee_anchor_reported(struct ee_control *control);
+/* A recovery statement was put into the state folder of a control plane that writes nothing: it
+ * opens its epoch, and writing begins. EE_STATE: it writes, or there is none that fits; EE_FULL:
+ * ask again; errors of ee_statements_open(). */
+EE_MUST_USE enum ee_err ee_anchor_recover(struct ee_control *control);
 void ee_anchor_free(struct ee_control *control);
 
 #endif

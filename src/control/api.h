@@ -191,5 +191,9 @@ void ee_api_receipt(struct ee_api_call *call);     /* api_receipts.c */
 void ee_api_explain(struct ee_api_call *call);     /* api_explain.c */
 void ee_api_consistency(struct ee_api_call *call); /* api_proofs.c */
 void ee_api_inclusion(struct ee_api_call *call);
+void ee_api_recovery(struct ee_api_call *call); /* api_statements.c */
+void ee_api_checkpoint_keys(struct ee_api_call *call);
+void ee_api_liabilities(struct ee_api_call *call); /* api_liabilities.c */
+void ee_api_liabilities_proof(struct ee_api_call *call);
 
 #endif

@@ -60,10 +60,11 @@ static void balance_done(struct ee_api_call *call, const struct ee_answer *answe
         return;
     }
     ee_api_answer_json(call, 200,
-                       json_pack("{s:s, s:o, s:o, s:o}", "account", result.account, "available",
-                                 ee_json_money(result.available.micros), "locked",
+                       json_pack("{s:s, s:o, s:o, s:o, s:o}", "account", result.account,
+                                 "available", ee_json_money(result.available.micros), "locked",
                                  ee_json_money(result.locked.micros), "seq",
-                                 ee_json_u64(answer->seq)));
+                                 ee_json_u64(answer->seq), "id",
+                                 ee_json_hex(call->command_id, EE_ID_SIZE)));
 }
 
 void ee_api_mint(struct ee_api_call *call)

@@ -73,7 +73,7 @@ void ee_api_allow_changes(struct ee_api_call *call)
         uint64_t seq = ee_core_allow_change_seq(ee_control_core(control), i);
         if (seq == 0)
             break;
-        if (ee_receipt_store_receipt(control->evidence, control->sequencer, seq, &receipt, &size) !=
+        if (ee_receipt_store_bare(control->evidence, control->sequencer, seq, &receipt, &size) !=
             EE_OK)
             break; /* not durable yet: the list ends before it */
         json_array_append_new(items,

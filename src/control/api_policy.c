@@ -45,7 +45,7 @@ void ee_api_policy(struct ee_api_call *call)
     if (err == EE_OK && policy == NULL)
         err = EE_NO_MEMORY;
     if (err == EE_OK && number > 0)
-        err = ee_receipt_store_receipt(
+        err = ee_receipt_store_bare(
             control->evidence, control->sequencer,
             ee_core_policy_change(ee_control_core(control), (size_t)number - 1)->seq, &receipt,
             &size);

@@ -90,30 +90,95 @@ static bool lease_of_result(const struct ee_core *core, const struct ee_history 
     return lease_party(core, reserve.lease, account);
 }
 
+static bool of_redemption(const struct ee_history *history, const char *account)
+{
+    struct ee_redeem_result body;
+    return history->command.kind == EE_COMMAND_REDEMPTION &&
+           ee_redeem_result_decode(ee_bytes_of(history->result.body, history->result.body_size),
+                                   &body) == EE_OK &&
+           strcmp(body.account, account) == 0;
+}
+
+/* Whose lock a TICK took. */
+static bool of_tick(const struct ee_core *core, const struct ee_history *history,
+                    const char *account)
+{
+    struct ee_tick_result body;
+    if (history->command.kind != EE_COMMAND_TICK || history->result.body_size == 0 ||
+        ee_tick_result_decode(ee_bytes_of(history->result.body, history->result.body_size),
+                              &body) != EE_OK)
+        return false;
+    for (uint32_t i = 0; i < body.lock_count; i++)
+        if (lease_party(core, body.locks[i].lease, account))
+            return true;
+    return false;
+}
+
+/* What everybody's decisions rest on. */
+static bool is_public(enum ee_command_kind kind)
+{
+    return kind == EE_COMMAND_ALLOW || kind == EE_COMMAND_POLICY || kind == EE_COMMAND_COLLATERAL ||
+           kind == EE_COMMAND_RECOVERY || kind == EE_COMMAND_CHECKPOINT_KEY ||
+           kind == EE_COMMAND_LIABILITIES;
+}
+
 static bool is_party(const struct ee_core *core, const struct ee_history *history,
                      const char *account)
 {
     const struct ee_command *command = &history->command;
-    if (command->kind == EE_COMMAND_ALLOW || command->kind == EE_COMMAND_POLICY ||
-        command->kind == EE_COMMAND_COLLATERAL)
-        return true; /* what everybody's decisions rest on */
+    if (is_public(command->kind))
+        return true;
     if (command->actor_kind == EE_ACTOR_ACCOUNT && strcmp(command->actor, account) == 0)
         return true;
     uint8_t lease[EE_ID_SIZE];
     if (lease_of_payload(command, lease))
         return lease_party(core, lease, account);
     return by_node(core, command, account) || other_party(command, account) ||
-           lease_of_result(core, history, account);
+           lease_of_result(core, history, account) || of_redemption(history, account) ||
+           of_tick(core, history, account);
+}
+
+/* A command of this account by its id, a redemption, or a lease, which means its first lock. */
+static uint64_t seq_of_id(const struct ee_api_call *call, const uint8_t id[EE_ID_SIZE])
+{
+    const struct ee_core *core = ee_control_core(call->control);
+    uint64_t seq =
+        ee_core_id_seq(core, call->admin ? EE_ACTOR_ADMIN : EE_ACTOR_ACCOUNT, call->account, id);
+    const struct ee_redemption *redemption = ee_core_redemption(core, id);
+    const struct ee_period *period = ee_core_period(core, id, 0);
+    if (seq == 0 && redemption != NULL)
+        seq = redemption->seq;
+    return seq == 0 && period != NULL ? period->lock_seq : seq;
+}
+
+/* SEQ, ID or LEASE-PERIOD (the lock of that period). 0: none. */
+static uint64_t seq_of(const struct ee_api_call *call)
+{
+    const char *text = call->values.value[0];
+    const size_t hex = (size_t)2 * EE_ID_SIZE;
+    uint8_t id[EE_ID_SIZE];
+    uint64_t number = 0;
+    if (strlen(text) < hex)
+        return ee_u64_parse(text, &number) == EE_OK ? number : 0;
+    if (ee_hex_decode(ee_bytes_of(text, hex), id, sizeof id) != EE_OK)
+        return 0;
+    if (text[hex] == '\0')
+        return seq_of_id(call, id);
+    if (text[hex] != '-' || ee_u64_parse(text + hex + 1, &number) != EE_OK || number > UINT32_MAX)
+        return 0;
+    const struct ee_period *period =
+        ee_core_period(ee_control_core(call->control), id, (uint32_t)number);
+    return period != NULL ? period->lock_seq : 0;
 }
 
 void ee_api_receipt(struct ee_api_call *call)
 {
     struct ee_control *control = call->control;
     struct ee_history *history = NULL;
-    uint64_t seq;
+    uint64_t seq = seq_of(call);
     char *text = NULL;
     size_t size = 0;
-    enum ee_err err = ee_u64_parse(call->values.value[0], &seq);
+    enum ee_err err = seq > 0 ? EE_OK : EE_NOT_FOUND;
     if (err == EE_OK)
         err = ee_history_read(control->sequencer, seq, &history);
     if (err == EE_OK && !is_party(ee_control_core(control), history, call->account))
@@ -124,6 +189,6 @@ void ee_api_receipt(struct ee_api_call *call)
     if (err == EE_OK)
         ee_api_answer_text(call, "application/json", ee_bytes_of(text, size));
     else
-        ee_api_fail(call, err == EE_SYNTAX || err == EE_OVERFLOW ? EE_NOT_FOUND : err, NULL);
+        ee_api_fail(call, err, NULL);
     free(text);
 }

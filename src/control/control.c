@@ -14,10 +14,12 @@
 #include "control/collateral.h"
 #include "control/gateway.h"
 #include "control/leases.h"
+#include "control/owing.h"
 #include "control/retention.h"
 #include "control/scheduler.h"
 #include "control/session.h"
 #include "control/state.h"
+#include "control/statements.h"
 #include "control/unseal.h"
 #include "control/verify.h"
 #include "control/verify_cache.h"
@@ -346,8 +348,12 @@ static void on_terminate(void *context)
 static void on_hangup(void *context)
 {
     struct ee_control *control = context;
-    if (!control->locked)                             /* else nothing judges by it yet */
-        (void)!ee_control_collateral_reload(control); /* it has said what came of it */
+    if (control->locked)
+        return; /* nothing judges by it yet */
+    enum ee_err err = ee_anchor_recover(control);
+    if (err != EE_OK && err != EE_STATE)
+        EE_LOG(EE_LOG_ERROR, "control", "the recovery was not written", ee_log_err(err));
+    (void)!ee_control_collateral_reload(control); /* it has said what came of it */
 }
 
 static enum ee_err watch_signals(struct ee_control *control)
@@ -420,6 +426,9 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     *step = "the collateral file";
     if (!was_locked)
         EE_TRY(ee_control_collateral_open(control));
+    *step = "the checkpoint key (docs/spec/recovery.md says what is needed)";
+    EE_TRY(ee_statements_key_start(control));
+    *step = "the journal";
     EE_TRY(ee_anchor_start(control));
     *step = "evidence of the control plane";
     EE_TRY(make_first_evidence(control, options->evidence_queue));
@@ -428,6 +437,8 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(ee_scheduler_new(control, &control->scheduler));
     if (!control->anchoring)
         ee_scheduler_resume(control);
+    *step = "proofs of liabilities";
+    EE_TRY(ee_owing_new(control, options->liabilities_every_s, &control->owing));
     *step = "the listeners";
     EE_TRY(listen_all(control, options));
     control->locked = false;
@@ -503,6 +514,7 @@ void ee_control_free(struct ee_control *control)
     ee_scheduler_free(control->scheduler);
     control->scheduler = NULL;
     ee_quoter_free(control->quoter);
+    ee_owing_free(control->owing);
     ee_sequencer_free(control->sequencer);
     ee_journal_close(control->journal);
     ee_unseal_free(control);
@@ -518,6 +530,7 @@ void ee_control_free(struct ee_control *control)
     ee_control_cache_free(control->verify_cache);
     ee_file_data_free(&control->genesis_file);
     ee_control_keys_wipe(&control->keys);
+    ee_control_keys_wipe(&control->next_keys);
     ee_loop_free(control->loop);
     ee_file_unlock(control->lock);
     free(control);

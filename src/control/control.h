@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -37,6 +38,7 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
     /* Attestations of leases count although the agent's event log does not show the deployment:
      * for machines whose kernel cannot extend RTMR3. */
     bool allow_unmeasured;
+    uint64_t liabilities_every_s; /* proofs of liabilities; 0: once a day */
 };
 
 /* Locked while holders keep the journal's key and have not sent it: then it listens, writes the

@@ -93,6 +93,30 @@ enum ee_err ee_control_keys_make(const char *folder, const struct ee_crypto *cry
     return ee_control_keys_load(folder, crypto, out);
 }
 
+static const char next_name[] = "checkpoint.seed.next";
+
+enum ee_err ee_control_keys_next_make(const char *folder)
+{
+    char path[KEY_PATH_SIZE];
+    EE_TRY(key_path(folder, next_name, path));
+    return ee_file_exists(path) ? EE_STATE : make_secret(folder, next_name);
+}
+
+enum ee_err ee_control_keys_next_load(const char *folder, const struct ee_crypto *crypto,
+                                      struct ee_control_keys *out)
+{
+    EE_TRY(load_secret(folder, next_name, out->checkpoint_seed));
+    return crypto->ed25519_public(out->checkpoint_seed, out->checkpoint_key) ? EE_OK : EE_CRYPTO;
+}
+
+enum ee_err ee_control_keys_next_take(const char *folder)
+{
+    char from[KEY_PATH_SIZE], to[KEY_PATH_SIZE];
+    EE_TRY(key_path(folder, next_name, from));
+    EE_TRY(key_path(folder, "checkpoint.seed", to));
+    return rename(from, to) == 0 ? EE_OK : EE_IO;
+}
+
 void ee_control_keys_wipe(struct ee_control_keys *keys)
 {
     ee_wipe(keys, sizeof *keys);

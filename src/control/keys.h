@@ -24,6 +24,13 @@ EE_MUST_USE enum ee_err ee_control_keys_make(const char *folder, const struct ee
 /* EE_NOT_FOUND when one is missing; else as above. */
 EE_MUST_USE enum ee_err ee_control_keys_load(const char *folder, const struct ee_crypto *crypto,
                                              struct ee_control_keys *out);
+/* Rotation: makes checkpoint.seed.next (EE_STATE: it is there), loads it into the checkpoint key of
+ * `out` (EE_NOT_FOUND), and lets it take the place of checkpoint.seed. */
+EE_MUST_USE enum ee_err ee_control_keys_next_make(const char *folder);
+EE_MUST_USE enum ee_err ee_control_keys_next_load(const char *folder,
+                                                  const struct ee_crypto *crypto,
+                                                  struct ee_control_keys *out);
+EE_MUST_USE enum ee_err ee_control_keys_next_take(const char *folder);
 void ee_control_keys_wipe(struct ee_control_keys *keys);
 
 #endif

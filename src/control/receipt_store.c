@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "control/evidence_queue.h"
+#include "control/receipt_changes.h"
 #include "io/clock.h"
 
 #include "base/banned.h"
@@ -30,6 +31,7 @@ struct ee_receipt_store {
     uint64_t early;
     bool has_signer;
     uint8_t signer[EE_SHA256_SIZE];
+    struct ee_receipt_changes changes;
 };
 
 /* False: not a document of ours. */
@@ -95,6 +97,7 @@ void ee_receipt_store_free(struct ee_receipt_store *store)
     if (store == NULL)
         return;
     ee_evidence_queue_close(&store->documents);
+    ee_receipt_changes_close(&store->changes);
     free(store);
 }
 
@@ -214,6 +217,7 @@ struct making {
     const struct ee_sequencer *sequencer;
     uint64_t seq;
     struct ee_bytes evidence;
+    bool bare;
     char *text;
     size_t size;
 };
@@ -223,6 +227,8 @@ static enum ee_err text_make(struct making *making, const struct ee_receipt *rec
     const struct ee_crypto *crypto = making->store->crypto;
     size_t capacity = receipt->command.size + receipt->result.size + receipt->note.size +
                       receipt->evidence.size + sizeof(receipt->path) + 128;
+    for (size_t i = 0; i < receipt->change_count; i++)
+        capacity += receipt->changes[i].size + 4;
     size_t text_capacity = EE_BASE64_SIZE(capacity) + 256;
     uint8_t *canonical = malloc(capacity);
     char *text = malloc(text_capacity);
@@ -272,6 +278,8 @@ static enum ee_err receipt_make(struct making *making, struct ee_bytes command,
         .evidence = making->evidence,
     };
     memcpy(receipt.network_id, ee_core_network_id(ee_sequencer_core(making->sequencer)), 32);
+    if (!making->bare)
+        ee_receipt_changes_add(&making->store->changes, &receipt);
     EE_TRY(ee_tlog_inclusion(ee_sequencer_tlog(making->sequencer), receipt.leaf_index,
                              ee_sequencer_durable_seq(making->sequencer), &receipt.path));
     EE_TRY(receipt_check(making, &receipt));
@@ -292,10 +300,10 @@ static enum ee_err batch_search(void *context, const struct ee_journal_batch *ba
     return EE_NOT_FOUND;
 }
 
-enum ee_err ee_receipt_store_receipt(struct ee_receipt_store *store, struct ee_sequencer *sequencer,
-                                     uint64_t seq, char **text_out, size_t *size_out)
+static enum ee_err receipt_of(struct ee_receipt_store *store, struct ee_sequencer *sequencer,
+                              uint64_t seq, bool bare, char **text_out, size_t *size_out)
 {
-    struct making making = {.store = store, .sequencer = sequencer, .seq = seq};
+    struct making making = {.store = store, .sequencer = sequencer, .seq = seq, .bare = bare};
     struct ee_journal *journal = ee_sequencer_journal(sequencer);
     struct ee_file_data evidence = {0};
     uint64_t batch = 0;
@@ -303,6 +311,8 @@ enum ee_err ee_receipt_store_receipt(struct ee_receipt_store *store, struct ee_s
         return EE_NOT_FOUND;
     if (!store->has_signer)
         return EE_STATE;
+    if (!bare)
+        EE_TRY(ee_receipt_changes_update(&store->changes, sequencer));
     EE_TRY(ee_journal_find(journal, seq, &batch));
     EE_TRY(ee_receipt_store_get(store, store->signer, &evidence));
     making.evidence = ee_file_bytes(&evidence);
@@ -312,4 +322,16 @@ enum ee_err ee_receipt_store_receipt(struct ee_receipt_store *store, struct ee_s
     *text_out = making.text;
     *size_out = making.size;
     return EE_OK;
+}
+
+enum ee_err ee_receipt_store_receipt(struct ee_receipt_store *store, struct ee_sequencer *sequencer,
+                                     uint64_t seq, char **text_out, size_t *size_out)
+{
+    return receipt_of(store, sequencer, seq, false, text_out, size_out);
+}
+
+enum ee_err ee_receipt_store_bare(struct ee_receipt_store *store, struct ee_sequencer *sequencer,
+                                  uint64_t seq, char **text_out, size_t *size_out)
+{
+    return receipt_of(store, sequencer, seq, true, text_out, size_out);
 }

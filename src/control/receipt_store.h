@@ -51,4 +51,9 @@ EE_MUST_USE enum ee_err ee_receipt_store_receipt(struct ee_receipt_store *store,
                                                  struct ee_sequencer *sequencer, uint64_t seq,
                                                  char **text_out, size_t *size_out);
 
+/* The same without the logged changes that the signer was accepted under: for lists of those. */
+EE_MUST_USE enum ee_err ee_receipt_store_bare(struct ee_receipt_store *store,
+                                              struct ee_sequencer *sequencer, uint64_t seq,
+                                              char **text_out, size_t *size_out);
+
 #endif

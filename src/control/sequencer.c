@@ -36,7 +36,8 @@ struct ee_sequencer {
     uint64_t durable_seq;
     size_t repeats_waiting;
     uint8_t seed[EE_ED25519_KEY_SIZE];
-    uint8_t public_key[EE_ED25519_KEY_SIZE];
+    uint8_t seed_key[EE_ED25519_KEY_SIZE];   /* public key of the seed */
+    uint8_t public_key[EE_ED25519_KEY_SIZE]; /* of the newest durable note */
     uint8_t random[RANDOM_AHEAD][32];
     size_t random_left;
     struct ee_sequencer_counts counts;
@@ -172,8 +173,8 @@ static enum ee_err batch_sign(void *context, struct ee_journal_job *job)
     struct ee_sequencer *sequencer = context;
     const struct ee_sequencer_batch *batch =
         sequencer->writing; /* set before the job was handed over */
-    return ee_tlog_checkpoint_sign(sequencer->crypto, &batch->head, sequencer->seed,
-                                   (char *)job->note, sizeof(job->note), &job->note_size);
+    return ee_tlog_checkpoint_sign(sequencer->crypto, &batch->head, batch->seed, (char *)job->note,
+                                   sizeof(job->note), &job->note_size);
 }
 
 /* The collecting batch becomes the one to be written, the free one collects. */
@@ -190,6 +191,8 @@ static void batch_turn(struct ee_sequencer *sequencer)
     batch->job.epoch = ee_core_epoch(sequencer->state.core);
     batch->job.count = batch->count;
     batch->job.body = ee_bytes_of(batch->body, batch->size);
+    memcpy(batch->seed, sequencer->seed, sizeof(batch->seed));
+    memcpy(batch->seed_key, sequencer->seed_key, sizeof(batch->seed_key));
     sequencer->writing = batch;
     sequencer->collecting = &sequencer->batches[(index + 1) % BATCHES];
     ee_sequencer_batch_clear(sequencer->collecting, batch->number + 1);
@@ -272,6 +275,7 @@ static void batch_durable(struct ee_sequencer *sequencer)
     sequencer->writing = NULL;
     sequencer->durable_batch = batch->number;
     sequencer->durable_seq = batch->last_seq;
+    memcpy(sequencer->public_key, batch->seed_key, sizeof(sequencer->public_key));
     memcpy(sequencer->state.note, batch->job.note, batch->job.note_size);
     sequencer->state.note_size = batch->job.note_size;
     sequencer->counts.batches++;
@@ -378,11 +382,33 @@ bool ee_sequencer_waits_for_boot(const struct ee_sequencer *sequencer)
 
 enum ee_err ee_sequencer_boot(struct ee_sequencer *sequencer, bool anchored)
 {
-    if (sequencer->refusing != EE_ANCHOR)
+    return ee_sequencer_open(sequencer, NULL, 0, anchored);
+}
+
+enum ee_err ee_sequencer_open(struct ee_sequencer *sequencer,
+                              const struct ee_sequencer_opening *openings, size_t count,
+                              bool anchored)
+{
+    bool recovers = count > 0 && openings[0].kind == EE_COMMAND_RECOVERY;
+    if (sequencer->refusing != EE_ANCHOR && !(recovers && sequencer->refusing == EE_ROLLED_BACK))
         return EE_STATE;
-    sequencer->refusing = EE_OK;
+    if (sequencer->writing != NULL || sequencer->collecting->count > 0)
+        return EE_FULL;
+    for (size_t i = 0; i < count; i++)
+        EE_TRY(system_take(sequencer, openings[i].kind, openings[i].payload));
     EE_TRY(boot_take(sequencer, anchored));
-    return first_batch_write(sequencer);
+    EE_TRY(first_batch_write(sequencer));
+    sequencer->refusing = EE_OK;
+    return EE_OK;
+}
+
+enum ee_err ee_sequencer_key_set(struct ee_sequencer *sequencer,
+                                 const uint8_t seed[EE_ED25519_KEY_SIZE])
+{
+    if (!sequencer->crypto->ed25519_public(seed, sequencer->seed_key))
+        return EE_CRYPTO;
+    memcpy(sequencer->seed, seed, sizeof(sequencer->seed));
+    return EE_OK;
 }
 
 void ee_sequencer_refuse(struct ee_sequencer *sequencer, enum ee_err err)
@@ -395,8 +421,8 @@ static enum ee_err sequencer_open(struct ee_sequencer *sequencer,
 {
     struct ee_journal_writer_events events = {sequencer, batch_sign, batch_done};
     EE_TRY(genesis_check(options));
-    if (!options->crypto->ed25519_public(sequencer->seed, sequencer->public_key))
-        return EE_CRYPTO;
+    EE_TRY(ee_sequencer_key_set(sequencer, options->checkpoint_seed));
+    memcpy(sequencer->public_key, sequencer->seed_key, sizeof(sequencer->public_key));
     EE_TRY(ee_replay_init(&sequencer->state, options->allocator, options->crypto, options->limits));
     EE_TRY(ee_replay_run(&sequencer->state, options->journal));
     EE_TRY(first_batch(sequencer, options));
@@ -419,7 +445,6 @@ enum ee_err ee_sequencer_start(const struct ee_sequencer_options *options,
     sequencer->collecting = &sequencer->batches[0];
     ee_sequencer_batch_clear(sequencer->collecting, 1);
     ee_sequencer_queue_init(&sequencer->queue, options->allocator);
-    memcpy(sequencer->seed, options->checkpoint_seed, sizeof(sequencer->seed));
     enum ee_err err = sequencer_open(sequencer, options);
     if (err != EE_OK) {
         if (fault_out != NULL)
@@ -442,6 +467,8 @@ void ee_sequencer_free(struct ee_sequencer *sequencer)
     for (size_t i = 0; i < BATCHES; i++)
         ee_sequencer_batch_free(&sequencer->batches[i], sequencer->allocator);
     ee_replay_close(&sequencer->state);
+    for (size_t i = 0; i < BATCHES; i++)
+        ee_wipe(sequencer->batches[i].seed, sizeof(sequencer->batches[i].seed));
     ee_wipe(sequencer->seed, sizeof(sequencer->seed));
     ee_free(sequencer->allocator, sequencer);
 }

@@ -65,6 +65,20 @@ bool ee_sequencer_waits_for_boot(const struct ee_sequencer *sequencer);
 /* Writes BOOT, durably. Blocks. EE_STATE: it does not wait for that; EE_JOURNAL; errors of
  * ee_core_apply(). */
 EE_MUST_USE enum ee_err ee_sequencer_boot(struct ee_sequencer *sequencer, bool anchored);
+/* A command of the system that goes before BOOT: RECOVERY, CHECKPOINT_KEY. */
+struct ee_sequencer_opening {
+    enum ee_command_kind kind;
+    struct ee_bytes payload;
+};
+/* The same with these before it, in one batch; also while everything is refused because the journal
+ * was put back, which ends when the first of them is a RECOVERY. The caller has checked that the
+ * core takes them: a refusal loses the sequencer. EE_FULL: a batch is being written, try again. */
+EE_MUST_USE enum ee_err ee_sequencer_open(struct ee_sequencer *sequencer,
+                                          const struct ee_sequencer_opening *openings, size_t count,
+                                          bool anchored);
+/* The batch that collects, and all later ones, are signed with this key. */
+EE_MUST_USE enum ee_err ee_sequencer_key_set(struct ee_sequencer *sequencer,
+                                             const uint8_t seed[EE_ED25519_KEY_SIZE]);
 /* From now on every command is refused with `err`; BOOT too. */
 void ee_sequencer_refuse(struct ee_sequencer *sequencer, enum ee_err err);
 
@@ -109,6 +123,7 @@ struct ee_journal *ee_sequencer_journal(const struct ee_sequencer *sequencer);
 uint64_t ee_sequencer_durable_seq(const struct ee_sequencer *sequencer);
 /* Newest signed note, of durable_seq leaves; valid until the next callback of the loop. */
 struct ee_bytes ee_sequencer_checkpoint(const struct ee_sequencer *sequencer);
+/* That signed the newest durable note. */
 const uint8_t *ee_sequencer_checkpoint_key(const struct ee_sequencer *sequencer);
 /* The time a command submitted now would get. */
 uint64_t ee_sequencer_time_us(struct ee_sequencer *sequencer);

@@ -19,7 +19,9 @@ struct ee_sequencer_batch {
     struct ee_effect *effects; /* of all its commands, in their order */
     size_t effects_count;
     size_t effects_capacity;
-    struct ee_tlog_checkpoint head; /* to be signed */
+    struct ee_tlog_checkpoint head;        /* to be signed */
+    uint8_t seed[EE_ED25519_KEY_SIZE];     /* with this key */
+    uint8_t seed_key[EE_ED25519_KEY_SIZE]; /* its public half */
     struct ee_journal_job job;
 };
 

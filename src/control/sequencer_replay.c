@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/liabilities_book.h"
 #include "core/receipt.h"
 
 #include "base/banned.h"
@@ -78,6 +79,40 @@ static enum ee_err result_check(struct ee_replay *replay, uint64_t seq, struct e
     return EE_OK;
 }
 
+/* The core takes the root of a restored log as it is said; here is the log. */
+static enum ee_err recovery_check(struct ee_replay *replay, const struct ee_command *command)
+{
+    struct ee_recovery recovery;
+    struct ee_tlog_hash root;
+    if (replay->result.err != EE_OK)
+        return EE_OK;
+    if (ee_recovery_decode(command->payload, &recovery) == EE_OK &&
+        ee_tlog_root(&replay->tlog, recovery.restored_size, &root) == EE_OK &&
+        memcmp(root.bytes, recovery.restored_root, sizeof(root.bytes)) == 0)
+        return EE_OK;
+    return differs(replay, command->seq, "the recovery is of another log");
+}
+
+/* The same for the root of what is owed: made anew of the marked state, compared when it is said.
+ * Costs a tree over all accounts, so only where everything is checked. */
+static enum ee_err liabilities_check(struct ee_replay *replay, const struct ee_command *command)
+{
+    struct ee_liabilities said;
+    struct ee_tlog_sum root;
+    if (replay->result.err != EE_OK || !replay->every_state)
+        return EE_OK;
+    EE_TRY(ee_liabilities_decode(command->payload, &said));
+    if (said.of_seq == 0) {
+        EE_TRY(ee_liabilities_root(replay->core, replay->crypto, replay->allocator, &root));
+        memcpy(replay->owed_root, root.hash.bytes, sizeof(replay->owed_root));
+        replay->has_owed_root = true;
+        return EE_OK;
+    }
+    if (replay->has_owed_root && memcmp(replay->owed_root, said.root, sizeof(said.root)) == 0)
+        return EE_OK;
+    return differs(replay, command->seq, "the root of what is owed is another one");
+}
+
 static enum ee_err command_replay(struct ee_replay *replay, uint64_t seq, struct ee_bytes bytes,
                                   struct ee_bytes result)
 {
@@ -97,6 +132,10 @@ static enum ee_err command_replay(struct ee_replay *replay, uint64_t seq, struct
     if (err != EE_OK)
         return differs(replay, seq, "the command does not apply");
     EE_TRY(result_check(replay, seq, result));
+    if (command.kind == EE_COMMAND_RECOVERY)
+        EE_TRY(recovery_check(replay, &command));
+    if (command.kind == EE_COMMAND_LIABILITIES)
+        EE_TRY(liabilities_check(replay, &command));
     ee_receipt_leaf_hash(replay->crypto, bytes, result, &leaf);
     return ee_tlog_append(&replay->tlog, &leaf);
 }

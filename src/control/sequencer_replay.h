@@ -20,6 +20,8 @@ struct ee_replay {
     bool afresh;      /* from every record, and with all invariants; slow */
     uint64_t epoch;   /* of the batch being replayed */
     uint64_t last_epoch;
+    uint8_t owed_root[32]; /* of the state that LIABILITIES marked, when `every_state` */
+    bool has_owed_root;
     struct ee_result result; /* scratch */
     struct ee_journal_fault fault;
 };

@@ -77,6 +77,8 @@ struct ee_session {
     bool agent_has_newer; /* than our journal: it is refused once it has seen our evidence */
     size_t admit_size;    /* payload of NODE_ADMIT, once the evidence is verified */
     uint8_t admit[512];
+    bool told_statements; /* recoveries and key successions, and how many of the latter */
+    size_t told_keys;
     uint64_t checkpoint_seq; /* covered by the newest checkpoint the agent was told */
     uint64_t checkpoint_us;  /* and when that was, monotonic */
 };

@@ -93,7 +93,13 @@ struct ee_control {
     bool rolled_back;    /* an agent holds a checkpoint of ours beyond this journal */
     bool anchoring;      /* nothing is written until agents have shown theirs: control/anchor.h */
     struct ee_timer *anchor_timer;
-    int lock; /* of the state folder */
+    bool has_recovery, has_succession; /* statements to be written before BOOT: statements.h */
+    bool rotates;                      /* the succession is to next_keys */
+    struct ee_recovery recovery;
+    struct ee_checkpoint_key succession;
+    struct ee_control_keys next_keys; /* the checkpoint key only */
+    struct ee_owing *owing;           /* proofs of liabilities: owing.h */
+    int lock;                         /* of the state folder */
     struct ee_timer *drain;
     uint64_t drain_until_us;
     bool stopping;

@@ -12,6 +12,9 @@
     ROW(GENESIS, "genesis")                                                                        \
     ROW(BOOT, "boot")                                                                              \
     ROW(TICK, "tick")                                                                              \
+    ROW(RECOVERY, "recovery")                                                                      \
+    ROW(CHECKPOINT_KEY, "checkpoint_key")                                                          \
+    ROW(LIABILITIES, "liabilities")                                                                \
     ROW(ACCOUNT_CREATE, "account_create")                                                          \
     ROW(KEY_CREATE, "key_create")                                                                  \
     ROW(KEY_REVOKE, "key_revoke")                                                                  \
@@ -179,6 +182,35 @@ enum ee_err ee_policy_change_message(const uint8_t network_id[32],
     struct ee_codec k = message(out, "ee-policy-change", network_id);
     (void)ee_codec_u64(&k, v.number);
     (void)ee_codec_block(&k, v.policy, EE_POLICY_BYTES_MAX);
+    return ee_codec_end(&k);
+}
+
+enum ee_err ee_recovery_message(const uint8_t network_id[32], const struct ee_recovery *recovery,
+                                struct ee_writer *out)
+{
+    struct ee_recovery v = *recovery;
+    struct ee_codec k = message(out, "ee-recovery-statement", network_id);
+    (void)ee_codec_u64(&k, v.epoch);
+    (void)ee_codec_u64(&k, v.time_s);
+    (void)ee_codec_u64(&k, v.lost_size);
+    ee_codec_raw(&k, v.lost_root, sizeof(v.lost_root));
+    ee_codec_raw(&k, v.lost_note_hash, sizeof(v.lost_note_hash));
+    (void)ee_codec_u64(&k, v.restored_size);
+    ee_codec_raw(&k, v.restored_root, sizeof(v.restored_root));
+    ee_codec_text(&k, v.reason, sizeof(v.reason), 1);
+    return ee_codec_end(&k);
+}
+
+enum ee_err ee_checkpoint_key_message(const uint8_t network_id[32],
+                                      const struct ee_checkpoint_key *key, struct ee_writer *out)
+{
+    struct ee_checkpoint_key v = *key;
+    struct ee_codec k = message(out, "ee-checkpoint-key-statement", network_id);
+    (void)ee_codec_u64(&k, v.number);
+    ee_codec_raw(&k, v.old_key, sizeof(v.old_key));
+    ee_codec_raw(&k, v.new_key, sizeof(v.new_key));
+    ee_codec_raw(&k, v.evidence_hash, sizeof(v.evidence_hash));
+    (void)ee_codec_enum(&k, v.signer, EE_SUCCESSION_BY_KEY, EE_SUCCESSION_BY_FOUNDING);
     return ee_codec_end(&k);
 }
 

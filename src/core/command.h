@@ -16,12 +16,13 @@
 #include "core/deployment.h"
 
 enum {
-    EE_CORE_VERSION = 2,       /* 1: the same rules, a BOOT with the state hash as it was then */
-    EE_STATE_HASH_VERSION = 2, /* of BOOTs from core version 2 on */
+    EE_CORE_VERSION = 3,       /* docs/spec/commands.md, "Core versions" */
+    EE_STATE_HASH_VERSION = 3, /* of BOOTs from this core version on */
     EE_COMMAND_PAYLOAD_MAX = 98304,
     EE_COMMAND_SIZE_MAX = 98304 + 256,
 };
 enum { EE_ID_SIZE = 16, EE_CHECK_SLOTS_MAX = 512, EE_REFERENCE_MAX = 64, EE_MEMO_MAX = 128 };
+enum { EE_REASON_MAX = 200 };
 enum { EE_CHECKS_COLLATERAL_MAX = 8 };
 
 enum ee_actor_kind {
@@ -34,6 +35,9 @@ enum ee_command_kind {
     EE_COMMAND_GENESIS = 1,         /* system; first of every journal; payload: canonical genesis */
     EE_COMMAND_BOOT = 2,            /* system; a control plane started */
     EE_COMMAND_TICK = 3,            /* system; empty payload; closes whatever is due at its time */
+    EE_COMMAND_RECOVERY = 4,        /* any: the founding key's signature counts; opens an epoch */
+    EE_COMMAND_CHECKPOINT_KEY = 5,  /* any: signed by the key before, or the founding key */
+    EE_COMMAND_LIABILITIES = 6,     /* system; what is owed, as a Merkle-sum tree */
     EE_COMMAND_ACCOUNT_CREATE = 10, /* admin */
     EE_COMMAND_KEY_CREATE = 11,     /* account: another API key for itself */
     EE_COMMAND_KEY_REVOKE = 12,     /* account */
@@ -315,6 +319,55 @@ EE_MUST_USE enum ee_err ee_policy_change_message(const uint8_t network_id[32],
 /* A buffer for the message or the payload. */
 enum { EE_POLICY_CHANGE_SIZE_MAX = EE_POLICY_BYTES_MAX + 256 };
 
+/* A restore from backup, said by the founding key: which head was lost, which one is gone on from.
+ * core/statement.h verifies it. */
+struct ee_recovery {
+    uint64_t epoch;  /* the one it opens: above every earlier one, also those that were lost */
+    uint64_t time_s; /* when it was signed, seconds since 1970 */
+    uint64_t lost_size;
+    uint8_t lost_root[32];
+    uint8_t lost_note_hash[32]; /* SHA-256 of the signed note; zero: it is not at hand */
+    uint64_t restored_size;     /* below lost_size */
+    uint8_t restored_root[32];
+    char reason[EE_REASON_MAX + 1];
+    uint8_t signature[EE_ED25519_SIGNATURE_SIZE]; /* over ee_recovery_message */
+};
+/* What the founding key signs: label "ee-recovery-statement" v1, network id and every field above
+ * but the signature. */
+EE_MUST_USE enum ee_err ee_recovery_message(const uint8_t network_id[32],
+                                            const struct ee_recovery *recovery,
+                                            struct ee_writer *out);
+
+enum ee_succession_signer {
+    EE_SUCCESSION_BY_KEY = 1,      /* by the checkpoint key before */
+    EE_SUCCESSION_BY_FOUNDING = 2, /* that one is lost */
+};
+/* From the batch of this command on, checkpoints are signed by another key. */
+struct ee_checkpoint_key {
+    uint64_t number; /* 1, 2, ...: one more than the last, so that none is left out */
+    uint8_t old_key[EE_ED25519_KEY_SIZE];
+    uint8_t new_key[EE_ED25519_KEY_SIZE];
+    /* SHA-256 of the control plane's evidence document that binds the new key; zero only when the
+     * founding key signs, who may do so before there is one. */
+    uint8_t evidence_hash[32];
+    enum ee_succession_signer signer;
+    uint8_t signature[EE_ED25519_SIGNATURE_SIZE]; /* over ee_checkpoint_key_message */
+};
+/* What is signed: label "ee-checkpoint-key-statement" v1, network id and every field above but the
+ * signature. */
+EE_MUST_USE enum ee_err ee_checkpoint_key_message(const uint8_t network_id[32],
+                                                  const struct ee_checkpoint_key *key,
+                                                  struct ee_writer *out);
+
+/* In two steps: the first (of_seq 0) marks the state that is summed up, the second says the root of
+ * the tree over it (tlog/liabilities.h), which takes time to make. */
+struct ee_liabilities {
+    uint64_t of_seq; /* seq of the marking command; 0: this is one, and all below is zero */
+    uint64_t count;  /* leaves */
+    struct ee_money total;
+    uint8_t root[32];
+};
+
 #define EE_PAYLOADS(ROW)                                                                           \
     ROW(boot)                                                                                      \
     ROW(account_create)                                                                            \
@@ -338,7 +391,10 @@ enum { EE_POLICY_CHANGE_SIZE_MAX = EE_POLICY_BYTES_MAX + 256 };
     ROW(abuse_report)                                                                              \
     ROW(allow_change)                                                                              \
     ROW(policy_change)                                                                             \
-    ROW(collateral_taken)
+    ROW(collateral_taken)                                                                          \
+    ROW(recovery)                                                                                  \
+    ROW(checkpoint_key)                                                                            \
+    ROW(liabilities)
 #define EE_ROW(name)                                                                               \
     EE_MUST_USE enum ee_err ee_##name##_encode(const struct ee_##name *in, struct ee_writer *out); \
     EE_MUST_USE enum ee_err ee_##name##_decode(struct ee_bytes bytes, struct ee_##name *out);
@@ -426,11 +482,34 @@ struct ee_redeem_result { /* answer to REDEEM and REDEMPTION */
     struct ee_money available; /* of the account after it */
 };
 
+/* Answer to TICK from core version 3 on, when it took locks: what its receipt shows. */
+enum { EE_TICK_LOCKS_MAX = 64 };
+struct ee_tick_lock {
+    uint8_t lease[EE_ID_SIZE];
+    uint32_t period;
+    struct ee_money amount; /* no names: other parties' locks are in the same result */
+};
+struct ee_tick_result {
+    uint32_t lock_count;
+    struct ee_tick_lock locks[EE_TICK_LOCKS_MAX];
+};
+
+struct ee_liabilities_result { /* answer to LIABILITIES */
+    uint64_t of_seq;           /* of the state summed up */
+    uint64_t of_time_us;
+    uint64_t count;
+    struct ee_money total; /* of user, op, stake and unbond accounts */
+    struct ee_money cash;  /* minted minus redeemed: what the cash accounts hold */
+    struct ee_money house; /* cash - total: fees, reserve, less what users owe */
+};
+
 #define EE_RESULTS(ROW)                                                                            \
     ROW(reserve_result)                                                                            \
     ROW(settle_result)                                                                             \
     ROW(balance_result)                                                                            \
-    ROW(redeem_result)
+    ROW(redeem_result)                                                                             \
+    ROW(tick_result)                                                                               \
+    ROW(liabilities_result)
 #define EE_ROW(name)                                                                               \
     EE_MUST_USE enum ee_err ee_##name##_encode(const struct ee_##name *in, struct ee_writer *out); \
     EE_MUST_USE enum ee_err ee_##name##_decode(struct ee_bytes bytes, struct ee_##name *out);

@@ -239,6 +239,48 @@ static void policy_change(struct ee_codec *k, struct ee_policy_change *v)
     ee_codec_raw(k, v->signature, sizeof(v->signature));
 }
 
+static void recovery(struct ee_codec *k, struct ee_recovery *v)
+{
+    v->epoch = ee_codec_u64(k, v->epoch);
+    v->time_s = ee_codec_u64(k, v->time_s);
+    v->lost_size = ee_codec_u64(k, v->lost_size);
+    ee_codec_raw(k, v->lost_root, sizeof(v->lost_root));
+    ee_codec_raw(k, v->lost_note_hash, sizeof(v->lost_note_hash));
+    v->restored_size = ee_codec_u64(k, v->restored_size);
+    ee_codec_raw(k, v->restored_root, sizeof(v->restored_root));
+    if (v->restored_size == 0 || v->restored_size >= v->lost_size)
+        ee_codec_fail(k, EE_RANGE);
+    ee_codec_text(k, v->reason, sizeof(v->reason), 1);
+    ee_codec_raw(k, v->signature, sizeof(v->signature));
+}
+
+static void checkpoint_key(struct ee_codec *k, struct ee_checkpoint_key *v)
+{
+    v->number = ee_codec_u64(k, v->number);
+    ee_codec_raw(k, v->old_key, sizeof(v->old_key));
+    ee_codec_raw(k, v->new_key, sizeof(v->new_key));
+    ee_codec_raw(k, v->evidence_hash, sizeof(v->evidence_hash));
+    v->signer = (enum ee_succession_signer)ee_codec_enum(k, v->signer, EE_SUCCESSION_BY_KEY,
+                                                         EE_SUCCESSION_BY_FOUNDING);
+    if (v->signer == EE_SUCCESSION_BY_KEY &&
+        ee_bytes_all_zero(v->evidence_hash, sizeof(v->evidence_hash)))
+        ee_codec_fail(k, EE_RANGE);
+    if (memcmp(v->old_key, v->new_key, sizeof(v->new_key)) == 0)
+        ee_codec_fail(k, EE_RANGE);
+    ee_codec_raw(k, v->signature, sizeof(v->signature));
+}
+
+static void liabilities(struct ee_codec *k, struct ee_liabilities *v)
+{
+    v->of_seq = ee_codec_u64(k, v->of_seq);
+    v->count = ee_codec_u64(k, v->count);
+    v->total = ee_codec_money(k, v->total, 0);
+    ee_codec_raw(k, v->root, sizeof(v->root));
+    if (v->of_seq == 0 &&
+        (v->count != 0 || v->total.micros != 0 || !ee_bytes_all_zero(v->root, sizeof(v->root))))
+        ee_codec_fail(k, EE_RANGE);
+}
+
 static void placement_row(struct ee_codec *k, struct ee_placement_row *v)
 {
     ee_codec_name(k, v->node);
@@ -292,6 +334,30 @@ static void redeem_result(struct ee_codec *k, struct ee_redeem_result *v)
     ee_codec_name(k, v->account);
     v->amount = ee_codec_money(k, v->amount, 1);
     v->available = ee_codec_money(k, v->available, 0);
+}
+
+static void tick_result(struct ee_codec *k, struct ee_tick_result *v)
+{
+    v->lock_count = ee_codec_count(k, v->lock_count, EE_TICK_LOCKS_MAX);
+    for (uint32_t i = 0; i < v->lock_count; i++) {
+        struct ee_tick_lock *lock = &v->locks[i];
+        ee_codec_raw(k, lock->lease, sizeof(lock->lease));
+        lock->period = ee_codec_u32(k, lock->period);
+        lock->amount = ee_codec_money(k, lock->amount, 0);
+    }
+}
+
+static void liabilities_result(struct ee_codec *k, struct ee_liabilities_result *v)
+{
+    struct ee_money sum = {0};
+    v->of_seq = ee_codec_u64(k, v->of_seq);
+    v->of_time_us = ee_codec_u64(k, v->of_time_us);
+    v->count = ee_codec_u64(k, v->count);
+    v->total = ee_codec_money(k, v->total, 0);
+    v->cash = ee_codec_money(k, v->cash, 0);
+    v->house = ee_codec_money(k, v->house, INT64_MIN);
+    if (ee_money_add(v->total, v->house, &sum) != EE_OK || sum.micros != v->cash.micros)
+        ee_codec_fail(k, EE_RANGE);
 }
 
 /* Both directions of each; a document starts with the label "ee-NAME", version 1. */

@@ -10,7 +10,12 @@
 
 #include "base/banned.h"
 
-enum { ALLOW_LIMIT = 4096, POLICY_LIMIT = 4096 };
+enum {
+    ALLOW_LIMIT = 4096,
+    POLICY_LIMIT = 4096,
+    STATEMENT_LIMIT = 1024,
+    LIABILITIES_LIMIT = 1 << 20,
+};
 
 static const struct ee_core_limits default_limits = {
     .accounts = 1u << 20,
@@ -81,6 +86,12 @@ static void tables_init(struct ee_core *core)
     ee_table_init(&core->allow_changes, core->allocator, sizeof(uint64_t), 0, 0, ALLOW_LIMIT);
     ee_table_init(&core->policies, core->allocator, sizeof(struct ee_policy_applied), 0, 0,
                   POLICY_LIMIT);
+    ee_table_init(&core->recoveries, core->allocator, sizeof(struct ee_recovery_applied), 0, 0,
+                  STATEMENT_LIMIT);
+    ee_table_init(&core->checkpoint_keys, core->allocator, sizeof(struct ee_key_succession), 0, 0,
+                  STATEMENT_LIMIT);
+    ee_table_init(&core->liabilities, core->allocator, sizeof(struct ee_liabilities_row), 0, 0,
+                  LIABILITIES_LIMIT);
 }
 
 struct ee_core *ee_core_new(const struct ee_allocator *allocator, const struct ee_crypto *crypto,
@@ -114,10 +125,14 @@ void ee_core_free(struct ee_core *core)
                 ((const struct ee_app_row *)ee_table_at(&core->apps, i))->deployment);
     for (size_t i = 0; i < core->ids.count; i++)
         ee_free(core->allocator, ((const struct ee_id_row *)ee_table_at(&core->ids, i))->body);
-    struct ee_table *const tables[] = {&core->accounts, &core->keys,          &core->nodes,
-                                       &core->apps,     &core->leases,        &core->periods,
-                                       &core->ids,      &core->mints,         &core->redemptions,
-                                       &core->allow,    &core->allow_changes, &core->policies};
+    struct ee_table *const tables[] = {&core->accounts,      &core->keys,
+                                       &core->nodes,         &core->apps,
+                                       &core->leases,        &core->periods,
+                                       &core->ids,           &core->mints,
+                                       &core->redemptions,   &core->allow,
+                                       &core->allow_changes, &core->policies,
+                                       &core->recoveries,    &core->checkpoint_keys,
+                                       &core->liabilities};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         ee_table_close(tables[i]);
     ee_ledger_free(core->ledger);
@@ -187,6 +202,21 @@ static bool has_id(const struct ee_command *command)
     return !ee_bytes_all_zero(command->id, sizeof(command->id));
 }
 
+uint64_t ee_core_id_seq(const struct ee_core *core, enum ee_actor_kind kind, const char *actor,
+                        const uint8_t id[EE_ID_SIZE])
+{
+    struct ee_command command = {.actor_kind = kind};
+    uint8_t key[32];
+    size_t size = strlen(actor);
+    if (size > EE_NAME_MAX)
+        return 0;
+    memcpy(command.actor, actor, size + 1);
+    memcpy(command.id, id, sizeof(command.id));
+    id_key(core, &command, key);
+    const struct ee_id_row *row = ee_table_find(&core->ids, key);
+    return row ? row->seq : 0;
+}
+
 static void answer_again(const struct ee_id_row *row, struct ee_result *result)
 {
     result->err = row->err;
@@ -253,6 +283,12 @@ static struct rule rule_of(enum ee_command_kind kind)
         return (struct rule){SYSTEM, ee_core_on_boot};
     case EE_COMMAND_TICK:
         return (struct rule){SYSTEM, ee_core_on_tick};
+    case EE_COMMAND_RECOVERY:
+        return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_recovery};
+    case EE_COMMAND_CHECKPOINT_KEY:
+        return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_checkpoint_key};
+    case EE_COMMAND_LIABILITIES:
+        return (struct rule){SYSTEM, ee_core_on_liabilities};
     case EE_COMMAND_ACCOUNT_CREATE:
         return (struct rule){ADMIN, ee_core_on_account_create};
     case EE_COMMAND_KEY_CREATE:

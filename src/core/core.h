@@ -229,6 +229,10 @@ const struct ee_period *ee_core_period_at(const struct ee_core *core, size_t ind
 
 const struct ee_redemption *ee_core_redemption_at(const struct ee_core *core, size_t index);
 
+/* seq of the remembered command of this actor and id; 0: none. */
+uint64_t ee_core_id_seq(const struct ee_core *core, enum ee_actor_kind kind, const char *actor,
+                        const uint8_t id[EE_ID_SIZE]);
+
 /* The allow-list in force: genesis plus changes. */
 bool ee_core_allowed(const struct ee_core *core, enum ee_role role, const uint8_t measurement[32]);
 /* The changes themselves, so that a client can check them against the founding key: seq of change
@@ -243,6 +247,51 @@ struct ee_policy_applied {
 /* Change `index` of the attestation policy, from 0; NULL past the end. The last one is in force;
  * before the first it is ee_attest_policy_network. */
 const struct ee_policy_applied *ee_core_policy_change(const struct ee_core *core, size_t index);
+
+/* A RECOVERY applied: the log was restored behind `restored_size`. */
+struct ee_recovery_applied {
+    uint64_t seq, epoch;
+    uint64_t lost_size, restored_size;
+    uint8_t lost_root[32], restored_root[32];
+};
+/* In order, from 0; NULL past the end. */
+const struct ee_recovery_applied *ee_core_recovery_at(const struct ee_core *core, size_t index);
+/* A CHECKPOINT_KEY applied. Before the first, the key is the one the evidence names. */
+struct ee_key_succession {
+    uint64_t seq;
+    uint8_t old_key[EE_ED25519_KEY_SIZE], new_key[EE_ED25519_KEY_SIZE];
+};
+const struct ee_key_succession *ee_core_succession_at(const struct ee_core *core, size_t index);
+
+/* A LIABILITIES of the second step. */
+struct ee_liabilities_row {
+    uint64_t seq;
+    struct ee_liabilities_result sums;
+    uint8_t root[32];
+};
+const struct ee_liabilities_row *ee_core_liabilities_at(const struct ee_core *core, size_t index);
+/* The newest; NULL: none. */
+const struct ee_liabilities_row *ee_core_liabilities_last(const struct ee_core *core);
+/* Of the first step, its root to come; of_seq 0: none. */
+const struct ee_liabilities_result *ee_core_liabilities_marked(const struct ee_core *core);
+
+/* Accounts of the book as leaves of the tree of liabilities. */
+struct ee_owed {
+    uint8_t id[EE_ID_SIZE]; /* ee_owed_id() of its owner's name */
+    uint16_t code;          /* 200 user, 210 operator, 220 stake, 230 unbond */
+    int64_t micros;         /* posted, what is reserved included; not negative */
+};
+/* Account `index` below ee_core_book_count(); false: nobody is owed what it holds. */
+bool ee_core_owed_at(const struct ee_core *core, size_t index, struct ee_owed *out);
+size_t ee_core_book_count(const struct ee_core *core);
+/* Salts follow from it (tlog/liabilities.h): it never leaves the control plane. */
+const uint8_t *ee_core_liability_secret(const struct ee_core *core);
+/* The id in the book of a user ("user") or operator ("op"). */
+void ee_owed_id(const struct ee_crypto *crypto, const char *kind, const char *name,
+                uint8_t out[EE_ID_SIZE]);
+/* Of the account of that name; EE_ACCOUNT_UNKNOWN. */
+EE_MUST_USE enum ee_err ee_core_owed_of(const struct ee_core *core, const char *account,
+                                        struct ee_owed *out);
 
 /* Totals for the book: minted minus redeemed, and the sum of all credit-normal balances (equal,
  * always). */

@@ -60,6 +60,7 @@ enum ee_err ee_core_on_boot(struct ee_change *c)
         return EE_STATE;
     EE_TRY(ee_core_timers_reserve(core, core->nodes.count));
     core->epoch = boot.epoch;
+    ee_core_liability_secret_take(c);
     for (size_t i = 0; i < core->nodes.count; i++) {
         struct ee_node_row *row = ee_table_edit(&core->nodes, ee_table_at(&core->nodes, i));
         if (!row->node.admitted)

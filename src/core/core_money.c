@@ -24,13 +24,7 @@ static void id_from(const struct ee_core *core, const struct ee_writer *w, struc
 void ee_core_ledger_id(const struct ee_core *core, const char *kind, const char *name,
                        struct ee_ledger_id *out)
 {
-    uint8_t buffer[128];
-    struct ee_writer w;
-    ee_writer_init(&w, buffer, sizeof(buffer));
-    ee_writer_label(&w, "ee-ledger-account", 1);
-    ee_writer_text(&w, kind);
-    ee_writer_text(&w, name);
-    id_from(core, &w, out);
+    ee_owed_id(core->crypto, kind, name, out->bytes);
 }
 
 static void mint_id(const struct ee_core *core, const char *reference, struct ee_ledger_id *out)
@@ -347,6 +341,7 @@ struct ee_period_row *ee_core_lock_take(struct ee_change *c, struct ee_lease_row
     row.period.lock_seq = c->command->seq;
     lock_transfer(core, &lease->lease, row.period.index, amount, &transfer);
     ee_core_book(core, &transfer);
+    ee_core_tick_lock(c, &row.period);
     return ee_table_add(&core->periods, &row);
 }
 

@@ -27,6 +27,9 @@ enum kind {
     KIND_ENTRY, /* transfers of the ledger */
     KIND_REDEMPTION,
     KIND_POLICY,
+    KIND_RECOVERY,
+    KIND_CHECKPOINT_KEY,
+    KIND_LIABILITIES,
     KIND_END,
 };
 
@@ -68,6 +71,12 @@ static const struct ee_table *table_of(const struct ee_core *core, enum kind kin
         return &core->policies;
     case KIND_REDEMPTION:
         return &core->redemptions;
+    case KIND_RECOVERY:
+        return &core->recoveries;
+    case KIND_CHECKPOINT_KEY:
+        return &core->checkpoint_keys;
+    case KIND_LIABILITIES:
+        return &core->liabilities;
     case KIND_NETWORK:
     case KIND_BOOK:
     case KIND_ENTRY:
@@ -106,6 +115,40 @@ static void put_money(struct ee_writer *w, struct ee_money money)
     ee_writer_u64(w, (uint64_t)money.micros);
 }
 
+static void put_sums(struct ee_writer *w, const struct ee_liabilities_result *sums)
+{
+    ee_writer_u64(w, sums->of_seq);
+    ee_writer_u64(w, sums->of_time_us);
+    ee_writer_u64(w, sums->count);
+    put_money(w, sums->total);
+    put_money(w, sums->cash);
+    put_money(w, sums->house);
+}
+
+static void record_recovery(struct ee_writer *w, const struct ee_recovery_applied *row)
+{
+    ee_writer_u64(w, row->seq);
+    ee_writer_u64(w, row->epoch);
+    ee_writer_u64(w, row->lost_size);
+    ee_writer_bytes(w, row->lost_root, sizeof(row->lost_root));
+    ee_writer_u64(w, row->restored_size);
+    ee_writer_bytes(w, row->restored_root, sizeof(row->restored_root));
+}
+
+static void record_succession(struct ee_writer *w, const struct ee_key_succession *row)
+{
+    ee_writer_u64(w, row->seq);
+    ee_writer_bytes(w, row->old_key, sizeof(row->old_key));
+    ee_writer_bytes(w, row->new_key, sizeof(row->new_key));
+}
+
+static void record_liabilities(struct ee_writer *w, const struct ee_liabilities_row *row)
+{
+    ee_writer_u64(w, row->seq);
+    put_sums(w, &row->sums);
+    ee_writer_bytes(w, row->root, sizeof(row->root));
+}
+
 static void record_network(struct ee_writer *w, const struct ee_core *core)
 {
     ee_writer_bytes(w, core->network_id, sizeof(core->network_id));
@@ -115,6 +158,8 @@ static void record_network(struct ee_writer *w, const struct ee_core *core)
     ee_writer_u64(w, core->mint_day);
     ee_writer_u64(w, (uint64_t)core->minted_today_micros);
     ee_writer_u64(w, core->transfer_count);
+    ee_writer_bytes(w, core->liability_secret, sizeof(core->liability_secret));
+    put_sums(w, &core->marked);
 }
 
 static void record_account(struct ee_writer *w, const struct ee_account_row *row)
@@ -353,6 +398,15 @@ static void record(struct ee_writer *w, const struct ee_core *core, enum kind ki
         return;
     case KIND_REDEMPTION:
         record_redemption(w, row);
+        return;
+    case KIND_RECOVERY:
+        record_recovery(w, row);
+        return;
+    case KIND_CHECKPOINT_KEY:
+        record_succession(w, row);
+        return;
+    case KIND_LIABILITIES:
+        record_liabilities(w, row);
         return;
     case KIND_END:
         return;

@@ -95,6 +95,7 @@ enum ee_err ee_core_on_tick(struct ee_change *c)
     EE_TRY(ee_table_reserve(&core->periods, EE_TICK_STEPS_MAX));
     EE_TRY(ee_ledger_reserve(core->ledger, 0, 2 * EE_TICK_STEPS_MAX));
     EE_TRY(ee_core_timers_reserve(core, 4 * EE_TICK_STEPS_MAX));
+    core->tick_lock_count = 0;
     for (int i = 0; i < EE_TICK_STEPS_MAX; i++) {
         const struct ee_timer *first = ee_core_timer_first(core);
         bool room = c->result->effect_count + EE_STEP_EFFECTS_MAX <= EE_EFFECTS_MAX;
@@ -102,5 +103,6 @@ enum ee_err ee_core_on_tick(struct ee_change *c)
             break;
         step(c, first->kind, first->row);
     }
+    ee_core_tick_body(c);
     return EE_OK;
 }

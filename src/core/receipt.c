@@ -34,13 +34,22 @@ static enum ee_err parts_check(const struct ee_receipt *receipt)
     EE_TRY(part_check(receipt->result, EE_RECEIPT_RESULT_MAX));
     EE_TRY(part_check(receipt->note, EE_TLOG_CHECKPOINT_READ_MAX));
     EE_TRY(part_check(receipt->evidence, EE_RECEIPT_EVIDENCE_MAX));
+    size_t size = 0;
+    if (receipt->change_count > EE_RECEIPT_CHANGES_MAX)
+        return EE_TOO_LARGE;
+    for (size_t i = 0; i < receipt->change_count; i++) {
+        EE_TRY(part_check(receipt->changes[i], EE_RECEIPT_COMMAND_MAX));
+        size += receipt->changes[i].size;
+    }
+    if (size > EE_RECEIPT_CHANGES_SIZE_MAX)
+        return EE_TOO_LARGE;
     return receipt->path.count > EE_TLOG_PROOF_MAX ? EE_RANGE : EE_OK;
 }
 
 enum ee_err ee_receipt_encode(const struct ee_receipt *receipt, struct ee_writer *out)
 {
     EE_TRY(parts_check(receipt));
-    ee_writer_label(out, "ee-receipt", 1);
+    ee_writer_label(out, "ee-receipt", receipt->change_count > 0 ? 2 : 1);
     ee_writer_bytes(out, receipt->network_id, sizeof(receipt->network_id));
     ee_writer_u64(out, receipt->leaf_index);
     ee_writer_block(out, receipt->command);
@@ -50,15 +59,41 @@ enum ee_err ee_receipt_encode(const struct ee_receipt *receipt, struct ee_writer
         ee_writer_bytes(out, receipt->path.hashes[i].bytes, EE_TLOG_HASH_SIZE);
     ee_writer_block(out, receipt->note);
     ee_writer_block(out, receipt->evidence);
+    if (receipt->change_count > 0)
+        ee_writer_u16(out, (uint16_t)receipt->change_count);
+    for (size_t i = 0; i < receipt->change_count; i++)
+        ee_writer_block(out, receipt->changes[i]);
     return out->err;
+}
+
+static uint16_t version_of(struct ee_bytes bytes)
+{
+    struct ee_cursor c;
+    ee_cursor_init(&c, bytes);
+    ee_cursor_label(&c, "ee-receipt", 2);
+    return c.err == EE_OK ? 2 : 1;
+}
+
+/* Version 2, which has some. */
+static enum ee_err changes_decode(struct ee_cursor *c, struct ee_receipt *receipt)
+{
+    receipt->change_count = ee_cursor_u16(c);
+    if (c->err == EE_OK && receipt->change_count == 0)
+        return EE_RANGE;
+    if (receipt->change_count > EE_RECEIPT_CHANGES_MAX)
+        return EE_TOO_LARGE;
+    for (size_t i = 0; i < receipt->change_count; i++)
+        receipt->changes[i] = ee_cursor_block(c, EE_RECEIPT_COMMAND_MAX);
+    return EE_OK;
 }
 
 enum ee_err ee_receipt_decode(struct ee_bytes bytes, struct ee_receipt *out)
 {
     struct ee_receipt receipt = {0};
     struct ee_cursor c;
+    const uint16_t version = version_of(bytes);
     ee_cursor_init(&c, bytes);
-    ee_cursor_label(&c, "ee-receipt", 1);
+    ee_cursor_label(&c, "ee-receipt", version);
     ee_cursor_copy(&c, receipt.network_id, sizeof(receipt.network_id));
     receipt.leaf_index = ee_cursor_u64(&c);
     receipt.command = ee_cursor_block(&c, EE_RECEIPT_COMMAND_MAX);
@@ -70,6 +105,8 @@ enum ee_err ee_receipt_decode(struct ee_bytes bytes, struct ee_receipt *out)
         ee_cursor_copy(&c, receipt.path.hashes[i].bytes, EE_TLOG_HASH_SIZE);
     receipt.note = ee_cursor_block(&c, EE_TLOG_CHECKPOINT_READ_MAX);
     receipt.evidence = ee_cursor_block(&c, EE_RECEIPT_EVIDENCE_MAX);
+    if (version == 2)
+        EE_TRY(changes_decode(&c, &receipt));
     EE_TRY(ee_cursor_end(&c));
     EE_TRY(parts_check(&receipt));
     *out = receipt;

@@ -12,8 +12,10 @@ enum {
     EE_RECEIPT_COMMAND_MAX = EE_COMMAND_SIZE_MAX,
     EE_RECEIPT_RESULT_MAX = EE_RESULT_BODY_MAX + 16,
     EE_RECEIPT_EVIDENCE_MAX = 768 * 1024, /* as EE_EVIDENCE_TEXT_MAX */
-    EE_RECEIPT_SIZE_MAX = 896 * 1024,     /* canonical bytes */
-    EE_RECEIPT_FILE_MAX = 1228 * 1024,    /* file form with its NUL */
+    EE_RECEIPT_CHANGES_MAX = 256,         /* commands */
+    EE_RECEIPT_CHANGES_SIZE_MAX = 128 * 1024,
+    EE_RECEIPT_SIZE_MAX = 1024 * 1024, /* canonical bytes */
+    EE_RECEIPT_FILE_MAX = 1404 * 1024, /* file form with its NUL */
 };
 
 struct ee_receipt {
@@ -24,6 +26,10 @@ struct ee_receipt {
     struct ee_tlog_proof path;
     struct ee_bytes note;     /* signed checkpoint (text) */
     struct ee_bytes evidence; /* JSON document of the signer; its claims name the checkpoint key */
+    /* What the signer was accepted under: canonical ALLOW commands, the newest POLICY, and every
+     * CHECKPOINT_KEY, each in order. None: version 1 of the format. */
+    size_t change_count;
+    struct ee_bytes changes[EE_RECEIPT_CHANGES_MAX];
 };
 
 /* EE_RANGE: a part is empty or the path is too long; EE_TOO_LARGE: a part or the buffer. */

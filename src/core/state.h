@@ -116,13 +116,17 @@ struct ee_core {
     struct ee_ledger_id cash;
     struct ee_ledger *ledger;
     struct ee_table accounts, keys, nodes, apps, leases, periods, ids, mints, redemptions, allow,
-        allow_changes, policies;
-    struct ee_timer *timers; /* binary heap by (due, kind, row) */
+        allow_changes, policies, recoveries, checkpoint_keys, liabilities;
+    uint8_t liability_secret[32];        /* from the last BOOT: salts follow from it */
+    struct ee_liabilities_result marked; /* by LIABILITIES, its root to come; of_seq 0: none */
+    struct ee_timer *timers;             /* binary heap by (due, kind, row) */
     uint32_t timer_count, timer_capacity;
     struct ee_state_trees *trees;           /* of the state hash */
     struct ee_market_candidate *candidates; /* scratch of placement: one per node */
     enum ee_market_reason *reasons;
     uint32_t candidate_capacity;
+    uint32_t tick_lock_count; /* scratch of TICK */
+    struct ee_tick_lock tick_locks[EE_TICK_LOCKS_MAX];
 };
 
 /* One command under way. */
@@ -150,7 +154,8 @@ ee_handler ee_core_on_genesis, ee_core_on_boot, ee_core_on_tick, ee_core_on_acco
     ee_core_on_lease_reserve, ee_core_on_lease_start, ee_core_on_lease_running,
     ee_core_on_lease_end, ee_core_on_lease_stop, ee_core_on_slot_missed, ee_core_on_checks,
     ee_core_on_allow, ee_core_on_policy, ee_core_on_collateral, ee_core_on_redeem,
-    ee_core_on_redemption, ee_core_on_report;
+    ee_core_on_redemption, ee_core_on_report, ee_core_on_recovery, ee_core_on_checkpoint_key,
+    ee_core_on_liabilities;
 
 /* ---- lookups (core_read.c); NULL: none ---- */
 const struct ee_account_row *ee_core_account_find(const struct ee_core *core, const char *name);
@@ -213,6 +218,13 @@ const struct ee_ledger_row *ee_core_lock_entry(const struct ee_core *core,
 void ee_core_lock_move(struct ee_core *core, struct ee_period_row *period, enum ee_lock_state next);
 /* Final moves of a lock (its verdict is set): `paid` of it to the operator, the rest returns. */
 void ee_core_lock_settle(struct ee_change *c, struct ee_period_row *period, struct ee_money paid);
+
+/* A lock that a TICK took goes into its result (core_statements.c). */
+void ee_core_tick_lock(struct ee_change *c, const struct ee_period *period);
+void ee_core_tick_body(struct ee_change *c);
+
+/* ---- liabilities (core_liabilities.c) ---- */
+void ee_core_liability_secret_take(struct ee_change *c);
 
 /* ---- placement (core_placement.c) ---- */
 EE_MUST_USE enum ee_err ee_core_candidates_reserve(struct ee_core *core, uint32_t nodes);

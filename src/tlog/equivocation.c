@@ -12,7 +12,7 @@ enum {
     NOTE_TEXT_SIZE = EE_BASE64_SIZE(EE_TLOG_CHECKPOINT_READ_MAX),
     LINE_MAX = NOTE_TEXT_SIZE + 16,
 };
-_Static_assert(2 * LINE_MAX + (EE_TLOG_PROOF_MAX + 4) * 80 < EE_TLOG_EQUIVOCATION_SIZE_MAX,
+_Static_assert(2 * LINE_MAX + (EE_TLOG_PROOF_MAX + 5) * 80 < EE_TLOG_EQUIVOCATION_SIZE_MAX,
                "everything fits");
 
 static const char magic[] = "ee-equivocation-1\n";
@@ -51,6 +51,8 @@ enum ee_err ee_tlog_equivocation_write(const struct ee_tlog_equivocation *eviden
     ee_writer_bytes(&w, magic, sizeof(magic) - 1);
     hex_write(&w, "network", evidence->network_id);
     hex_write(&w, "key", evidence->key);
+    if (evidence->has_first_key)
+        hex_write(&w, "first-key", evidence->first_key);
     note_write(&w, "first", evidence->first);
     note_write(&w, "second", evidence->second);
     if (evidence->has_proof)
@@ -85,6 +87,12 @@ static struct ee_bytes line_read(struct ee_cursor *c, const char *name)
     return ee_bytes_of(line.data + name_size + 1, line.size - name_size - 1);
 }
 
+static bool next_is(const struct ee_cursor *c, const char *name)
+{
+    size_t size = strlen(name);
+    return c->err == EE_OK && c->left > size && memcmp(c->next, name, size) == 0;
+}
+
 static void hex_read(struct ee_cursor *c, const char *name, uint8_t out[32])
 {
     struct ee_bytes value = line_read(c, name);
@@ -115,6 +123,9 @@ enum ee_err ee_tlog_equivocation_read(struct ee_bytes text, uint8_t *memory, siz
     ee_cursor_take(&c, sizeof(magic) - 1);
     hex_read(&c, "network", read.network_id);
     hex_read(&c, "key", read.key);
+    read.has_first_key = next_is(&c, "first-key");
+    if (read.has_first_key)
+        hex_read(&c, "first-key", read.first_key);
     note_read(&c, "first", memory, &read.first);
     note_read(&c, "second", memory + EE_TLOG_CHECKPOINT_READ_MAX, &read.second);
     if (c.err == EE_OK && c.left) {
@@ -145,7 +156,8 @@ enum ee_err ee_tlog_equivocation_check(const struct ee_crypto *crypto,
                                        enum ee_tlog_contradiction *out)
 {
     struct ee_tlog_checkpoint first, second;
-    EE_TRY(ee_tlog_checkpoint_verify(crypto, evidence->first, evidence->network_id, evidence->key,
+    EE_TRY(ee_tlog_checkpoint_verify(crypto, evidence->first, evidence->network_id,
+                                     evidence->has_first_key ? evidence->first_key : evidence->key,
                                      &first));
     EE_TRY(ee_tlog_checkpoint_verify(crypto, evidence->second, evidence->network_id, evidence->key,
                                      &second));

@@ -12,8 +12,10 @@ enum { EE_TLOG_EQUIVOCATION_SIZE_MAX = 20480 }; /* of a file, with a NUL */
 
 struct ee_tlog_equivocation {
     uint8_t network_id[32];
-    uint8_t key[EE_ED25519_KEY_SIZE]; /* that signed both */
-    struct ee_bytes first, second;    /* notes as seen, in that order; borrowed */
+    uint8_t key[EE_ED25519_KEY_SIZE]; /* that signed both; the second, with has_first_key */
+    bool has_first_key;               /* the network's key changed between them */
+    uint8_t first_key[EE_ED25519_KEY_SIZE];
+    struct ee_bytes first, second; /* notes as seen, in that order; borrowed */
     /* What the network itself showed: the root its log of the larger size has at the smaller one,
      * and the consistency proof of that. */
     bool has_proof;
@@ -35,7 +37,7 @@ EE_MUST_USE enum ee_err ee_tlog_equivocation_write(const struct ee_tlog_equivoca
 EE_MUST_USE enum ee_err ee_tlog_equivocation_read(struct ee_bytes text, uint8_t *memory,
                                                   size_t capacity,
                                                   struct ee_tlog_equivocation *out);
-/* Both notes are signed by the key, and contradict each other. EE_PROOF: both are valid, but may
+/* Both notes are signed by their keys, and contradict each other. EE_PROOF: both are valid, but may
  * both be true: an older head shown after a newer one is a rollback to whoever saw both, and no
  * proof to others. Errors of ee_tlog_checkpoint_verify(). `first_out` and `second_out` are also
  * written with EE_PROOF. */

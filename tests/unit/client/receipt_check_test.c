@@ -154,6 +154,138 @@ static void refusals_name_what_is_wrong(void)
     CHECK(check_at(NOW_S) == EE_RECEIPT);
 }
 
+/* ---- what the signer was accepted under ---- */
+
+static const uint8_t founder_seed[32] = {'f'}, old_key_seed[32] = {'o'};
+static uint8_t change_bytes[3][EE_POLICY_CHANGE_SIZE_MAX + 512];
+
+static struct ee_bytes change_command(size_t slot, enum ee_command_kind kind,
+                                      struct ee_bytes payload)
+{
+    const struct ee_command command = {.core_version = EE_CORE_VERSION,
+                                       .seq = 9,
+                                       .actor_kind = EE_ACTOR_SYSTEM,
+                                       .kind = kind,
+                                       .payload = payload};
+    struct ee_writer w;
+    ee_writer_init(&w, change_bytes[slot], sizeof(change_bytes[slot]));
+    if (ee_command_encode(&command, &w) != EE_OK)
+        abort();
+    return ee_writer_done(&w);
+}
+
+/* Allows the control plane's measurement, which the genesis does not list here. */
+static struct ee_bytes allow_make(void)
+{
+    uint8_t message[512], payload[512];
+    struct ee_writer w;
+    struct ee_allow_change change = {.add = 1, .role = EE_ROLE_CONTROL, .label = "x", .number = 1};
+    struct ee_measurement measurement;
+    ee_sim_td_measurement(&td, &measurement);
+    ee_measurement_digest(CRYPTO, &measurement, change.measurement);
+    ee_writer_init(&w, message, sizeof(message));
+    if (ee_allow_change_message(trust.network_id, &change, &w) != EE_OK ||
+        !CRYPTO->ed25519_sign(founder_seed, ee_writer_done(&w), change.signature))
+        abort();
+    ee_writer_init(&w, payload, sizeof(payload));
+    if (ee_allow_change_encode(&change, &w) != EE_OK)
+        abort();
+    return change_command(0, EE_COMMAND_ALLOW, ee_writer_done(&w));
+}
+
+/* A policy with a grace for what is out of date. */
+static struct ee_bytes policy_make(void)
+{
+    static uint8_t policy_bytes[EE_POLICY_BYTES_MAX], message[EE_POLICY_CHANGE_SIZE_MAX],
+        payload[EE_POLICY_CHANGE_SIZE_MAX];
+    struct ee_attest_policy policy = ee_attest_policy_network;
+    struct ee_policy_change change = {.number = 1};
+    struct ee_writer w;
+    policy.grace_days[EE_TCB_OUT_OF_DATE] = 3650;
+    ee_writer_init(&w, policy_bytes, sizeof(policy_bytes));
+    if (ee_attest_policy_encode(&policy, &w) != EE_OK)
+        abort();
+    change.policy = ee_writer_done(&w);
+    ee_writer_init(&w, message, sizeof(message));
+    if (ee_policy_change_message(trust.network_id, &change, &w) != EE_OK ||
+        !CRYPTO->ed25519_sign(founder_seed, ee_writer_done(&w), change.signature))
+        abort();
+    ee_writer_init(&w, payload, sizeof(payload));
+    if (ee_policy_change_encode(&change, &w) != EE_OK)
+        abort();
+    return change_command(1, EE_COMMAND_POLICY, ee_writer_done(&w));
+}
+
+/* From an old key to `new_key`. */
+static struct ee_bytes succession_make(const uint8_t new_key[32])
+{
+    uint8_t message[512], payload[512];
+    struct ee_writer w;
+    struct ee_checkpoint_key key = {
+        .number = 1, .evidence_hash = {1}, .signer = EE_SUCCESSION_BY_KEY};
+    memcpy(key.new_key, new_key, 32);
+    ee_writer_init(&w, message, sizeof(message));
+    if (!CRYPTO->ed25519_public(old_key_seed, key.old_key) ||
+        ee_checkpoint_key_message(trust.network_id, &key, &w) != EE_OK ||
+        !CRYPTO->ed25519_sign(old_key_seed, ee_writer_done(&w), key.signature))
+        abort();
+    ee_writer_init(&w, payload, sizeof(payload));
+    if (ee_checkpoint_key_encode(&key, &w) != EE_OK)
+        abort();
+    return change_command(2, EE_COMMAND_CHECKPOINT_KEY, ee_writer_done(&w));
+}
+
+static bool setup_founded(void)
+{
+    return setup() && CRYPTO->ed25519_public(founder_seed, trust.genesis.founding_key);
+}
+
+static void receipt_brings_the_change_its_signer_is_allowed_by(void)
+{
+    REQUIRE(setup_founded());
+    trust.allowed[0].digest[0] ^= 1;
+    CHECK(check_at(NOW_S) == EE_MEASUREMENT);
+    f.receipt.changes[f.receipt.change_count++] = allow_make();
+    REQUIRE(check_at(NOW_S) == EE_OK);
+    CHECK(checked.changes == 1 && checked.policy_change == 0 && checked.successions == 0);
+    CHECK(trust.last_change == 0); /* the caller's stays as it is */
+    ee_receipt_checked_free(&checked);
+    change_bytes[0][f.receipt.changes[0].size - 1] ^= 1; /* of the signature */
+    CHECK(check_at(NOW_S) == EE_SIGNATURE);
+}
+
+static void receipt_brings_the_policy_its_signer_is_accepted_by(void)
+{
+    const uint8_t seed[32] = {'r', 'c'};
+    REQUIRE(setup_founded());
+    REQUIRE(ee_sim_platform_init(&platform, CRYPTO, &authority, seed, 8,
+                                 EE_SIM_PLATFORM_OUT_OF_DATE) == EE_OK);
+    CHECK(check_at(NOW_S) == EE_TCB_REFUSED);
+    f.receipt.changes[f.receipt.change_count++] = policy_make();
+    REQUIRE(check_at(NOW_S) == EE_OK);
+    CHECK(checked.policy_change == 1);
+    ee_receipt_checked_free(&checked);
+}
+
+static void receipt_with_a_succession_that_does_not_lead_to_its_key(void)
+{
+    REQUIRE(setup_founded());
+    f.receipt.changes[f.receipt.change_count++] = succession_make(claims.checkpoint_key);
+    REQUIRE(check_at(NOW_S) == EE_OK);
+    CHECK(checked.successions == 1);
+    ee_receipt_checked_free(&checked);
+    f.receipt.changes[0] = succession_make(founder_seed);
+    CHECK(check_at(NOW_S) == EE_SUCCESSION);
+}
+
+static void receipt_with_a_command_that_changes_nothing_of_this(void)
+{
+    REQUIRE(setup_founded());
+    f.receipt.changes[f.receipt.change_count++] =
+        change_command(0, EE_COMMAND_TICK, ee_bytes_of(NULL, 0));
+    CHECK(check_at(NOW_S) == EE_UNSUPPORTED);
+}
+
 static void agent_cannot_sign_for_the_control_plane(void)
 {
     REQUIRE(setup());
@@ -182,4 +314,9 @@ static void flipped_bytes_of_the_file_are_refused(void)
 }
 
 TESTS(TEST(settlement_is_proven_offline), TEST(refusals_name_what_is_wrong),
-      TEST(agent_cannot_sign_for_the_control_plane), TEST(flipped_bytes_of_the_file_are_refused))
+      TEST(agent_cannot_sign_for_the_control_plane),
+      TEST(receipt_brings_the_change_its_signer_is_allowed_by),
+      TEST(receipt_brings_the_policy_its_signer_is_accepted_by),
+      TEST(receipt_with_a_succession_that_does_not_lead_to_its_key),
+      TEST(receipt_with_a_command_that_changes_nothing_of_this),
+      TEST(flipped_bytes_of_the_file_are_refused))

@@ -198,4 +198,53 @@ enum ee_err ee_core_check(const struct ee_core *core, const char **rule_out)
     return fake_bad_rule == NULL ? EE_OK : EE_STATE;
 }
 
+/* ---- what the fake core has none of ---- */
+
+uint64_t ee_core_allow_change_seq(const struct ee_core *core, size_t index)
+{
+    (void)core;
+    (void)index;
+    return 0;
+}
+
+const struct ee_policy_applied *ee_core_policy_change(const struct ee_core *core, size_t index)
+{
+    (void)core;
+    (void)index;
+    return NULL;
+}
+
+const struct ee_key_succession *ee_core_succession_at(const struct ee_core *core, size_t index)
+{
+    (void)core;
+    (void)index;
+    return NULL;
+}
+
+bool ee_core_owed_at(const struct ee_core *core, size_t index, struct ee_owed *out)
+{
+    (void)core;
+    (void)index;
+    (void)out;
+    return false;
+}
+
+size_t ee_core_book_count(const struct ee_core *core)
+{
+    (void)core;
+    return 0;
+}
+
+const uint8_t *ee_core_liability_secret(const struct ee_core *core)
+{
+    return core->state;
+}
+
+const struct ee_liabilities_result *ee_core_liabilities_marked(const struct ee_core *core)
+{
+    static const struct ee_liabilities_result none;
+    (void)core;
+    return &none;
+}
+
 #endif

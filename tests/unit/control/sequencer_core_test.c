@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 
+#include "control/liabilities_book.h"
 #include "control/receipt_store.h"
 #include "control/sequencer_tools.h"
 #include "tap.h"
@@ -299,8 +300,58 @@ static void export_gives_a_line_per_command(void)
     core_fixture_close(&c);
 }
 
+/* ---- what only a replay can see ---- */
+
+static enum ee_err owe(struct fixture *f, const struct ee_liabilities *said)
+{
+    uint8_t payload[128];
+    struct ee_writer w;
+    ee_writer_init(&w, payload, sizeof(payload));
+    EE_TRY(ee_liabilities_encode(said, &w));
+    return core_submit(f, EE_ACTOR_SYSTEM, "", EE_COMMAND_LIABILITIES, ee_writer_done(&w), NULL);
+}
+
+/* Marks, and says the root, with `lie` in its first byte. */
+static enum ee_err owed_journal(struct core_fixture *c, uint8_t lie,
+                                struct ee_journal_report *report)
+{
+    const struct ee_liabilities mark = {.of_seq = 0};
+    struct ee_tlog_sum root;
+    struct fixture *f = c->f;
+    EE_TRY(core_fixture_start(c));
+    if (!core_populate(f))
+        return EE_STATE;
+    EE_TRY(owe(f, &mark));
+    const struct ee_core *core = ee_sequencer_core(f->sequencer);
+    EE_TRY(ee_liabilities_root(core, CRYPTO, &ee_allocator_system, &root));
+    struct ee_liabilities said = {.of_seq = ee_core_liabilities_marked(core)->of_seq,
+                                  .count = ee_core_liabilities_marked(core)->count,
+                                  .total = {(int64_t)root.sum}};
+    memcpy(said.root, root.hash.bytes, sizeof(said.root));
+    said.root[0] ^= lie;
+    EE_TRY(core_transfer(f, 7, 1000)); /* what comes between is not summed up */
+    EE_TRY(owe(f, &said));
+    if (!fixture_settle(f) || f->answers[f->answer_count - 1].err != EE_OK)
+        return EE_STATE;
+    fixture_stop(f);
+    return ee_journal_verify(c->path, CRYPTO, NULL, false, report);
+}
+
+static void replay_finds_a_root_of_other_balances(void)
+{
+    struct core_fixture c;
+    struct ee_journal_report report;
+    core_fixture_init(&c);
+    CHECK(owed_journal(&c, 0, &report) == EE_OK);
+    core_fixture_close(&c);
+    core_fixture_init(&c);
+    CHECK(owed_journal(&c, 1, &report) == EE_REPLAY);
+    CHECK(report.fault.what && strstr(report.fault.what, "owed") && report.fault.seq > 0);
+    core_fixture_close(&c);
+}
+
 TESTS(TEST(money_survives_a_restart), TEST(second_control_plane_is_refused),
       TEST(receipts_of_every_command_verify), TEST(evidence_documents_are_written_once_and_bounded),
       TEST(old_evidence_goes_a_few_at_a_time_except_the_signers),
       TEST(full_store_lets_the_oldest_go), TEST(verify_recomputes_and_names_the_first_bad_record),
-      TEST(export_gives_a_line_per_command))
+      TEST(export_gives_a_line_per_command), TEST(replay_finds_a_root_of_other_balances))

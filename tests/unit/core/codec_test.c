@@ -137,9 +137,31 @@ static const struct ee_balance_result balance_result = {
 static const struct ee_redeem_result redeem_result = {
     .redemption = {1}, .account = "alice", .amount = {7}, .available = {3}};
 
-static struct format formats[32];
+static const struct ee_recovery recovery = {.epoch = 1790000000,
+                                            .time_s = 1790000000,
+                                            .lost_size = 90,
+                                            .lost_root = {1},
+                                            .restored_size = 40,
+                                            .restored_root = {2},
+                                            .reason = "disk lost",
+                                            .signature = {3}};
+static const struct ee_checkpoint_key checkpoint_key = {.number = 1,
+                                                        .old_key = {1},
+                                                        .new_key = {2},
+                                                        .evidence_hash = {3},
+                                                        .signer = EE_SUCCESSION_BY_KEY,
+                                                        .signature = {4}};
+static const struct ee_liabilities liabilities = {
+    .of_seq = 7, .count = 3, .total = {12}, .root = {5}};
+static const struct ee_tick_result tick_result = {
+    .lock_count = 2,
+    .locks = {{.lease = {1}, .period = 4, .amount = {28}}, {.lease = {2}, .amount = {1}}}};
+static const struct ee_liabilities_result liabilities_result = {
+    .of_seq = 7, .of_time_us = 8, .count = 3, .total = {12}, .cash = {10}, .house = {-2}};
+
+static struct format formats[40];
 static size_t format_count;
-static uint8_t samples[32][SAMPLE_MAX];
+static uint8_t samples[40][SAMPLE_MAX];
 
 static void sample(const char *name, enum ee_err (*again)(struct ee_bytes, struct ee_writer *),
                    enum ee_err encoded, const struct ee_writer *w)
@@ -297,6 +319,16 @@ static void fields_outside_their_rules(void)
     REFUSED(policy_change, EE_TRUNCATED, bad.policy.size = 0);
     REFUSED(settle_result, EE_RANGE, bad.paid.micros++);
     REFUSED(boot, EE_RANGE, bad.anchored = 2);
+    REFUSED(recovery, EE_RANGE, bad.restored_size = bad.lost_size); /* nothing was lost */
+    REFUSED(recovery, EE_RANGE, bad.restored_size = 0);
+    REFUSED(recovery, EE_RANGE, bad.reason[0] = '\0');
+    REFUSED(checkpoint_key, EE_RANGE, bad.new_key[0] = 1); /* the same key */
+    REFUSED(checkpoint_key, EE_RANGE, bad.evidence_hash[0] = 0);
+    REFUSED(checkpoint_key, EE_UNSUPPORTED, bad.signer = (enum ee_succession_signer)3);
+    REFUSED(liabilities, EE_RANGE, bad.of_seq = 0); /* marking, and sums */
+    REFUSED(liabilities, EE_RANGE, bad.total.micros = -1);
+    REFUSED(tick_result, EE_TOO_LARGE, bad.lock_count = EE_TICK_LOCKS_MAX + 1);
+    REFUSED(liabilities_result, EE_RANGE, bad.house.micros++);
 }
 
 /* A period in which more sets were used than are listed still says how many. */
@@ -331,7 +363,7 @@ static void command_with_another_kind_of_actor_or_unknown_kind(void)
     bad.actor[0] = 'a'; /* the system has none */
     CHECK(ee_command_encode(&bad, &w) == EE_NAME);
     bad = good;
-    bad.kind = (enum ee_command_kind)4;
+    bad.kind = (enum ee_command_kind)7;
     CHECK(ee_command_encode(&bad, &w) == EE_UNSUPPORTED);
     bad = good;
     bad.payload = ee_bytes_of(buffer, EE_COMMAND_PAYLOAD_MAX + 1);
@@ -359,7 +391,7 @@ static void command_id_depends_on_account_and_key(void)
 static void every_kind_and_reason_has_a_name(void)
 {
     CHECK(strcmp(ee_command_kind_name(EE_COMMAND_ALLOW), "allow") == 0);
-    CHECK(strcmp(ee_command_kind_name((enum ee_command_kind)4), "unknown") == 0);
+    CHECK(strcmp(ee_command_kind_name((enum ee_command_kind)7), "unknown") == 0);
     for (int reason = EE_PLACE_CHOSEN; reason <= EE_PLACE_TIE; reason++) {
         CHECK(strcmp(ee_placement_reason_name((enum ee_placement_reason)reason), "unknown") != 0);
         CHECK(ee_placement_reason_text((enum ee_placement_reason)reason)[0] != '\0');

@@ -116,6 +116,42 @@ static void parts_empty_or_too_large_are_not_written(void)
     CHECK(ee_receipt_encode(&f.receipt, &w) == EE_TOO_LARGE);
 }
 
+/* Version 2 is for receipts that bring changes, version 1 for the others. */
+static void changes_make_another_version(void)
+{
+    struct ee_receipt decoded;
+    struct ee_writer w;
+    REQUIRE(made());
+    struct ee_receipt r = f.receipt;
+    r.changes[0] = ee_bytes_str("one");
+    r.changes[1] = ee_bytes_str("another");
+    r.change_count = 2;
+    ee_writer_init(&w, copy, sizeof(copy));
+    REQUIRE(ee_receipt_encode(&r, &w) == EE_OK);
+    REQUIRE(ee_receipt_decode(ee_writer_done(&w), &decoded) == EE_OK);
+    CHECK(decoded.change_count == 2 && ee_bytes_equal(decoded.changes[1], ee_bytes_str("another")));
+    for (size_t size = w.size - 20; size < w.size; size++)
+        CHECK(ee_receipt_decode(ee_bytes_of(copy, size), &decoded) != EE_OK);
+    copy[w.size] = 0;
+    CHECK(ee_receipt_decode(ee_bytes_of(copy, w.size + 1), &decoded) == EE_TRAILING);
+    r.change_count = EE_RECEIPT_CHANGES_MAX + 1;
+    CHECK(ee_receipt_encode(&r, &w) == EE_TOO_LARGE);
+    r.change_count = 1;
+    r.changes[0].size = 0;
+    CHECK(ee_receipt_encode(&r, &w) == EE_RANGE);
+}
+
+static void version_with_changes_that_has_none(void)
+{
+    static const uint8_t none[] = {0, 0};
+    struct ee_receipt decoded;
+    REQUIRE(made());
+    memcpy(copy, f.canonical, f.canonical_size);
+    copy[1 + strlen("ee-receipt") + 1] = 2; /* the version behind the label */
+    memcpy(copy + f.canonical_size, none, sizeof(none));
+    CHECK(ee_receipt_decode(ee_bytes_of(copy, f.canonical_size + 2), &decoded) == EE_RANGE);
+}
+
 /* ---- file form ---- */
 
 static enum ee_err file_read(struct ee_bytes file, size_t capacity)
@@ -321,7 +357,8 @@ static void other_commands_are_no_settlement(void)
 TESTS(TEST(good_receipt_verifies), TEST(each_broken_part_has_its_error),
       TEST(command_of_another_number_than_its_leaf),
       TEST(every_prefix_and_a_trailing_byte_are_refused), TEST(every_flipped_byte_is_refused),
-      TEST(parts_empty_or_too_large_are_not_written), TEST(file_form_round_trips),
+      TEST(parts_empty_or_too_large_are_not_written), TEST(changes_make_another_version),
+      TEST(version_with_changes_that_has_none), TEST(file_form_round_trips),
       TEST(largest_receipt_fits_the_file), TEST(file_with_any_changed_byte_is_refused),
       TEST(file_in_other_base64_of_the_same_bytes_is_refused),
       TEST(file_larger_than_the_limit_is_refused), TEST(verdicts_that_follow_from_their_checks),

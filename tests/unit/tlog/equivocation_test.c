@@ -159,7 +159,28 @@ static void a_proof_of_too_many_hashes(void)
     trees_close();
 }
 
-TESTS(TEST(two_roots_of_one_size), TEST(a_fork_at_every_pair_of_sizes),
-      TEST(a_fork_with_a_wrong_prefix_or_proof), TEST(an_older_head_alone_proves_nothing_to_others),
-      TEST(a_note_of_another_key_or_network), TEST(a_file_reads_back_and_no_part_of_it_does),
-      TEST(a_proof_of_too_many_hashes))
+/* The key was changed between the two heads. */
+static void heads_of_two_keys_of_one_network(void)
+{
+    static char text[EE_TLOG_EQUIVOCATION_SIZE_MAX];
+    struct ee_tlog_equivocation back;
+    size_t size;
+    evidence_make(10, 15);
+    evidence.first = note_make(0, &honest, 10, other_seed);
+    CHECK(ee_tlog_equivocation_check(CRYPTO, &evidence, &first, &second, &kind) == EE_CHECKPOINT);
+    evidence.has_first_key = true;
+    CHECK(CRYPTO->ed25519_public(other_seed, evidence.first_key));
+    REQUIRE(ee_tlog_equivocation_write(&evidence, text, sizeof(text), &size) == EE_OK);
+    REQUIRE(ee_tlog_equivocation_read(ee_bytes_of(text, size), memory, sizeof(memory), &back) ==
+            EE_OK);
+    CHECK(ee_tlog_equivocation_check(CRYPTO, &back, &first, &second, &kind) == EE_OK &&
+          kind == EE_TLOG_FORK);
+    back.first_key[0] ^= 1;
+    CHECK(ee_tlog_equivocation_check(CRYPTO, &back, &first, &second, &kind) == EE_CHECKPOINT);
+    trees_close();
+}
+
+TESTS(TEST(heads_of_two_keys_of_one_network), TEST(two_roots_of_one_size),
+      TEST(a_fork_at_every_pair_of_sizes), TEST(a_fork_with_a_wrong_prefix_or_proof),
+      TEST(an_older_head_alone_proves_nothing_to_others), TEST(a_note_of_another_key_or_network),
+      TEST(a_file_reads_back_and_no_part_of_it_does), TEST(a_proof_of_too_many_hashes))
