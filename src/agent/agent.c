@@ -90,6 +90,7 @@ void ee_agent_free(struct ee_agent *agent)
 {
     if (!agent)
         return;
+    ee_timer_free(agent->drain_timer);
     ee_agent_session_end(agent);
     ee_agent_evidence_end(agent);
     ee_agent_checkpoint_save(agent);

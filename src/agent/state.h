@@ -72,6 +72,8 @@ struct ee_agent {
     /* Instance of service i: these random bytes, the last of them replaced by i. */
     uint8_t service_base[EE_ID_SIZE];
     struct ee_timer *dial_timer, *admission_timer;
+    struct ee_timer *drain_timer; /* NULL: not asked to stop */
+    uint64_t drain_us;            /* since when */
     uint32_t failures; /* in a row */
     bool refused;      /* the last failure was a refusal, by us or by them */
     uint64_t admitted_at_us;

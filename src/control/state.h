@@ -82,6 +82,7 @@ struct ee_control {
     struct ee_gateway *gateway;
 
     struct ee_session *sessions;   /* list */
+    uint64_t agent_changes;        /* rises when an agent comes, goes, or offers other services */
     struct ee_api_call *calls;     /* list */
     struct ee_api_call *beginning; /* inside ee_api_begin(); NULL once it is over */
     size_t call_count;

@@ -131,10 +131,12 @@ size_t ee_balance_choose(const struct ee_balance_replica *replicas, size_t count
 
 static bool may_eject(const struct ee_balance_replica *replicas, size_t count, uint64_t now_us)
 {
-    size_t ejected = 0;
-    for (size_t i = 0; i < count; i++)
-        ejected += ee_balance_ejected(&replicas[i], now_us);
-    return 2 * (ejected + 1) <= count;
+    size_t live = 0, ejected = 0;
+    for (size_t i = 0; i < count; i++) {
+        live += replicas[i].live;
+        ejected += replicas[i].live && ee_balance_ejected(&replicas[i], now_us);
+    }
+    return 2 * (ejected + 1) <= live;
 }
 
 bool ee_balance_failed(struct ee_balance_replica *replicas, size_t count, size_t index,

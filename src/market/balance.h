@@ -44,7 +44,7 @@ size_t ee_balance_choose(const struct ee_balance_replica *replicas, size_t count
                          const struct ee_balance_request *request);
 
 /* The replica's tunnel failed a request (reset, lost, refused without a reason of its own); what
- * an app answers is never a failure. True: ejected now. Never more than half of the replicas are
+ * an app answers is never a failure. True: ejected now. Never more than half of those live are
  * ejected at a time, so a single one never is. */
 bool ee_balance_failed(struct ee_balance_replica *replicas, size_t count, size_t index,
                        uint64_t now_us);
