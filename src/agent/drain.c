@@ -7,28 +7,11 @@
 
 enum { LOOK_MS = 20, MIN_US = 100000 /* what crossed our farewell has come by then */ };
 
-static size_t streams_open(const struct ee_agent *agent)
-{
-    struct ee_tunnel_stats stats = {0};
-    if (agent->link && ee_tunnel_link_tunnel(agent->link))
-        ee_tunnel_stats_get(ee_tunnel_link_tunnel(agent->link), &stats);
-    return stats.streams_peers;
-}
-
-static void farewell(const struct ee_agent *agent)
-{
-    if (!agent->link || !ee_tunnel_link_tunnel(agent->link))
-        return;
-    if (ee_tunnel_goaway(ee_tunnel_link_tunnel(agent->link), EE_TUNNEL_NO_ERROR, EE_AGENT_DRAIN_MS,
-                         "the agent stops") == EE_OK) /* else it is closed */
-        ee_tunnel_link_flush(agent->link);
-}
-
 static void on_look(void *context)
 {
     const struct ee_agent *agent = context;
     const uint64_t waited_us = ee_loop_now_us(agent->loop) - agent->drain_us;
-    const size_t open = streams_open(agent);
+    const size_t open = ee_agent_links_streams(agent);
     if (waited_us < MIN_US || (open > 0 && waited_us < EE_AGENT_DRAIN_MS * (uint64_t)1000))
         return;
     EE_LOG(EE_LOG_INFO, "agent", "drained", ee_log_unsigned("requests_cut", open),
@@ -45,7 +28,7 @@ void ee_agent_drain(struct ee_agent *agent)
     }
     agent->drain_us = ee_loop_now_us(agent->loop);
     EE_LOG(EE_LOG_INFO, "agent", "takes no new requests",
-           ee_log_unsigned("in_progress", streams_open(agent)));
-    farewell(agent);
+           ee_log_unsigned("in_progress", ee_agent_links_streams(agent)));
+    ee_agent_links_goaway(agent);
     ee_timer_start(agent->drain_timer, LOOK_MS, LOOK_MS);
 }

@@ -14,10 +14,9 @@ enum { LOSSES_APART_US = 1000000 };
 /* A connection of the agent that takes streams; NULL: none does. */
 static struct ee_tunnel_link *link_of(const struct ee_session *session)
 {
-    if (session == NULL || session->link == NULL || session->state != EE_SESSION_ADMITTED ||
-        !ee_tunnel_ready(ee_tunnel_link_tunnel(session->link)))
+    if (session == NULL || session->state != EE_SESSION_ADMITTED)
         return NULL;
-    return session->link;
+    return ee_session_link_for_stream(session);
 }
 
 static size_t index_of(const struct ee_gateway_group *group, uint64_t id)
