@@ -90,8 +90,8 @@ static enum ee_err service_target_parse(const char *text, struct ee_agent_servic
     if (*sticky && strncmp(sticky, option, sizeof(option) - 1) != 0)
         return EE_USAGE;
     sticky += *sticky ? sizeof(option) - 1 : 0;
-    const bool by_header = strncmp(sticky, "header:", 7) == 0 &&
-                           ee_http_token_valid(ee_bytes_str(sticky + 7));
+    const bool by_header =
+        strncmp(sticky, "header:", 7) == 0 && ee_http_token_valid(ee_bytes_str(sticky + 7));
     if ((*sticky && !by_header && strcmp(sticky, "cookie") != 0) ||
         strlen(sticky) >= sizeof(out->sticky))
         return EE_USAGE;
@@ -152,6 +152,47 @@ static enum ee_err tunnel_parse(int option, const char *text, struct settings *o
     return value >= 1 && value <= CONNECTIONS_MAX ? EE_OK : EE_USAGE;
 }
 
+static enum ee_err setting_take(int option, const char *value, struct settings *out)
+{
+    switch (option) {
+    case 's':
+        out->state = value;
+        return EE_OK;
+    case 'n':
+        out->node = value;
+        return EE_OK;
+    case 'c':
+        out->control = value;
+        return EE_OK;
+    case 'g':
+        out->genesis = value;
+        return EE_OK;
+    case 'l':
+        out->collateral = value;
+        return EE_OK;
+    case 'd':
+        out->device = value;
+        return EE_OK;
+    case 'r':
+        out->rtmr = value;
+        return EE_OK;
+    case 'a':
+        out->recovery = value;
+        return EE_OK;
+    case 'p':
+        return platform_parse(value, out);
+    case 'u':
+        return ee_u64_parse(value, &out->workload_uid);
+    case 'e':
+        return exposed_parse(value, out);
+    case 'k':
+    case 'R':
+        return tunnel_parse(option, value, out);
+    default:
+        return EE_USAGE;
+    }
+}
+
 static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
 {
     static const struct option options[] = {{"state", required_argument, NULL, 's'},
@@ -172,53 +213,8 @@ static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
     out->workload_uid = WORKLOAD_UID_DEFAULT;
     out->replace_s = REPLACE_DEFAULT_S;
     out->device = "auto";
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (option) {
-        case 's':
-            out->state = optarg;
-            break;
-        case 'n':
-            out->node = optarg;
-            break;
-        case 'c':
-            out->control = optarg;
-            break;
-        case 'g':
-            out->genesis = optarg;
-            break;
-        case 'l':
-            out->collateral = optarg;
-            break;
-        case 'p':
-            if (platform_parse(optarg, out) != EE_OK)
-                return EE_USAGE;
-            break;
-        case 'd':
-            out->device = optarg;
-            break;
-        case 'r':
-            out->rtmr = optarg;
-            break;
-        case 'a':
-            out->recovery = optarg;
-            break;
-        case 'u':
-            if (ee_u64_parse(optarg, &out->workload_uid) != EE_OK)
-                return EE_USAGE;
-            break;
-        case 'e':
-            if (exposed_parse(optarg, out) != EE_OK)
-                return EE_USAGE;
-            break;
-        case 'k':
-        case 'R':
-            if (tunnel_parse(option, optarg, out) != EE_OK)
-                return EE_USAGE;
-            break;
-        default:
-            return EE_USAGE;
-        }
-    }
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+        EE_TRY(setting_take(option, optarg, out));
     if (optind != argc || !out->state || !out->node || !ee_name_valid(out->node))
         return EE_USAGE;
     if (out->workload_uid < WORKLOAD_UID_MIN || out->workload_uid > UINT32_MAX - 1)

@@ -105,8 +105,8 @@ struct ee_agent {
     struct ee_timer *dial_timer, *admission_timer;
     struct ee_timer *drain_timer; /* NULL: not asked to stop */
     uint64_t drain_us;            /* since when */
-    uint32_t failures; /* in a row */
-    bool refused;      /* the last failure was a refusal, by us or by them */
+    uint32_t failures;            /* in a row */
+    bool refused;                 /* the last failure was a refusal, by us or by them */
     uint64_t admitted_at_us;
 
     struct ee_collateral_store *collateral; /* what may judge, newest of all sources */

@@ -96,8 +96,7 @@ static bool app_of_host(const struct ee_gateway *gateway, struct ee_bytes host,
 }
 
 /* "NAME" alone, with or without a port: on the plain listener, when there is such an app. */
-static bool app_is_host(struct ee_gateway *gateway, struct ee_bytes host,
-                        char out[EE_NAME_MAX + 1])
+static bool app_is_host(struct ee_gateway *gateway, struct ee_bytes host, char out[EE_NAME_MAX + 1])
 {
     const uint8_t *colon = host.size > 0 ? memchr(host.data, ':', host.size) : NULL;
     if (colon != NULL)

@@ -20,8 +20,8 @@ struct ee_gateway_group {
     char app[EE_NAME_MAX + 1];
     size_t users; /* requests that point here */
     bool registered;
-    bool known;          /* is there such an app or service? */
-    uint64_t changes;    /* of control->agent_changes, when the services were looked at */
+    bool known;       /* is there such an app or service? */
+    uint64_t changes; /* of control->agent_changes, when the services were looked at */
     size_t count, capacity;
     struct ee_balance_replica *replicas; /* ... and of the same index: */
     struct ee_gateway_place *places;

@@ -399,7 +399,8 @@ static void answer_reset(struct ee_gateway_request *request, uint32_t code)
     if (code == EE_TUNNEL_REFUSED || code == EE_TUNNEL_OVERLOAD)
         ee_gateway_answer(request, 503, "the agent took no request; try again");
     else if (code == EE_TUNNEL_GOING_AWAY)
-        ee_gateway_answer(request, 502, "the agent was lost; the request may have been carried out");
+        ee_gateway_answer(request, 502,
+                          "the agent was lost; the request may have been carried out");
     else if (code == EE_TUNNEL_TIMEOUT)
         ee_gateway_answer(request, 504, "the app did not answer in time");
     else

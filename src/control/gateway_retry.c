@@ -34,8 +34,8 @@ void ee_gateway_replay_keep(struct ee_gateway_request *request, struct ee_bytes 
 static void replay_begin(struct ee_gateway_request *request)
 {
     uint64_t length;
-    request->replay_whole = !ee_http_exchange_length(request->exchange, &length) ||
-                            length <= EE_GATEWAY_REPLAY_MAX;
+    request->replay_whole =
+        !ee_http_exchange_length(request->exchange, &length) || length <= EE_GATEWAY_REPLAY_MAX;
 }
 
 /* ---- a stream at one of them ---- */
@@ -132,8 +132,8 @@ static void replay(struct ee_gateway_request *request)
 bool ee_gateway_retry(struct ee_gateway_request *request, uint32_t code)
 {
     struct ee_gateway *gateway = request->gateway;
-    if (!may_go_on(request, code) ||
-        ee_gateway_group_of(gateway, request->app) != request->group || request->group == NULL ||
+    if (!may_go_on(request, code) || ee_gateway_group_of(gateway, request->app) != request->group ||
+        request->group == NULL ||
         !ee_balance_retry_granted(&request->group->budget, ee_clock_monotonic_us()))
         return false;
     enum ee_err err = open_anywhere(request, tried_set(request));

@@ -7,8 +7,8 @@
 #include "control/gateway_state.h"
 
 enum {
-    EE_GATEWAY_REPLAY_MAX = 64 * 1024,              /* bytes of a body kept until the answer */
-    EE_GATEWAY_REPLAY_POOL = 64 * 1024 * 1024,      /* of all requests */
+    EE_GATEWAY_REPLAY_MAX = 64 * 1024,         /* bytes of a body kept until the answer */
+    EE_GATEWAY_REPLAY_POOL = 64 * 1024 * 1024, /* of all requests */
 };
 
 /* Gives the request to a replica of its group, or answers it. */

@@ -8,7 +8,8 @@
 #include "control/session.h"
 
 /* {"type":"services","services":[{"name":NAME,"instance":HEX16[,"sticky":STICKY]},...]}: replaces
- * what this agent offers; STICKY is "cookie" or "header:FIELD". What is malformed, too much or of a production network is refused with `error`. */
+ * what this agent offers; STICKY is "cookie" or "header:FIELD". What is malformed, too much or of a
+ * production network is refused with `error`. */
 void ee_services_on_offered(struct ee_session *session, const json_t *message);
 /* What the session offers under this name; NULL: nothing. */
 const struct ee_session_service *ee_services_of(const struct ee_session *session, const char *name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which replica of an app gets a request. Among the live ones that are not ejected: the cheapest
  * price band, there the less busy of two chosen by chance; or the one a caller sticks to. Pure:
- * time and random bits come in. docs/spec/gateway.md "Choice", ADR 5. */
+ * time and random bits come in. docs/spec/gateway.md "Choice", ADR 11. */
 #ifndef EE_MARKET_BALANCE_H
 #define EE_MARKET_BALANCE_H
 
