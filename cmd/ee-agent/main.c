@@ -152,69 +152,74 @@ static enum ee_err tunnel_parse(int option, const char *text, struct settings *o
     return value >= 1 && value <= CONNECTIONS_MAX ? EE_OK : EE_USAGE;
 }
 
-static enum ee_err setting_take(int option, const char *value, struct settings *out)
-{
-    switch (option) {
-    case 's':
-        out->state = value;
-        return EE_OK;
-    case 'n':
-        out->node = value;
-        return EE_OK;
-    case 'c':
-        out->control = value;
-        return EE_OK;
-    case 'g':
-        out->genesis = value;
-        return EE_OK;
-    case 'l':
-        out->collateral = value;
-        return EE_OK;
-    case 'd':
-        out->device = value;
-        return EE_OK;
-    case 'r':
-        out->rtmr = value;
-        return EE_OK;
-    case 'a':
-        out->recovery = value;
-        return EE_OK;
-    case 'p':
-        return platform_parse(value, out);
-    case 'u':
-        return ee_u64_parse(value, &out->workload_uid);
-    case 'e':
-        return exposed_parse(value, out);
-    case 'k':
-    case 'R':
-        return tunnel_parse(option, value, out);
-    default:
-        return EE_USAGE;
-    }
-}
+static const struct option long_options[] = {{"state", required_argument, NULL, 's'},
+                                             {"node", required_argument, NULL, 'n'},
+                                             {"control", required_argument, NULL, 'c'},
+                                             {"genesis", required_argument, NULL, 'g'},
+                                             {"collateral", required_argument, NULL, 'l'},
+                                             {"sim-platform", required_argument, NULL, 'p'},
+                                             {"tdx-device", required_argument, NULL, 'd'},
+                                             {"tdx-rtmr", required_argument, NULL, 'r'},
+                                             {"workload-uid", required_argument, NULL, 'u'},
+                                             {"expose", required_argument, NULL, 'e'},
+                                             {"accept-recovery", required_argument, NULL, 'a'},
+                                             {"connections", required_argument, NULL, 'k'},
+                                             {"replace-connections", required_argument, NULL, 'R'},
+                                             {NULL, 0, NULL, 0}};
 
 static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
 {
-    static const struct option options[] = {{"state", required_argument, NULL, 's'},
-                                            {"node", required_argument, NULL, 'n'},
-                                            {"control", required_argument, NULL, 'c'},
-                                            {"genesis", required_argument, NULL, 'g'},
-                                            {"collateral", required_argument, NULL, 'l'},
-                                            {"sim-platform", required_argument, NULL, 'p'},
-                                            {"tdx-device", required_argument, NULL, 'd'},
-                                            {"tdx-rtmr", required_argument, NULL, 'r'},
-                                            {"workload-uid", required_argument, NULL, 'u'},
-                                            {"expose", required_argument, NULL, 'e'},
-                                            {"accept-recovery", required_argument, NULL, 'a'},
-                                            {"connections", required_argument, NULL, 'k'},
-                                            {"replace-connections", required_argument, NULL, 'R'},
-                                            {NULL, 0, NULL, 0}};
     int option;
     out->workload_uid = WORKLOAD_UID_DEFAULT;
     out->replace_s = REPLACE_DEFAULT_S;
     out->device = "auto";
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
-        EE_TRY(setting_take(option, optarg, out));
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        switch (option) {
+        case 's':
+            out->state = optarg;
+            break;
+        case 'n':
+            out->node = optarg;
+            break;
+        case 'c':
+            out->control = optarg;
+            break;
+        case 'g':
+            out->genesis = optarg;
+            break;
+        case 'l':
+            out->collateral = optarg;
+            break;
+        case 'p':
+            if (platform_parse(optarg, out) != EE_OK)
+                return EE_USAGE;
+            break;
+        case 'd':
+            out->device = optarg;
+            break;
+        case 'r':
+            out->rtmr = optarg;
+            break;
+        case 'a':
+            out->recovery = optarg;
+            break;
+        case 'u':
+            if (ee_u64_parse(optarg, &out->workload_uid) != EE_OK)
+                return EE_USAGE;
+            break;
+        case 'e':
+            if (exposed_parse(optarg, out) != EE_OK)
+                return EE_USAGE;
+            break;
+        case 'k':
+        case 'R':
+            if (tunnel_parse(option, optarg, out) != EE_OK)
+                return EE_USAGE;
+            break;
+        default:
+            return EE_USAGE;
+        }
+    }
     if (optind != argc || !out->state || !out->node || !ee_name_valid(out->node))
         return EE_USAGE;
     if (out->workload_uid < WORKLOAD_UID_MIN || out->workload_uid > UINT32_MAX - 1)

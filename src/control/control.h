@@ -29,6 +29,7 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
     const char *tdx_device;        /* link/tdx_device.h; NULL: "auto" */
     size_t evidence_queue;         /* challenges that may wait for a quote; 0: 1024 */
     const char *ready_path;        /* may be NULL */
+    uint64_t snapshot_every;       /* commands; 0: EE_SNAPSHOT_EVERY */
     /* The journal's key (control/unseal.h): the signed list of its holders, needed at the first
      * start of a production network; in a development network a file (NULL: STATE/journal.key), or
      * plain batches. */
