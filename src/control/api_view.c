@@ -68,6 +68,11 @@ json_t *ee_view_app(const struct ee_core *core, const struct ee_app *app)
         (int)app->port, "deployment_hash", ee_json_hex(app->deployment_hash, 32), "created_at",
         ee_json_time(app->created_us));
     json_object_set_new(value, "lease", lease != NULL ? ee_view_lease(lease) : json_null());
+    json_object_set_new(value, "replicas", json_integer(app->replicas));
+    json_t *leases = json_array();
+    for (size_t i = 0; (lease = ee_core_app_lease(core, app->name, i)) != NULL; i++)
+        json_array_append_new(leases, ee_view_lease(lease));
+    json_object_set_new(value, "leases", leases);
     return value;
 }
 

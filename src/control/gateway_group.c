@@ -162,7 +162,7 @@ static void lease_add(const struct ee_gateway *gateway, struct ee_gateway_group 
                       const struct ee_lease *lease)
 {
     struct ee_control *control = gateway->control;
-    if (lease == NULL || lease->state != EE_LEASE_RUNNING)
+    if (lease->state != EE_LEASE_RUNNING)
         return;
     const size_t i = replica_of(gateway, group, lease->id);
     if (i == group->count)
@@ -182,7 +182,10 @@ static void app_look(const struct ee_gateway *gateway, struct ee_gateway_group *
     group->known = app->workload == EE_WORKLOAD_APP;
     group->sticky = EE_STICKY_NONE;
     all_absent(group);
-    lease_add(gateway, group, ee_core_lease(ee_control_core(gateway->control), app->lease));
+    const struct ee_core *core = ee_control_core(gateway->control);
+    const struct ee_lease *lease;
+    for (size_t i = 0; (lease = ee_core_app_lease(core, app->name, i)) != NULL; i++)
+        lease_add(gateway, group, lease);
 }
 
 static void service_add(const struct ee_gateway *gateway, struct ee_gateway_group *group,

@@ -14,7 +14,7 @@ FULL = os.environ.get("EE_TEST_FULL") == "1"
 RATE, SECONDS = 500, 10 if FULL else 3
 NODES = ("node-1", "node-2", "node-3")
 BACKENDS = {node: Backend(node, 0.02) for node in NODES}
-CLOSED = free_port()
+SHARED, CLOSED = Backend("shared", 0.02), free_port()
 ARGUMENTS, AGENTS = {}, {}
 
 
@@ -22,7 +22,7 @@ def offers(node):
     port = BACKENDS[node].port
     words = [f"svc=127.0.0.1:{port}", f"jar=127.0.0.1:{port},sticky=cookie", f"key=127.0.0.1:{port},sticky=header:X-User",
              f"torn=127.0.0.1:{CLOSED if node == 'node-3' else port}"]
-    return [word for offer in words for word in ("--expose", offer)]
+    return [word for offer in [*words, str(SHARED.port)] for word in ("--expose", offer)]
 
 
 def start(network, node):
@@ -182,7 +182,33 @@ def a_busy_replica_gets_less(network):
         os.kill(BACKENDS["node-1"].process.pid, signal.SIGCONT)
 
 
+def an_app_with_replicas(network):
+    """`--replicas 3`: leases on three nodes, each with its evidence and its money; a lost one is replaced; stop ends all"""
+    done = network.ee_json("expose", "web", f"127.0.0.1:{SHARED.port}", "--replicas", "3")
+    require_equal(sorted(i["node"] for i in done["leases"]), sorted(NODES), "nodes")
+    require_equal(len(network.ee_json("ps")["items"]), 3, "rows of ee ps")
+    load = Load(network.address("http"), "web")
+
+    async def run():
+        await asyncio.gather(load.steady(100, 2, lambda i: ("GET", f"/web/{i}", {}, b"")), at(1, AGENTS["node-1"].kill))
+    asyncio.run(run())
+    AGENTS["node-1"].wait()
+    failed = [r for r in load.results if r.status != 200]
+    require(not failed, f"{len(failed)} failed, such as {failed[:3]}")
+
+    def running():
+        items = [i for i in network.ee_json("ps")["items"] if i["state"] == "running"]
+        return items if len(items) == 3 and all(i["node"] != "node-1" for i in items) else None
+    wait_for("the lost one runs elsewhere", 15, running)
+    require_equal([i["end_reason"] for i in network.leases("web") if i["state"] == "ended"], ["node_lost"], "what ended")
+    network.ee_json("stop", "web")
+    require_equal({i["state"] for i in network.leases("web")}, {"ended"}, "leases after the stop")
+    require_equal(network.fetch("web")[0], 503, "nobody is left")
+    start(network, "node-1")
+    wait_serving(network)
+
+
 if __name__ == "__main__":
     run_suite("replicas", [three_agents_offer_one_service, callers_stay_with_their_replica, an_agent_is_killed_under_load,
                            an_agent_is_drained_under_load, a_replica_that_fails_is_left_out, what_an_app_answers_ejects_nobody,
-                           a_busy_replica_gets_less])
+                           a_busy_replica_gets_less, an_app_with_replicas])
