@@ -91,8 +91,7 @@ static void app_rows(json_t *app, json_t *rows)
 {
     size_t index;
     json_t *lease, *leases = json_object_get(app, "leases");
-    json_array_foreach(leases, index, lease)
-        (void)json_array_append_new(rows, app_row(app, lease));
+    json_array_foreach(leases, index, lease)(void) json_array_append_new(rows, app_row(app, lease));
     if (json_array_size(leases) == 0)
         (void)json_array_append_new(rows, app_row(app, json_object_get(app, "lease")));
 }

@@ -39,6 +39,7 @@ static const struct {
      "  --port PORT      where the app listens on 127.0.0.1 of the agent's machine\n"
      "  --timeout S      wait so long until it runs; default 120\n"
      "  --no-wait        do not wait\n"
+     "  --replicas N     2 to 16 of them, each on a node of its own while there are some\n"
      "\n"
      "CMD is an absolute path, or a name in PATH, on the agent's machine; the process runtime\n"
      "starts it as another user when the agent is root, so folders of the path must be open to\n"

@@ -460,12 +460,12 @@ enum ee_err ee_cmd_deploy(struct ee_cli *cli, int argc, char **argv)
         .vcpus = 1,
         .timeout_s = APP_TIMEOUT_S,
         .workload = {.kind = EE_WORKLOAD_APP, .runtime = EE_RUNTIME_PROCESS}};
-    const struct ee_option options[] = {{"port", 0, EE_OPTION_NUMBER, &o.port, PORT_MAX},
-                                        {"wait", 0, EE_OPTION_FLAG, &o.wait, 0},
-                                        {"no-wait", 0, EE_OPTION_FLAG, &o.no_wait, 0},
-                                        {"replicas", 0, EE_OPTION_NUMBER, &o.replicas,
-                                         EE_REPLICAS_MAX},
-                                        COMMON_ROWS(&o)};
+    const struct ee_option options[] = {
+        {"port", 0, EE_OPTION_NUMBER, &o.port, PORT_MAX},
+        {"wait", 0, EE_OPTION_FLAG, &o.wait, 0},
+        {"no-wait", 0, EE_OPTION_FLAG, &o.no_wait, 0},
+        {"replicas", 0, EE_OPTION_NUMBER, &o.replicas, EE_REPLICAS_MAX},
+        COMMON_ROWS(&o)};
     EE_TRY(ee_cli_parse(cli, options, EE_CLI_COUNT(options), argc, argv, 1, 1, true, &arguments));
     o.name = arguments.items[0];
     if (o.port == 0)

@@ -19,7 +19,7 @@ enum {
     /* Commands are applied by the rules of the version they carry: docs/spec/commands.md, "Core
      * versions". */
     EE_CORE_VERSION = 3,
-    EE_REPLICAS_MAX = 16, /* live leases of one app */
+    EE_REPLICAS_MAX = 16,       /* live leases of one app */
     EE_CORE_VERSION_LIMITS = 3, /* the first that refuses transfers for limits */
     EE_STATE_HASH_VERSION = 3, /* of BOOTs from this core version on; older ones are not compared */
     EE_COMMAND_PAYLOAD_MAX = 98304,
@@ -458,7 +458,8 @@ enum ee_placement_reason {
     EE_PLACE_FAILED_BEFORE = 9, /* lost this app; backing off */
     EE_PLACE_STAKE = 10,
     EE_PLACE_TIE = 11, /* same price; the other name comes first */
-    EE_PLACE_SAME_APP = 12, /* another replica of the app is there, and a node without one is free */
+    EE_PLACE_SAME_APP =
+        12, /* another replica of the app is there, and a node without one is free */
 };
 const char *ee_placement_reason_name(enum ee_placement_reason reason);
 const char *ee_placement_reason_text(enum ee_placement_reason reason);

@@ -120,8 +120,8 @@ static void replica_ended(struct ee_app_row *app)
 {
     if (app->app.replicas > 1)
         app->app.replicas--;
-    app->app.wanted = app->app.wanted &&
-                      (app->first_lease_row || app->missing || app->app.waits_for_secrets);
+    app->app.wanted =
+        app->app.wanted && (app->first_lease_row || app->missing || app->app.waits_for_secrets);
 }
 
 static void app_after(struct ee_change *c, struct ee_lease_row *lease, enum ee_end_reason reason,
