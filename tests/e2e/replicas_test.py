@@ -184,6 +184,7 @@ def a_busy_replica_gets_less(network):
 
 def an_app_with_replicas(network):
     """`--replicas 3`: leases on three nodes, each with its evidence and its money; a lost one is replaced; stop ends all"""
+    network.mint("dev", "$5")
     done = network.ee_json("expose", "web", f"127.0.0.1:{SHARED.port}", "--replicas", "3")
     require_equal(sorted(i["node"] for i in done["leases"]), sorted(NODES), "nodes")
     require_equal(len(network.ee_json("ps")["items"]), 3, "rows of ee ps")
