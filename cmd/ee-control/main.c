@@ -170,6 +170,33 @@ static enum ee_err read_every(const char *text, uint64_t *out)
     return ee_u64_parse(text, out) == EE_OK && *out >= 1 && *out <= 366 * 86400 ? EE_OK : EE_USAGE;
 }
 
+/* Options of `run` that are more than text. */
+struct run_texts {
+    const char *platform, *queue, *deployments, *warn_days, *snapshots, *liabilities;
+};
+
+static int read_values(const struct run_texts *texts, struct ee_control_options *out)
+{
+    if (read_device(texts->platform, out) != EE_OK ||
+        read_queue(texts->queue, &out->evidence_queue) != EE_OK)
+        return ee_control_usage(
+            "run: --sim-platform or --tdx-device, and --evidence-queue 1 to 1024");
+    if (out->plain_journal + (out->holders_path != NULL) + (out->journal_key_path != NULL) > 1)
+        return ee_control_usage(
+            "run: one of --holders, --journal-key-file and --plain-journal, or none");
+    out->allow_unmeasured = strcmp(texts->deployments, "any") == 0;
+    if (!out->allow_unmeasured && strcmp(texts->deployments, "measured") != 0)
+        return ee_control_usage("run: --deployments is measured or any");
+    if (read_days(texts->warn_days, &out->collateral_warn_days) != EE_OK)
+        return ee_control_usage("run: --collateral-warn-days is 1 to 365");
+    if (texts->snapshots != NULL &&
+        (ee_u64_parse(texts->snapshots, &out->snapshot_every) != EE_OK || out->snapshot_every == 0))
+        return ee_control_usage("run: --snapshot-every is a number of commands");
+    if (read_every(texts->liabilities, &out->liabilities_every_s) != EE_OK)
+        return ee_control_usage("run: --liabilities-every is a number of seconds");
+    return 0;
+}
+
 static int read_run(int argc, char **argv, struct ee_control_options *out)
 {
     static const struct option options[] = {{"state", required_argument, NULL, 0},
@@ -193,8 +220,7 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                                             {"journal-key-file", required_argument, NULL, 0},
                                             {"plain-journal", no_argument, NULL, 'p'},
                                             {NULL, 0, NULL, 0}};
-    const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL,
-               *every = NULL, *liabilities = NULL;
+    struct run_texts texts = {.deployments = "measured"};
     const char **fields[] = {&out->state_folder,
                              &out->genesis_path,
                              &out->listen,
@@ -205,13 +231,13 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &out->admin_key_hash_path,
                              &out->collateral_path,
                              &out->tdx_device,
-                             &platform,
-                             &queue,
+                             &texts.platform,
+                             &texts.queue,
                              &out->ready_path,
-                             &deployments,
-                             &warn_days,
-                             &every,
-                             &liabilities,
+                             &texts.deployments,
+                             &texts.warn_days,
+                             &texts.snapshots,
+                             &texts.liabilities,
                              &out->holders_path,
                              &out->journal_key_path};
     int index = 0, option;
@@ -223,22 +249,9 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
         else
             *fields[index] = optarg;
     }
-    if (read_device(platform, out) != EE_OK || read_queue(queue, &out->evidence_queue) != EE_OK)
-        return ee_control_usage(
-            "run: --sim-platform or --tdx-device, and --evidence-queue 1 to 1024");
-    if (out->plain_journal + (out->holders_path != NULL) + (out->journal_key_path != NULL) > 1)
-        return ee_control_usage(
-            "run: one of --holders, --journal-key-file and --plain-journal, or none");
-    out->allow_unmeasured = strcmp(deployments, "any") == 0;
-    if (!out->allow_unmeasured && strcmp(deployments, "measured") != 0)
-        return ee_control_usage("run: --deployments is measured or any");
-    if (read_days(warn_days, &out->collateral_warn_days) != EE_OK)
-        return ee_control_usage("run: --collateral-warn-days is 1 to 365");
-    if (every != NULL &&
-        (ee_u64_parse(every, &out->snapshot_every) != EE_OK || out->snapshot_every == 0))
-        return ee_control_usage("run: --snapshot-every is a number of commands");
-    if (read_every(liabilities, &out->liabilities_every_s) != EE_OK)
-        return ee_control_usage("run: --liabilities-every is a number of seconds");
+    int code = read_values(&texts, out);
+    if (code != 0)
+        return code;
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
         out->listen == NULL || out->gateway == NULL || out->tls_chain_path == NULL)
         return ee_control_usage(
