@@ -11,7 +11,7 @@ from load import Backend, Load, at
 from network import free_port, require, require_equal, run_suite, wait_for
 
 FULL = os.environ.get("EE_TEST_FULL") == "1"
-RATE, SECONDS = 500, 10 if FULL else 3
+RATE, SECONDS = 500, 10 if FULL else 2
 NODES = ("node-1", "node-2", "node-3")
 BACKENDS = {node: Backend(node, 0.02) for node in NODES}
 SHARED, CLOSED = Backend("shared", 0.02), free_port()
