@@ -28,7 +28,7 @@
 #include "control/verify_cache.h"
 #include "control/webhook_secret.h"
 #include "io/clock.h"
-#include "io/crypto_openssl.h"
+#include "io/crypto_signer.h"
 #include "io/log.h"
 #include "io/process.h"
 #include "io/random.h"
@@ -488,7 +488,7 @@ enum ee_err ee_control_start(const struct ee_control_options *options, struct ee
     if (control == NULL)
         return EE_NO_MEMORY;
     control->allocator = &ee_allocator_system;
-    control->crypto = &ee_crypto_openssl;
+    control->crypto = ee_crypto_signer();
     control->lock = -1;
     snprintf(control->state_folder, sizeof control->state_folder, "%s", options->state_folder);
     snprintf(control->collateral_path, sizeof control->collateral_path, "%s",

@@ -8,6 +8,7 @@
 #include "control/sequencer_batch.h"
 #include "control/sequencer_queue.h"
 #include "control/sequencer_replay.h"
+#include "control/sequencer_sample.h"
 #include "control/snapshots.h"
 #include "io/journal_writer.h"
 #include "io/log.h"
@@ -17,9 +18,6 @@
 enum {
     BATCHES = 3,       /* one collects, one is written, the answers of one are delivered */
     RANDOM_AHEAD = 64, /* commands' worth drawn at once */
-    SAMPLE_FEW = 8,    /* rows of each kind whose invariants are checked with every batch */
-    SAMPLE_MANY = 2000,
-    SAMPLE_MANY_US = 10 * 1000000,
 };
 
 struct ee_sequencer {
@@ -47,8 +45,7 @@ struct ee_sequencer {
     uint8_t public_key[EE_ED25519_KEY_SIZE]; /* of the newest durable note */
     uint8_t random[RANDOM_AHEAD][32];
     size_t random_left;
-    uint64_t sample_cursor; /* of the invariants checked while running */
-    uint64_t sampled_us;    /* time of the last large sample */
+    struct ee_sequencer_sample sample;
     struct ee_sequencer_counts counts;
     bool lost;
     enum ee_err refusing; /* EE_OK: takes commands */
@@ -216,22 +213,15 @@ static void batch_turn(struct ee_sequencer *sequencer)
 
 static void lose(struct ee_sequencer *sequencer, enum ee_err err, const char *what);
 
-/* A few rows before every batch, and every ten seconds as many as fit in less than a millisecond:
- * what breaks an invariant is not written and not answered. */
+/* What breaks an invariant is not written and not answered. */
 static bool invariants_hold(struct ee_sequencer *sequencer)
 {
     const char *rule = "";
-    uint64_t now_us = ee_core_time_us(sequencer->state.core);
-    bool many = now_us >= sequencer->sampled_us + SAMPLE_MANY_US;
-    if (many)
-        sequencer->sampled_us = now_us;
-    if (ee_core_check_some(sequencer->state.core, &sequencer->sample_cursor,
-                           many ? SAMPLE_MANY : SAMPLE_FEW, &rule) != EE_OK) {
+    bool holds = ee_sequencer_sample_holds(&sequencer->sample, sequencer->state.core, &rule);
+    sequencer->counts.invariants += holds;
+    if (!holds)
         lose(sequencer, EE_INVARIANT, rule);
-        return false;
-    }
-    sequencer->counts.invariants++;
-    return true;
+    return holds;
 }
 
 static void batch_write(void *context)
