@@ -15,6 +15,7 @@
 #include "agent/agent.h"
 #include "csr.h"
 #include "base/text.h"
+#include "http/message.h"
 #include "io/crypto_openssl.h"
 #include "io/file.h"
 #include "io/log.h"
@@ -51,8 +52,11 @@ static const char usage[] =
     "that\n"
     "launchers may expose; none without it. With NAME=: behind the gateway at once, without "
     "account or\n"
-    "lease (development networks); with tls: its TLS ends in the agent. --connections: to the "
-    "control plane, 1 to 4 (default 2);\n"
+    "lease (development networks); with tls: its TLS ends in the agent. Agents that name the\n"
+    "same are replicas. Behind PORT may stand ,sticky=cookie or ,sticky=header:FIELD: a caller\n"
+    "stays with its replica. SIGTERM: no new requests, those in progress may end (30 s); again:\n"
+    "at once.\n"
+    "--connections: to the control plane, 1 to 4 (default 2);\n"
     "--replace-connections: each is replaced after so long, without a gap (default 3600, 0: "
     "never).\n";
 
@@ -74,23 +78,45 @@ struct settings {
     struct ee_agent_service services[EE_AGENT_SERVICES_MAX];
 };
 
-/* "NAME=127.0.0.1:PORT", with "tls:" before the address when its TLS ends here */
+/* "127.0.0.1:PORT" or "127.0.0.1:PORT,sticky=cookie", "...,sticky=header:FIELD" */
+static enum ee_err service_target_parse(const char *text, struct ee_agent_service *out)
+{
+    static const char host[] = "127.0.0.1:", option[] = ",sticky=";
+    char digits[8] = "";
+    uint64_t port;
+    const size_t prefix = sizeof(host) - 1, length = strcspn(text, ",");
+    const char *sticky = text + length;
+    if (length <= prefix || length - prefix >= sizeof(digits) || strncmp(text, host, prefix) != 0)
+        return EE_USAGE;
+    memcpy(digits, text + prefix, length - prefix);
+    if (ee_u64_parse(digits, &port) != EE_OK || port < 1 || port > UINT16_MAX)
+        return EE_USAGE;
+    if (*sticky && strncmp(sticky, option, sizeof(option) - 1) != 0)
+        return EE_USAGE;
+    sticky += *sticky ? sizeof(option) - 1 : 0;
+    const bool by_header =
+        strncmp(sticky, "header:", 7) == 0 && ee_http_token_valid(ee_bytes_str(sticky + 7));
+    if ((*sticky && !by_header && strcmp(sticky, "cookie") != 0) ||
+        strlen(sticky) >= sizeof(out->sticky))
+        return EE_USAGE;
+    memcpy(out->sticky, sticky, strlen(sticky) + 1);
+    out->port = (uint16_t)port;
+    return EE_OK;
+}
+
+/* "NAME=" and that, with "tls:" before the address when its TLS ends here */
 static enum ee_err service_parse(const char *text, const char *equals, struct settings *out)
 {
-    static const char host[] = "127.0.0.1:";
-    uint64_t port;
     const size_t size = (size_t)(equals - text);
     const char *target = equals + 1;
     const bool passthrough = strncmp(target, "tls:", 4) == 0;
     if (passthrough)
         target += 4;
-    if (out->service_count == EE_AGENT_SERVICES_MAX || size > EE_NAME_MAX ||
-        strncmp(target, host, sizeof(host) - 1) != 0 ||
-        ee_u64_parse(target + sizeof(host) - 1, &port) != EE_OK || port < 1 || port > UINT16_MAX)
-        return EE_USAGE;
     struct ee_agent_service *service = &out->services[out->service_count];
+    if (out->service_count == EE_AGENT_SERVICES_MAX || size > EE_NAME_MAX ||
+        service_target_parse(target, service) != EE_OK)
+        return EE_USAGE;
     memcpy(service->name, text, size);
-    service->port = (uint16_t)port;
     service->passthrough = passthrough;
     if (!ee_name_valid(service->name))
         return EE_USAGE;
@@ -249,9 +275,10 @@ static int init_print(const struct settings *settings, const struct ee_agent_ide
     return ok ? 0 : 1;
 }
 
+/* The first time what runs may end; the second time at once. */
 static void on_signal(void *context)
 {
-    ee_loop_stop(context);
+    ee_agent_drain(context);
 }
 
 static void on_hangup(void *context)
@@ -275,9 +302,9 @@ static enum ee_err serve(struct ee_loop *loop, const struct ee_agent_options *op
 {
     struct ee_agent *agent;
     EE_TRY(ee_agent_new(loop, &ee_crypto_openssl, options, identity, device, &agent));
-    enum ee_err err = ee_loop_on_signal(loop, SIGTERM, on_signal, loop);
+    enum ee_err err = ee_loop_on_signal(loop, SIGTERM, on_signal, agent);
     if (err == EE_OK)
-        err = ee_loop_on_signal(loop, SIGINT, on_signal, loop);
+        err = ee_loop_on_signal(loop, SIGINT, on_signal, agent);
     if (err == EE_OK)
         err = ee_loop_on_signal(loop, SIGHUP, on_hangup, agent);
     if (err == EE_OK) {

@@ -68,14 +68,14 @@ enum ee_err ee_cmd_stop(struct ee_cli *cli, int argc, char **argv)
 
 /* ---- ps ---- */
 
-/* An app with its present lease as one flat row. */
-static json_t *app_row(json_t *app)
+/* An app with one of its leases as one flat row. */
+static json_t *app_row(json_t *app, json_t *lease)
 {
     static const char *const of_lease[] = {"lease",       "node",       "operator", "state",
                                            "end_reason",  "exit_code",  "price",    "vcpus",
                                            "reserved_at", "running_at", "ended_at", "output"};
     static const char *const of_app[] = {"workload", "port", "wanted", "waits_for_secrets"};
-    json_t *row = json_object(), *lease = json_object_get(app, "lease");
+    json_t *row = json_object();
     (void)json_object_set(row, "app", json_object_get(app, "name"));
     for (size_t i = 0; i < EE_CLI_COUNT(of_app); i++)
         (void)json_object_set(row, of_app[i], json_object_get(app, of_app[i]));
@@ -84,6 +84,16 @@ static json_t *app_row(json_t *app)
         (void)json_object_set_new(row, of_lease[i], value ? json_incref(value) : json_null());
     }
     return row;
+}
+
+/* A row per live lease; without one the last lease says why. */
+static void app_rows(json_t *app, json_t *rows)
+{
+    size_t index;
+    json_t *lease, *leases = json_object_get(app, "leases");
+    json_array_foreach(leases, index, lease)(void) json_array_append_new(rows, app_row(app, lease));
+    if (json_array_size(leases) == 0)
+        (void)json_array_append_new(rows, app_row(app, json_object_get(app, "lease")));
 }
 
 /* Live: it runs or is on its way, or the network is to keep it running. */
@@ -104,7 +114,7 @@ static enum ee_err live_rows(struct ee_cli *cli, json_t **out)
     json_array_foreach(apps, index, app)
     {
         if (app_live(app))
-            (void)json_array_append_new(rows, app_row(app));
+            app_rows(app, rows);
     }
     json_decref(apps);
     if (err == EE_OK)

@@ -52,6 +52,7 @@ static const struct {
      "  --no-wait        do not wait\n"
      "  --privacy P      terminate (default): the attested control plane ends TLS of users;\n"
      "                   passthrough: the agent does, the control plane sees only the name\n"
+     "  --replicas N     2 to 16 of them, each on a node of its own while there are some\n"
      "\n"
      "CMD is an absolute path, or a name in PATH, on the agent's machine; the process runtime\n"
      "starts it as another user when the agent is root, so folders of the path must be open to\n"

@@ -76,12 +76,12 @@ static const struct ee_verb verbs[] = {
     {"run", ee_cmd_run, NULL, "run [--name NAME] " LAUNCH_OPTIONS " [--detach] -- CMD...",
      "a private job; exits with its code (125: lost after its start)"},
     {"deploy", ee_cmd_deploy, NULL,
-     "deploy NAME --port PORT " LAUNCH_OPTIONS " [--no-wait]\n"
+     "deploy NAME --port PORT " LAUNCH_OPTIONS " [--no-wait] [--replicas N]\n"
      "       [--privacy terminate|passthrough] -- CMD...",
      "an app behind the gateway"},
     {"expose", ee_cmd_expose, NULL,
      "expose NAME 127.0.0.1:PORT [--vcpus N] [--max-price P] [--node NODE] [--timeout S]\n"
-     "       [--privacy terminate|passthrough]",
+     "       [--replicas N] [--privacy terminate|passthrough]",
      "an existing loopback service of an agent's machine; backend not measured"},
     {"stop", ee_cmd_stop, NULL, "stop NAME", "stop an app or job"},
     {"ps", ee_cmd_ps, NULL, "ps [--all]", "live apps and jobs; --all: every lease"},

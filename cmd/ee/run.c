@@ -20,6 +20,7 @@ struct launch_options {
     const char *name, *node, *privacy;
     struct ee_option_list env, secrets;
     uint64_t vcpus, memory_mib, port, timeout_s; /* timeout 0: none */
+    uint64_t replicas;                           /* of an app; 0: one */
     int64_t max_price_nanos;
     bool allow_plain, detach, wait, no_wait;
     struct ee_client_workload_options workload;
@@ -132,11 +133,22 @@ static enum ee_err reserve(struct launching *l)
                                                       .kind = o->workload.kind,
                                                       .vcpus = (uint32_t)o->vcpus,
                                                       .max_price_nanos = o->max_price_nanos,
-                                                      .node = o->node};
+                                                      .node = o->node,
+                                                      .replicas = (uint32_t)o->replicas};
     phase(l, "placing ", o->name);
     EE_TRY(ee_client_reserve(l->cli->session, &l->workload, &options, &l->launch));
     placement_say(l);
     return EE_OK;
+}
+
+/* From a node to the start there. */
+static enum ee_err launch_on_node(struct launching *l)
+{
+    EE_TRY(reserve(l));
+    phase(l, "verifying the agent of ", l->launch.node);
+    EE_TRY(ee_client_launch_verify(l->cli->session, &l->launch));
+    phase(l, "sealing to the verified agent and starting, lease ", l->launch.lease);
+    return ee_client_launch_start(l->cli->session, &l->workload, &l->launch);
 }
 
 /* Everything up to the start. */
@@ -145,11 +157,7 @@ static enum ee_err launch(struct launching *l)
     EE_TRY(ee_client_workload_make(&l->cli->problem, &l->options->workload, &l->workload));
     EE_TRY(ee_cli_connect(l->cli));
     l->begun_us = ee_clock_monotonic_us();
-    EE_TRY(reserve(l));
-    phase(l, "verifying the agent of ", l->launch.node);
-    EE_TRY(ee_client_launch_verify(l->cli->session, &l->launch));
-    phase(l, "sealing to the verified agent and starting, lease ", l->launch.lease);
-    EE_TRY(ee_client_launch_start(l->cli->session, &l->workload, &l->launch));
+    EE_TRY(launch_on_node(l));
     watch_interrupts(l->cli);
     return EE_OK;
 }
@@ -359,23 +367,77 @@ enum ee_err ee_cmd_run(struct ee_cli *cli, int argc, char **argv)
 
 /* ---- ee deploy, ee expose ---- */
 
-static enum ee_err app_attend(struct launching *l)
+static enum ee_err app_wait(struct launching *l, json_t **out)
 {
     json_t *lease = NULL;
     enum ee_err err = wait_for(l, true, &lease);
     if (err == EE_OK && strcmp(ee_client_json_text(lease, "state"), "ended") == 0)
         err = end_fail(l->cli, lease);
-    if (err == EE_OK && l->cli->json) {
-        (void)json_object_set(lease, "placement", json_object_get(l->launch.reserved, "placement"));
-        ee_cli_json(json_incref(lease));
-    } else if (err == EE_OK) {
-        const char *port = strrchr(l->cli->profile->gateway, ':');
-        (void)printf("%s runs on %s: https://%s.%s%s/\n", l->launch.name, l->launch.node,
-                     l->launch.name, l->cli->profile->domain, port && port[1] != '/' ? port : "");
-        ee_cli_hint(l->cli, "next: ee connect %s, ee logs %s, ee stop %s", l->launch.name,
-                    l->launch.name, l->launch.name);
+    if (err != EE_OK) {
+        json_decref(lease);
+        return err;
     }
+    (void)json_object_set(lease, "placement", json_object_get(l->launch.reserved, "placement"));
+    *out = lease;
+    return EE_OK;
+}
+
+static void app_tell(const struct launching *l)
+{
+    const char *port = strrchr(l->cli->profile->gateway, ':');
+    (void)printf("%s runs on %s: https://%s.%s%s/\n", l->launch.name, l->launch.node,
+                 l->launch.name, l->cli->profile->domain, port && port[1] != '/' ? port : "");
+}
+
+static void app_hint(const struct launching *l)
+{
+    ee_cli_hint(l->cli, "next: ee connect %s, ee logs %s, ee stop %s", l->launch.name,
+                l->launch.name, l->launch.name);
+}
+
+static enum ee_err app_attend(struct launching *l)
+{
+    json_t *lease = NULL;
+    EE_TRY(app_wait(l, &lease));
+    if (l->cli->json) {
+        ee_cli_json(lease);
+        return EE_OK;
+    }
+    app_tell(l);
+    app_hint(l);
     json_decref(lease);
+    return EE_OK;
+}
+
+/* The first is on its way; each of the others gets a node, a verification and a start of its own.
+ */
+static enum ee_err replicas_attend(struct launching *l, json_t *leases)
+{
+    for (uint64_t i = 1;; i++) {
+        json_t *lease = NULL;
+        EE_TRY(app_wait(l, &lease));
+        (void)json_array_append_new(leases, lease);
+        if (!l->cli->json)
+            app_tell(l);
+        if (i == l->options->replicas)
+            return EE_OK;
+        ee_client_launch_close(&l->launch);
+        memset(&l->launch, 0, sizeof(l->launch));
+        EE_TRY(launch_on_node(l));
+    }
+}
+
+static enum ee_err app_attend_all(struct launching *l)
+{
+    if (l->options->replicas <= 1)
+        return app_attend(l);
+    json_t *leases = json_array();
+    enum ee_err err = replicas_attend(l, leases);
+    if (err == EE_OK && l->cli->json)
+        ee_cli_json(json_pack("{s:s, s:O}", "name", l->options->name, "leases", leases));
+    else if (err == EE_OK)
+        app_hint(l);
+    json_decref(leases);
     return err;
 }
 
@@ -390,7 +452,7 @@ static enum ee_err deploy(struct ee_cli *cli, const struct launch_options *o)
     if (err == EE_OK && o->no_wait)
         started_tell(l);
     else if (err == EE_OK)
-        err = app_attend(l);
+        err = app_attend_all(l);
     launching_close(l);
     free(l);
     return err;
@@ -405,11 +467,13 @@ enum ee_err ee_cmd_deploy(struct ee_cli *cli, int argc, char **argv)
         .vcpus = 1,
         .timeout_s = APP_TIMEOUT_S,
         .workload = {.kind = EE_WORKLOAD_APP, .runtime = EE_RUNTIME_PROCESS}};
-    const struct ee_option options[] = {{"port", 0, EE_OPTION_NUMBER, &o.port, PORT_MAX},
-                                        {"wait", 0, EE_OPTION_FLAG, &o.wait, 0},
-                                        {"no-wait", 0, EE_OPTION_FLAG, &o.no_wait, 0},
-                                        {"privacy", 0, EE_OPTION_TEXT, &o.privacy, 0},
-                                        COMMON_ROWS(&o)};
+    const struct ee_option options[] = {
+        {"port", 0, EE_OPTION_NUMBER, &o.port, PORT_MAX},
+        {"wait", 0, EE_OPTION_FLAG, &o.wait, 0},
+        {"no-wait", 0, EE_OPTION_FLAG, &o.no_wait, 0},
+        {"replicas", 0, EE_OPTION_NUMBER, &o.replicas, EE_REPLICAS_MAX},
+        {"privacy", 0, EE_OPTION_TEXT, &o.privacy, 0},
+        COMMON_ROWS(&o)};
     EE_TRY(ee_cli_parse(cli, options, EE_CLI_COUNT(options), argc, argv, 1, 1, true, &arguments));
     o.name = arguments.items[0];
     if (o.port == 0)
@@ -417,6 +481,8 @@ enum ee_err ee_cmd_deploy(struct ee_cli *cli, int argc, char **argv)
                               "--port is needed: the loopback port the app listens on");
     if (o.wait && o.no_wait)
         return ee_client_fail(&cli->problem, EE_USAGE, "--wait or --no-wait, not both");
+    if (o.no_wait && o.replicas > 1)
+        return ee_client_fail(&cli->problem, EE_USAGE, "--replicas starts them one by one");
     EE_TRY(options_check(cli, &o));
     command_take(&o, &arguments);
     return deploy(cli, &o);
@@ -445,6 +511,7 @@ enum ee_err ee_cmd_expose(struct ee_cli *cli, int argc, char **argv)
         {"max-price", 0, EE_OPTION_PRICE, &o.max_price_nanos, 0},
         {"node", 0, EE_OPTION_TEXT, &o.node, 0},
         {"privacy", 0, EE_OPTION_TEXT, &o.privacy, 0},
+        {"replicas", 0, EE_OPTION_NUMBER, &o.replicas, EE_REPLICAS_MAX},
         {"timeout", 0, EE_OPTION_NUMBER, &o.timeout_s, TIMEOUT_MAX}};
     EE_TRY(ee_cli_parse(cli, options, EE_CLI_COUNT(options), argc, argv, 2, 2, false, &arguments));
     o.name = arguments.items[0];

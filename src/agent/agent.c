@@ -119,6 +119,7 @@ void ee_agent_free(struct ee_agent *agent)
 {
     if (!agent)
         return;
+    ee_timer_free(agent->drain_timer);
     ee_agent_session_end(agent);
     ee_backend_free(agent->backend); /* its streams may wait for evidence */
     ee_agent_certificates_reload(agent);

@@ -14,12 +14,19 @@
 #include "io/loop.h"
 #include "link/tdx_device.h"
 
-enum { EE_AGENT_LEASES_MAX = 64, EE_AGENT_EXPOSED_MAX = 16, EE_AGENT_SERVICES_MAX = 16 };
+enum {
+    EE_AGENT_LEASES_MAX = 64,
+    EE_AGENT_EXPOSED_MAX = 16,
+    EE_AGENT_SERVICES_MAX = 16,
+    EE_AGENT_STICKY_SIZE = 72,
+    EE_AGENT_DRAIN_MS = 30000, /* for the requests in progress when it is asked to stop */
+};
 
 struct ee_agent_service {
     char name[EE_NAME_MAX + 1];
     uint16_t port;
     bool passthrough; /* its TLS ends here */
+    char sticky[EE_AGENT_STICKY_SIZE]; /* "", "cookie" or "header:FIELD" */
 };
 
 struct ee_agent_options {
@@ -55,6 +62,9 @@ EE_MUST_USE enum ee_err ee_agent_new(struct ee_loop *loop, const struct ee_crypt
                                      struct ee_tdx_device *device, struct ee_agent **out);
 /* Dials now and again whenever the session is lost, until ee_agent_free(). */
 void ee_agent_start(struct ee_agent *agent);
+/* Asked to stop: new requests are not taken, those in progress have EE_AGENT_DRAIN_MS to end; then
+ * the loop stops. Called again, or without a session: at once. */
+void ee_agent_drain(struct ee_agent *agent);
 /* Reads the collateral file again (SIGHUP). */
 void ee_agent_collateral_reload(struct ee_agent *agent);
 /* Certificates for TLS that ends here are looked for again when they are needed next (SIGHUP). */

@@ -204,6 +204,42 @@ void ee_agent_links_abort(struct ee_agent *agent)
             ee_tunnel_link_abort(agent->extras[i].link, EE_CLOSED);
 }
 
+static void goodbye(struct ee_tunnel_link *link)
+{
+    struct ee_tunnel *tunnel = link ? ee_tunnel_link_tunnel(link) : NULL;
+    if (tunnel && ee_tunnel_goaway(tunnel, EE_TUNNEL_NO_ERROR, EE_AGENT_DRAIN_MS,
+                                   "the agent stops") == EE_OK) /* else it is closed */
+        ee_tunnel_link_flush(link);
+}
+
+void ee_agent_links_goaway(struct ee_agent *agent)
+{
+    ee_timer_stop(agent->extra_timer);
+    goodbye(agent->link);
+    for (size_t i = 0; i < EE_AGENT_EXTRAS_MAX; i++)
+        if (agent->extras[i].state == EE_AGENT_EXTRA_UP) {
+            agent->extras[i].state = EE_AGENT_EXTRA_DRAINING;
+            goodbye(agent->extras[i].link);
+        }
+}
+
+static size_t streams_of(const struct ee_tunnel_link *link)
+{
+    struct ee_tunnel_stats stats = {0};
+    if (link && ee_tunnel_link_tunnel(link))
+        ee_tunnel_stats_get(ee_tunnel_link_tunnel(link), &stats);
+    return stats.streams_peers;
+}
+
+size_t ee_agent_links_streams(const struct ee_agent *agent)
+{
+    size_t count = streams_of(agent->link);
+    for (size_t i = 0; i < EE_AGENT_EXTRAS_MAX; i++)
+        if (is_carrying(&agent->extras[i]))
+            count += streams_of(agent->extras[i].link);
+    return count;
+}
+
 bool ee_agent_links_left(const struct ee_agent *agent)
 {
     bool left = agent->link != NULL;

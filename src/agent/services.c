@@ -40,10 +40,12 @@ void ee_agent_services_offer(struct ee_agent *agent)
         char text[2 * EE_ID_SIZE + 1];
         instance_of(agent, i, instance);
         const struct ee_agent_service *service = &agent->options.services[i];
-        (void)json_array_append_new(list,
-                                    json_pack("{s:s, s:s, s:b}", "name", service->name, "instance",
-                                              ee_hex_encode(instance, EE_ID_SIZE, text),
-                                              "passthrough", (int)service->passthrough));
+        json_t *item = json_pack("{s:s, s:s, s:b}", "name", service->name, "instance",
+                                 ee_hex_encode(instance, EE_ID_SIZE, text), "passthrough",
+                                 (int)service->passthrough);
+        if (service->sticky[0] != '\0')
+            (void)json_object_set_new(item, "sticky", json_string(service->sticky));
+        (void)json_array_append_new(list, item);
     }
     ee_agent_send(agent, json_pack("{s:s, s:o}", "type", "services", "services", list));
 }

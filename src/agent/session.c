@@ -210,6 +210,8 @@ enum ee_err ee_agent_dial(struct ee_agent *agent, const struct ee_tunnel_link_ev
 static void on_dial(void *context)
 {
     struct ee_agent *agent = context;
+    if (agent->drain_timer) /* it stops */
+        return;
     enum ee_err err = ee_agent_dial(agent, &link_events, agent, &agent->link);
     if (err != EE_OK) {
         EE_LOG(EE_LOG_ERROR, "session", "cannot dial", ee_log_err(err));

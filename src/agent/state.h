@@ -113,8 +113,10 @@ struct ee_agent {
     /* Instance of service i: these random bytes, the last of them replaced by i. */
     uint8_t service_base[EE_ID_SIZE];
     struct ee_timer *dial_timer, *admission_timer;
-    uint32_t failures; /* in a row */
-    bool refused;      /* the last failure was a refusal, by us or by them */
+    struct ee_timer *drain_timer; /* NULL: not asked to stop */
+    uint64_t drain_us;            /* since when */
+    uint32_t failures;            /* in a row */
+    bool refused;                 /* the last failure was a refusal, by us or by them */
     uint64_t admitted_at_us;
 
     struct ee_collateral_store *collateral; /* what may judge, newest of all sources */
@@ -269,6 +271,9 @@ void ee_agent_links_close(struct ee_agent *agent, bool all, enum ee_tunnel_code 
                           const char *text);
 void ee_agent_links_abort(struct ee_agent *agent);
 bool ee_agent_links_left(const struct ee_agent *agent); /* is there any connection? */
+/* Asks for no new streams on any of them, and how many are open. No further one is dialled. */
+void ee_agent_links_goaway(struct ee_agent *agent);
+size_t ee_agent_links_streams(const struct ee_agent *agent);
 
 /* json.c: members of a message; false when missing or not of that form. */
 bool ee_agent_json_hex(const json_t *message, const char *key, uint8_t *out, size_t size);

@@ -29,6 +29,8 @@ static json_t *reserve_body(const struct ee_client_workload *workload,
                                   json_string(ee_price_format(o->max_price_nanos, price)));
     if (o->node)
         (void)json_object_set_new(body, "node", json_string(o->node));
+    if (o->replicas > 1)
+        (void)json_object_set_new(body, "replicas", json_integer(o->replicas));
     (void)json_object_set_new(
         body, "deployment",
         ee_client_json_base64_new(ee_bytes_of(workload->deployment, workload->deployment_size)));

@@ -22,6 +22,7 @@ struct ee_client_reserve_options {
     uint32_t vcpus;
     int64_t max_price_nanos; /* 0: any */
     const char *node;        /* NULL: any */
+    uint32_t replicas;       /* live leases the app is to have; 0 and 1: this one */
 };
 
 /* Reserves and keeps the key that will open the output. EE_DEPLOYMENT: the network understood

@@ -303,6 +303,7 @@ static void on_admit_answer(void *context, const struct ee_answer *answer)
     }
     displace_older(session);
     session->state = EE_SESSION_ADMITTED;
+    session->control->agent_changes++;
     session->control->admissions++;
     ee_session_send(session, admitted_message(session));
     ee_control_collateral_tell(session);

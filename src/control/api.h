@@ -129,6 +129,7 @@ struct ee_api_call {
     bool waits;  /* counts among the calls that wait */
     struct ee_timer *timer;
     uint8_t lease[EE_ID_SIZE];
+    size_t concluded;     /* replicas of the app to be stopped that were judged */
     uint32_t wait_state;  /* the lease state it waits to change; 0: does not wait */
     uint64_t deadline_us; /* of that, monotonic */
     /* Sealed secrets, until the command is durable; EE_API_SIGNED: the body as it came. */

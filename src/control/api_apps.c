@@ -55,21 +55,29 @@ static void submit_stop(void *context)
     ee_api_submit(call, EE_COMMAND_LEASE_STOP, &writer, err, stop_done);
 }
 
-/* The present period gets its results before the app ends, so that what it used can be paid. */
+/* The present period of each replica gets its results before the app ends, so that what it used can
+ * be paid. */
+static void conclude_next(void *context)
+{
+    struct ee_api_call *call = context;
+    const struct ee_core *core = ee_control_core(call->control);
+    const char *name = call->values.value[0];
+    const struct ee_lease *lease;
+    while ((lease = ee_core_app_lease(core, name, call->concluded)) != NULL) {
+        call->concluded++;
+        if (lease->state == EE_LEASE_RUNNING && strcmp(lease->launcher, call->account) == 0 &&
+            ee_scheduler_conclude(call->control, lease->id, conclude_next, call) == EE_OK)
+            return;
+    }
+    submit_stop(call);
+}
+
 void ee_api_app_stop(struct ee_api_call *call)
 {
-    struct ee_control *control = call->control;
     if (!ee_api_read(call, NULL, 0))
         return;
-    if (!ee_name_valid(call->values.value[0])) {
+    if (ee_name_valid(call->values.value[0]))
+        conclude_next(call);
+    else
         ee_api_fail(call, EE_APP_UNKNOWN, NULL);
-        return;
-    }
-    const struct ee_core *core = ee_control_core(control);
-    const struct ee_app *app = ee_core_app(core, call->values.value[0]);
-    const struct ee_lease *lease = app != NULL ? ee_core_lease(core, app->lease) : NULL;
-    bool judged_first = lease != NULL && lease->state == EE_LEASE_RUNNING &&
-                        strcmp(app->launcher, call->account) == 0;
-    if (!judged_first || ee_scheduler_conclude(control, lease->id, submit_stop, call) != EE_OK)
-        submit_stop(call);
 }

@@ -57,6 +57,7 @@ void ee_api_lease_reserve(struct ee_api_call *call)
         {"vcpus", EE_JSON_U32, &reserve.vcpus, 0, false},
         {"max_price", EE_JSON_PRICE, &reserve.max_price_nanos, 0, true},
         {"node", EE_JSON_NAME, reserve.node, 0, true},
+        {"replicas", EE_JSON_U32, &reserve.replicas, 0, true},
         {"deployment", EE_JSON_BLOB, &call->blob, EE_DEPLOYMENT_SIZE_MAX, false},
     };
     if (!ee_api_read(call, fields, sizeof fields / sizeof fields[0]) ||

@@ -73,6 +73,11 @@ json_t *ee_view_app(const struct ee_core *core, const struct ee_app *app)
     bool passthrough = ee_deployment_privacy(app->deployment) == EE_PRIVACY_PASSTHROUGH;
     json_object_set_new(value, "privacy", json_string(passthrough ? "passthrough" : "terminate"));
     json_object_set_new(value, "lease", lease != NULL ? ee_view_lease(lease) : json_null());
+    json_object_set_new(value, "replicas", json_integer(app->replicas));
+    json_t *leases = json_array();
+    for (size_t i = 0; (lease = ee_core_app_lease(core, app->name, i)) != NULL; i++)
+        json_array_append_new(leases, ee_view_lease(lease));
+    json_object_set_new(value, "leases", leases);
     return value;
 }
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/gateway_state.h"
-#include "control/services.h"
+#include "control/gateway_choice.h"
+#include "control/gateway_retry.h"
 #include "io/clock.h"
 #include "io/log.h"
 
@@ -56,6 +56,8 @@ void ee_gateway_request_free(struct ee_gateway_request *request)
         request->previous->next = request->next;
     else
         request->gateway->requests = request->next;
+    ee_gateway_group_leave(request);
+    ee_gateway_replay_drop(request);
     ee_buffer_close(&request->held);
     free(request->trailers);
     free(request);
@@ -100,15 +102,13 @@ bool ee_gateway_app_of_host(const struct ee_gateway *gateway, struct ee_bytes ho
 }
 
 /* "NAME" alone, with or without a port: on the plain listener, when there is such an app. */
-static bool app_is_host(const struct ee_gateway *gateway, struct ee_bytes host,
-                        char out[EE_NAME_MAX + 1])
+static bool app_is_host(struct ee_gateway *gateway, struct ee_bytes host, char out[EE_NAME_MAX + 1])
 {
     const uint8_t *colon = host.size > 0 ? memchr(host.data, ':', host.size) : NULL;
     if (colon != NULL)
         host.size = (size_t)(colon - host.data);
-    uint8_t instance[EE_ID_SIZE];
     return take_name(host, out) && (ee_core_app(ee_control_core(gateway->control), out) != NULL ||
-                                    ee_services_find(gateway->control, out, instance) != NULL);
+                                    ee_gateway_group_of(gateway, out) != NULL);
 }
 
 /* "/apps/NAME/rest" is NAME with the target "/rest". */
@@ -128,32 +128,11 @@ static bool app_of_path(struct ee_bytes target, char out[EE_NAME_MAX + 1],
     return take_name(ee_bytes_of(rest.data, name), out);
 }
 
-/* The session that runs the app now; NULL: none is live. */
-static struct ee_session *live_replica(struct ee_gateway_request *request, const struct ee_app *app)
-{
-    struct ee_control *control = request->gateway->control;
-    const struct ee_lease *lease = ee_core_lease(ee_control_core(control), app->lease);
-    if (lease == NULL || lease->state != EE_LEASE_RUNNING)
-        return NULL;
-    memcpy(request->lease, lease->id, EE_ID_SIZE);
-    return ee_session_of_node(control, lease->node);
-}
-
-struct ee_session *ee_gateway_replica(struct ee_gateway_request *request)
-{
-    struct ee_control *control = request->gateway->control;
-    const struct ee_app *app = ee_core_app(ee_control_core(control), request->app);
-    return app != NULL ? live_replica(request, app)
-                       : ee_services_find(control, request->app, request->lease);
-}
-
 static void route(struct ee_gateway_request *request, struct ee_bytes target)
 {
-    struct ee_control *control = request->gateway->control;
-    const struct ee_app *app = ee_core_app(ee_control_core(control), request->app);
-    struct ee_session *session =
-        app == NULL ? ee_services_find(control, request->app, request->lease) : NULL;
-    if (session == NULL && (app == NULL || app->workload != EE_WORKLOAD_APP)) {
+    struct ee_gateway_group *group = ee_gateway_group_of(request->gateway, request->app);
+    request->target = target;
+    if (group == NULL) {
         ee_gateway_answer(request, 404, "there is no app of this name");
         return;
     }
@@ -161,19 +140,8 @@ static void route(struct ee_gateway_request *request, struct ee_bytes target)
         ee_gateway_answer(request, 421, "this app's TLS does not end here");
         return;
     }
-    if (app != NULL)
-        session = live_replica(request, app);
-    if (session == NULL) {
-        ee_gateway_answer(request, 503, "no replica of this app is live; try again");
-        return;
-    }
-    request->link = ee_session_link_for_stream(session);
-    if (request->link == NULL) {
-        ee_gateway_answer(request, 503, "the agent takes no more requests now; try again");
-        return;
-    }
-    if (!ee_gateway_open(request, target))
-        request->link = NULL;
+    ee_gateway_group_join(request, group);
+    ee_gateway_dispatch(request);
 }
 
 struct ee_gateway_request *ee_gateway_request_new(struct ee_gateway *gateway)
@@ -278,8 +246,9 @@ enum ee_err ee_gateway_new(struct ee_control *control, const struct ee_gateway_o
         return EE_NO_MEMORY;
     gateway->control = control;
     gateway->head = malloc(sizeof *gateway->head);
+    gateway->groups = calloc(EE_GATEWAY_BUCKETS, sizeof(struct ee_gateway_group *));
     int length = snprintf(gateway->domain, sizeof gateway->domain, ".%s", options->domain);
-    enum ee_err err = gateway->head == NULL ? EE_NO_MEMORY : EE_OK;
+    enum ee_err err = gateway->head == NULL || gateway->groups == NULL ? EE_NO_MEMORY : EE_OK;
     if (length < 0 || (size_t)length >= sizeof gateway->domain)
         err = EE_TOO_LARGE;
     if (err == EE_OK)
@@ -316,6 +285,7 @@ void ee_gateway_free(struct ee_gateway *gateway)
     ee_http_server_free(gateway->plain_server);
     ee_timer_free(gateway->shed);
     ee_timer_free(gateway->idle);
+    ee_gateway_groups_free(gateway);
     free(gateway->head);
     free(gateway);
 }

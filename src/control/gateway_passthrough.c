@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "control/gateway_state.h"
+#include "control/gateway_choice.h"
 #include "control/services.h"
 #include "core/deployment.h"
 #include "io/log.h"
@@ -106,8 +106,11 @@ static void pass(struct ee_gateway *gateway, const char *app, struct ee_conn *co
     }
     memcpy(request->app, app, strlen(app) + 1);
     request->passthrough = true;
-    const struct ee_session *session = ee_gateway_replica(request);
-    request->link = session != NULL ? ee_session_link_for_stream(session) : NULL;
+    struct ee_gateway_group *group = ee_gateway_group_of(gateway, app);
+    if (group != NULL) {
+        ee_gateway_group_join(request, group);
+        (void)ee_gateway_replica_choose(request, 0);
+    }
     if (request->link == NULL || open_stream(request, conn, server_name) != EE_OK) {
         request->link = NULL;
         ee_gateway_request_settle(request);

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "control/gateway_state.h"
+#include "control/gateway_choice.h"
+#include "control/gateway_retry.h"
 #include "http/proxy_headers.h"
 #include "io/random.h"
 
@@ -92,7 +93,7 @@ static enum ee_err make_head(struct ee_gateway_request *request)
     return ee_http_forward_apply(head, &forward);
 }
 
-static enum ee_err open_stream(struct ee_gateway_request *request, struct ee_bytes target, bool end)
+static enum ee_err open_stream(struct ee_gateway_request *request, bool end)
 {
     const struct ee_http_head *head = request->gateway->head;
     struct ee_tunnel_pair pairs[EE_HTTP_FIELDS_CAPACITY];
@@ -109,7 +110,7 @@ static enum ee_err open_stream(struct ee_gateway_request *request, struct ee_byt
         .scheme = ee_bytes_str(tls ? "https" : "http"),
         .request_id = ee_bytes_str(ee_hex_encode(id, sizeof id, id_text)),
         .method = ee_http_head_method(head),
-        .target = target,
+        .target = request->target,
         .pairs = pairs,
         .pair_count = head->field_count,
     };
@@ -121,24 +122,20 @@ static enum ee_err open_stream(struct ee_gateway_request *request, struct ee_byt
     return EE_OK;
 }
 
-bool ee_gateway_open(struct ee_gateway_request *request, struct ee_bytes target)
+bool ee_gateway_answers_itself(struct ee_gateway_request *request)
 {
     uint64_t left;
-    if (max_forwards(ee_http_exchange_request(request->exchange), &left) && left == 0) {
-        ee_gateway_answer(request, 200, "the gateway answers");
+    if (!max_forwards(ee_http_exchange_request(request->exchange), &left) || left != 0)
         return false;
-    }
-    enum ee_err err = make_head(request);
-    bool has_body = ee_http_exchange_has_body(request->exchange);
-    if (err == EE_OK)
-        err = open_stream(request, target, !has_body && !request->websocket);
-    if (err == EE_OK)
-        return true;
-    if (err == EE_TOO_LARGE || err == EE_SYNTAX || err == EE_HTTP)
-        ee_gateway_answer(request, 431, "the header is too large to be passed on");
-    else
-        ee_gateway_answer(request, 503, "the agent takes no more requests now; try again");
-    return false;
+    ee_gateway_answer(request, 200, "the gateway answers");
+    return true;
+}
+
+enum ee_err ee_gateway_open(struct ee_gateway_request *request)
+{
+    EE_TRY(make_head(request));
+    const bool has_body = ee_http_exchange_has_body(request->exchange);
+    return open_stream(request, !has_body && !request->websocket);
 }
 
 static enum ee_err send_trailers(struct ee_gateway_request *request, struct ee_tunnel *tunnel)
@@ -208,6 +205,7 @@ void ee_gateway_reset(struct ee_gateway_request *request, enum ee_tunnel_code co
     if (link == NULL)
         return;
     request->link = NULL;
+    ee_gateway_replica_leave(request);
     enum ee_err err = ee_tunnel_reset(ee_tunnel_link_tunnel(link), request->stream, code, text);
     if (err == EE_OK) /* else it is gone already */
         ee_tunnel_link_flush(link);
@@ -217,6 +215,7 @@ void ee_gateway_reset(struct ee_gateway_request *request, enum ee_tunnel_code co
 
 static void on_body(void *context, struct ee_http_exchange *exchange, struct ee_bytes bytes)
 {
+    ee_gateway_replay_keep(context, bytes);
     if (!ee_gateway_send(context, bytes))
         ee_http_exchange_pause(exchange);
 }
@@ -316,7 +315,9 @@ static void start_answer(struct ee_gateway_request *request, struct ee_http_head
 {
     uint64_t length = 0;
     bool has_length = content_length(head, &length);
-    enum ee_err err = ee_http_exchange_start(request->exchange, head, has_length, length);
+    enum ee_err err = ee_gateway_sticky_write(request, head);
+    if (err == EE_OK)
+        err = ee_http_exchange_start(request->exchange, head, has_length, length);
     request->answered = true;
     if (err == EE_HTTP || err == EE_TOO_LARGE) {
         request->answered = false;
@@ -330,6 +331,8 @@ static void on_head(struct ee_gateway_request *request, const struct ee_tunnel_e
 {
     struct ee_http_head *head = request->gateway->head;
     uint16_t status = event->head->status;
+    ee_gateway_replica_answered(request);
+    ee_gateway_replay_drop(request);
     if (request->exchange == NULL)
         return;
     if (head_of_answer(head, event->head) != EE_OK) {
@@ -340,6 +343,7 @@ static void on_head(struct ee_gateway_request *request, const struct ee_tunnel_e
         request->status = status;
         ee_gateway_upgrade(request, head);
     } else if (status < 200) {
+        request->interim = true;
         ee_http_head_remove(head, "Content-Length"); /* RFC 9110 section 8.6 */
         enum ee_err err = ee_http_exchange_interim(request->exchange, head);
         if (err != EE_OK && err != EE_CLOSED)
@@ -392,8 +396,11 @@ static void on_trailers(struct ee_gateway_request *request, const struct ee_tunn
 
 static void answer_reset(struct ee_gateway_request *request, uint32_t code)
 {
-    if (code == EE_TUNNEL_REFUSED || code == EE_TUNNEL_OVERLOAD || code == EE_TUNNEL_GOING_AWAY)
+    if (code == EE_TUNNEL_REFUSED || code == EE_TUNNEL_OVERLOAD)
         ee_gateway_answer(request, 503, "the agent took no request; try again");
+    else if (code == EE_TUNNEL_GOING_AWAY)
+        ee_gateway_answer(request, 502,
+                          "the agent was lost; the request may have been carried out");
     else if (code == EE_TUNNEL_TIMEOUT)
         ee_gateway_answer(request, 504, "the app did not answer in time");
     else
@@ -403,6 +410,10 @@ static void answer_reset(struct ee_gateway_request *request, uint32_t code)
 static void on_reset(struct ee_gateway_request *request, const struct ee_tunnel_event *event)
 {
     request->link = NULL;
+    ee_gateway_replica_failed(request, event->reason.code);
+    ee_gateway_replica_leave(request);
+    if (ee_gateway_retry(request, event->reason.code))
+        return;
     if (request->exchange != NULL && !request->answered)
         answer_reset(request, event->reason.code);
     else if (request->exchange != NULL)
@@ -442,6 +453,7 @@ void ee_gateway_on_stream(const struct ee_tunnel_event *event)
         on_reset(request, event);
     } else if (event->kind == EE_TUNNEL_EVENT_FINISHED) {
         request->link = NULL;
+        ee_gateway_replica_leave(request);
         ee_gateway_request_settle(request);
     } else if (event->kind == EE_TUNNEL_EVENT_WRITABLE) {
         on_stream_writable(request);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Private to the gateway: gateway.c (listeners, whose request), gateway_request.c (a request as a
  * stream), gateway_upgrade.c (what a request becomes after 101), gateway_passthrough.c (TLS that
- * does not end here), gateway_shed.c (clients that do not read). */
+ * does not end here), gateway_shed.c (clients that do not read), gateway_choice.c (which replica),
+ * gateway_retry.c (and which next). */
 #ifndef EE_CONTROL_GATEWAY_STATE_H
 #define EE_CONTROL_GATEWAY_STATE_H
 
@@ -10,7 +11,9 @@
 #include "http/websocket.h"
 #include "io/buffer.h"
 
-enum { EE_GATEWAY_DOMAIN_SIZE = 200 };
+enum { EE_GATEWAY_DOMAIN_SIZE = 200, EE_GATEWAY_BUCKETS = 4096 };
+
+struct ee_gateway_group;
 
 struct ee_gateway {
     struct ee_control *control;
@@ -20,7 +23,10 @@ struct ee_gateway {
     size_t busy;
     struct ee_gateway_request *requests; /* all of them */
     struct ee_timer *shed;
-    struct ee_timer *idle; /* of connections passed through */
+    struct ee_timer *idle;            /* of connections passed through */
+    struct ee_gateway_group **groups; /* by name: gateway_choice.h */
+    size_t group_count;
+    size_t replay_size; /* of all requests */
 };
 
 /* One request on its way: an exchange with the client on one side (a bare connection once it was
@@ -50,6 +56,16 @@ struct ee_gateway_request {
     uint64_t received, sent; /* bytes of a bare connection: from the client, to it */
     uint64_t moved_us;       /* when the last of them moved */
     size_t unreported;       /* bytes passed on to the client, not yet reported as consumed */
+    /* gateway_choice.c, gateway_retry.c */
+    struct ee_bytes target; /* part of the exchange's request */
+    struct ee_gateway_group *group;
+    uint64_t replica;  /* its id; 0: none yet */
+    bool counted;      /* as in flight there */
+    bool interim;      /* a 1xx was passed on: an answer has begun */
+    bool replay_whole; /* `replay` is all that came of the body */
+    struct ee_buffer replay;
+    size_t tries;
+    uint64_t tried[3]; /* ids */
 };
 
 /* gateway.c */
@@ -58,8 +74,6 @@ struct ee_gateway_request *ee_gateway_request_new(struct ee_gateway *gateway);
 /* "NAME.DOMAIN", with or without a port, is NAME. */
 bool ee_gateway_app_of_host(const struct ee_gateway *gateway, struct ee_bytes host,
                             char out[EE_NAME_MAX + 1]);
-/* The session that runs request->app now, and its lease; NULL: none is live. */
-struct ee_session *ee_gateway_replica(struct ee_gateway_request *request);
 /* Answers with a status and a short text; a 503 says when to try again. */
 void ee_gateway_answer(struct ee_gateway_request *request, uint16_t status, const char *text);
 void ee_gateway_request_free(struct ee_gateway_request *request);
@@ -69,8 +83,11 @@ void ee_gateway_request_settle(struct ee_gateway_request *request);
 /* gateway_request.c */
 /* Is the request a WebSocket handshake that the app may grant? Others keep no Upgrade. */
 void ee_gateway_handshake_read(struct ee_gateway_request *request);
-/* Opens the stream for the exchange's request with this target. False: it was answered. */
-bool ee_gateway_open(struct ee_gateway_request *request, struct ee_bytes target);
+/* Does the gateway itself answer (Max-Forwards: 0)? Then it has. */
+bool ee_gateway_answers_itself(struct ee_gateway_request *request);
+/* Opens the stream for the exchange's request on `link`. EE_TOO_LARGE, EE_SYNTAX, EE_HTTP: its head
+ * cannot be passed on; EE_NO_MEMORY; others: no stream there, perhaps elsewhere. */
+EE_MUST_USE enum ee_err ee_gateway_open(struct ee_gateway_request *request);
 /* Sends to the stream what was held and `bytes`; what is not taken is held. True: all taken. */
 bool ee_gateway_send(struct ee_gateway_request *request, struct ee_bytes bytes);
 /* Bytes have reached the client or its connection has room for them. */

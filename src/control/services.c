@@ -4,9 +4,29 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "http/message.h"
 #include "io/log.h"
 
 #include "base/banned.h"
+
+static bool sticky_of(const char *text, struct ee_session_service *out)
+{
+    static const char header[] = "header:";
+    if (text == NULL)
+        return true;
+    if (strcmp(text, "cookie") == 0) {
+        out->sticky = EE_STICKY_COOKIE;
+        return true;
+    }
+    const size_t size = strlen(text);
+    const size_t prefix = sizeof header - 1;
+    if (strncmp(text, header, prefix) != 0 || size - prefix >= sizeof out->sticky_field ||
+        !ee_http_token_valid(ee_bytes_str(text + prefix)))
+        return false;
+    out->sticky = EE_STICKY_FIELD;
+    memcpy(out->sticky_field, text + prefix, size - prefix);
+    return true;
+}
 
 static bool service_of(const json_t *item, struct ee_session_service *out)
 {
@@ -17,6 +37,8 @@ static bool service_of(const json_t *item, struct ee_session_service *out)
         return false;
     memcpy(out->name, name, strlen(name));
     out->passthrough = json_is_true(json_object_get(item, "passthrough"));
+    if (!sticky_of(json_string_value(json_object_get(item, "sticky")), out))
+        return false;
     return ee_hex_decode(ee_bytes_str(instance), out->instance, sizeof out->instance) == EE_OK;
 }
 
@@ -50,38 +72,24 @@ void ee_services_on_offered(struct ee_session *session, const json_t *message)
     }
     memcpy(session->services, offered, count * sizeof offered[0]);
     session->service_count = count;
+    session->control->agent_changes++;
     for (size_t i = 0; i < count; i++)
         EE_LOG(EE_LOG_INFO, "services", "offered by the agent, backend not measured",
                ee_log_text("node", session->node), ee_log_text("name", offered[i].name));
 }
 
-static const struct ee_session_service *find(struct ee_control *control, const char *name,
-                                             struct ee_session **session_out)
+const struct ee_session_service *ee_services_of(const struct ee_session *session, const char *name)
 {
-    for (struct ee_session *s = control->sessions; s != NULL; s = s->next) {
-        for (size_t i = 0; s->state == EE_SESSION_ADMITTED && i < s->service_count; i++) {
-            if (strcmp(s->services[i].name, name) != 0)
-                continue;
-            *session_out = s;
-            return &s->services[i];
-        }
-    }
+    for (size_t i = 0; session->state == EE_SESSION_ADMITTED && i < session->service_count; i++)
+        if (strcmp(session->services[i].name, name) == 0)
+            return &session->services[i];
     return NULL;
-}
-
-struct ee_session *ee_services_find(struct ee_control *control, const char *name,
-                                    uint8_t instance_out[EE_ID_SIZE])
-{
-    struct ee_session *session = NULL;
-    const struct ee_session_service *service = find(control, name, &session);
-    if (service != NULL)
-        memcpy(instance_out, service->instance, EE_ID_SIZE);
-    return session;
 }
 
 bool ee_services_passthrough(struct ee_control *control, const char *name)
 {
-    struct ee_session *session = NULL;
-    const struct ee_session_service *service = find(control, name, &session);
+    const struct ee_session_service *service = NULL;
+    for (struct ee_session *s = control->sessions; s != NULL && service == NULL; s = s->next)
+        service = ee_services_of(s, name);
     return service != NULL && service->passthrough;
 }

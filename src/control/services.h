@@ -7,12 +7,12 @@
 
 #include "control/session.h"
 
-/* {"type":"services","services":[{"name":NAME,"instance":HEX16},...]}: replaces what this agent
- * offers. What is malformed, too much or of a production network is refused with `error`. */
+/* {"type":"services","services":[{"name":NAME,"instance":HEX16[,"sticky":STICKY]},...]}: replaces
+ * what this agent offers; STICKY is "cookie" or "header:FIELD". What is malformed, too much or of a
+ * production network is refused with `error`. */
 void ee_services_on_offered(struct ee_session *session, const json_t *message);
-/* The session that offers the service, and its instance there; NULL: nobody does. */
-struct ee_session *ee_services_find(struct ee_control *control, const char *name,
-                                    uint8_t instance_out[EE_ID_SIZE]);
+/* What the session offers under this name; NULL: nothing. */
+const struct ee_session_service *ee_services_of(const struct ee_session *session, const char *name);
 
 /* Does an agent that offers it end its TLS itself? */
 bool ee_services_passthrough(struct ee_control *control, const char *name);

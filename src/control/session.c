@@ -340,6 +340,7 @@ static void session_end(struct ee_session *session)
 {
     report_lost(session);
     bool was_admitted = session->state == EE_SESSION_ADMITTED;
+    session->control->agent_changes++;
     session->state = EE_SESSION_ENDED;
     ee_timer_stop(session->timer);
     ee_session_asks_end(session);

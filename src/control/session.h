@@ -45,11 +45,17 @@ struct ee_session_ask {
     void *context;
 };
 
+/* Does a caller stay with a replica? docs/spec/gateway.md "Sticky callers" */
+enum ee_sticky { EE_STICKY_NONE, EE_STICKY_COOKIE, EE_STICKY_FIELD };
+enum { EE_SESSION_STICKY_SIZE = 64 }; /* name of a field, and the zero */
+
 /* What an agent offers by itself (control/services.h). */
 struct ee_session_service {
     char name[EE_NAME_MAX + 1];
     uint8_t instance[EE_ID_SIZE];
     bool passthrough; /* the agent ends its TLS */
+    enum ee_sticky sticky;
+    char sticky_field[EE_SESSION_STICKY_SIZE];
 };
 
 struct ee_session {

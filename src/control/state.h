@@ -92,6 +92,7 @@ struct ee_control {
     struct ee_gateway *gateway;
 
     struct ee_session *sessions;       /* list */
+    uint64_t agent_changes;            /* rises when agents come, go, or offer others */
     struct ee_tunnel_pool tunnel_pool; /* what all of them may hold */
     uint8_t random[64][16];            /* for ids of requests, asked for in one go */
     size_t random_left;

@@ -253,7 +253,8 @@ enum ee_err ee_result_decode(struct ee_bytes bytes, struct ee_result *out)
     ROW(NOT_ASKED, "not_asked", "another node was asked for")                                      \
     ROW(FAILED_BEFORE, "failed_before", "it lost this app a short time ago")                       \
     ROW(STAKE, "stake", "its stake is below the minimum")                                          \
-    ROW(TIE, "tie", "it costs the same; the chosen node's name comes first")
+    ROW(TIE, "tie", "it costs the same; the chosen node's name comes first")                       \
+    ROW(SAME_APP, "same_app", "it runs another replica of the app, the chosen node does not")
 
 const char *ee_placement_reason_name(enum ee_placement_reason reason)
 {

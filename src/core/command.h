@@ -20,6 +20,7 @@ enum {
     /* Commands are applied by the rules of the version they carry: docs/spec/commands.md, "Core
      * versions". */
     EE_CORE_VERSION = 3,
+    EE_REPLICAS_MAX = 16,       /* live leases of one app */
     EE_CORE_VERSION_LIMITS = 3, /* the first that refuses transfers for limits */
     EE_STATE_HASH_VERSION = 3, /* of BOOTs from this core version on; older ones are not compared */
     EE_COMMAND_PAYLOAD_MAX = 524288, /* 8,190 transfers with the longest names */
@@ -236,6 +237,9 @@ struct ee_lease_reserve {
     int64_t max_price_nanos;    /* 0: any */
     char node[EE_NAME_MAX + 1]; /* empty: any; else only this one */
     struct ee_bytes deployment; /* canonical, at most EE_DEPLOYMENT_SIZE_MAX */
+    /* How many live leases the app is to have, this one among them: 0 and 1 are one, and not
+     * written. Each is reserved by a command of its own. */
+    uint32_t replicas;
 };
 
 struct ee_lease_start {
@@ -458,6 +462,8 @@ enum ee_placement_reason {
     EE_PLACE_FAILED_BEFORE = 9, /* lost this app; backing off */
     EE_PLACE_STAKE = 10,
     EE_PLACE_TIE = 11, /* same price; the other name comes first */
+    EE_PLACE_SAME_APP =
+        12, /* another replica of the app is there, and a node without one is free */
 };
 const char *ee_placement_reason_name(enum ee_placement_reason reason);
 const char *ee_placement_reason_text(enum ee_placement_reason reason);

@@ -157,6 +157,8 @@ static void lease_reserve(struct ee_codec *k, struct ee_lease_reserve *v)
     v->max_price_nanos = ee_codec_i64_least(k, v->max_price_nanos, 0);
     ee_codec_name_or_empty(k, v->node);
     v->deployment = ee_codec_block(k, v->deployment, EE_DEPLOYMENT_SIZE_MAX);
+    const bool several = k->writer ? v->replicas > 1 : k->cursor.left > 0;
+    v->replicas = several ? ee_codec_u32_within(k, v->replicas, 2, EE_REPLICAS_MAX) : 1;
     struct ee_deployment deployment;
     if (ee_codec_failed(k))
         return;
@@ -346,7 +348,7 @@ static void placement_row(struct ee_codec *k, struct ee_placement_row *v)
     v->price_nanos = ee_codec_i64_least(k, v->price_nanos, 0);
     v->free_vcpus = ee_codec_u32(k, v->free_vcpus);
     v->reason =
-        (enum ee_placement_reason)ee_codec_enum(k, v->reason, EE_PLACE_CHOSEN, EE_PLACE_TIE);
+        (enum ee_placement_reason)ee_codec_enum(k, v->reason, EE_PLACE_CHOSEN, EE_PLACE_SAME_APP);
 }
 
 static void reserve_result(struct ee_codec *k, struct ee_reserve_result *v)

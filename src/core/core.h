@@ -193,7 +193,8 @@ struct ee_app {
     uint16_t port;
     uint8_t deployment_hash[32];
     struct ee_bytes deployment;
-    uint8_t lease[EE_ID_SIZE]; /* present or last lease; zero: none yet */
+    uint8_t lease[EE_ID_SIZE]; /* a live one, else the last; zero: none yet */
+    uint32_t replicas;         /* live leases it is to have; 1 for most */
     uint64_t created_us;
 };
 
@@ -348,6 +349,8 @@ const struct ee_api_key *ee_core_key_at(const struct ee_core *core, size_t index
 const struct ee_node *ee_core_node_at(const struct ee_core *core, size_t index);
 const struct ee_app *ee_core_app_at(const struct ee_core *core, size_t index);
 const struct ee_lease *ee_core_lease_at(const struct ee_core *core, size_t index);
+/* The live leases of an app, oldest first; NULL past the last. */
+const struct ee_lease *ee_core_app_lease(const struct ee_core *core, const char *app, size_t index);
 const struct ee_period *ee_core_period_at(const struct ee_core *core, size_t index);
 
 const struct ee_redemption *ee_core_redemption_at(const struct ee_core *core, size_t index);

@@ -132,14 +132,28 @@ static const char *nodes_rule(const struct ee_core *core)
     return NULL;
 }
 
+static bool of_app(const struct ee_core *core, const struct ee_app_row *app,
+                   const struct ee_lease_row *row)
+{
+    uint32_t left = EE_REPLICAS_MAX;
+    for (uint32_t next = app->first_lease_row; next && left > 0; left--) {
+        const struct ee_lease_row *listed = ee_table_at(&core->leases, next - 1);
+        if (listed == row)
+            return true;
+        next = listed->next_of_app_row;
+    }
+    return false;
+}
+
 static const char *lease_rule(const struct ee_core *core, const struct ee_lease_row *row)
 {
     const struct ee_lease *l = &row->lease;
     bool live = l->state != EE_LEASE_ENDED;
     const struct ee_app_row *app = ee_core_app_find(core, l->app);
     HOLDS(app && strcmp(app->app.launcher, l->launcher) == 0, "a lease runs its launcher's app");
-    bool current = app->lease_row && ee_table_at(&core->leases, app->lease_row - 1) == row;
-    HOLDS(current == live, "an app has one live lease at most");
+    HOLDS(of_app(core, app, row) == live, "an app lists its own live leases");
+    HOLDS(ee_core_app_live(core, app) <= EE_REPLICAS_MAX, "an app has few live leases");
+    HOLDS(!app->missing || app->app.wanted, "what is missing is wanted");
     HOLDS((row->timer != 0) == live, "every live lease has a next moment");
     HOLDS(l->period_count >= 1 && ee_core_period(core, l->id, l->period_count - 1),
           "every lease has its periods");

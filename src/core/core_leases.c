@@ -35,7 +35,8 @@ enum ee_err ee_core_on_lease_start(struct ee_change *c)
     ee_core_timer_set(core, EE_TIMER_LEASE, row,
                       c->now_us + (uint64_t)core->params->start_timeout_s * EE_MICROS_PER_SECOND);
     app->app.wanted = row->lease.workload == EE_WORKLOAD_APP;
-    app->app.waits_for_secrets = false;
+    app->app.waits_for_secrets =
+        app->app.waits_for_secrets && ee_core_app_live(core, app) < app->app.replicas;
     ee_change_effect(c, EE_EFFECT_START_LEASE, &row->lease, 0);
     return EE_OK;
 }
@@ -98,25 +99,51 @@ static bool node_failed_it(const struct ee_lease_row *lease, enum ee_end_reason 
     return lost || (not_started && lease->moved);
 }
 
+static void app_remove(struct ee_core *core, struct ee_app_row *app, struct ee_lease_row *lease)
+{
+    uint32_t self = ee_core_row_index(&core->leases, lease) + 1;
+    uint32_t *link = &app->first_lease_row;
+    while (*link != self) {
+        assert(*link);
+        link = ee_core_next_of_app(core, *link - 1);
+    }
+    *link = lease->next_of_app_row;
+    lease->next_of_app_row = 0;
+    if (app->first_lease_row && memcmp(app->app.lease, lease->lease.id, EE_ID_SIZE) == 0) {
+        const struct ee_lease_row *first = ee_table_at(&core->leases, app->first_lease_row - 1);
+        memcpy(app->app.lease, first->lease.id, EE_ID_SIZE);
+    }
+}
+
+/* One that is not replaced is not counted any more; with the last of them the app ends. */
+static void replica_ended(struct ee_app_row *app)
+{
+    if (app->app.replicas > 1)
+        app->app.replicas--;
+    app->app.wanted =
+        app->app.wanted && (app->first_lease_row || app->missing || app->app.waits_for_secrets);
+}
+
 static void app_after(struct ee_change *c, struct ee_lease_row *lease, enum ee_end_reason reason,
                       enum ee_lease_state before)
 {
     struct ee_core *core = c->core;
     struct ee_app_row *app = app_of(core, lease);
-    app->lease_row = 0;
-    app->app.wanted = still_wanted(app, lease, reason, before);
+    app_remove(core, app, lease);
     if (node_failed_it(lease, reason)) {
         memcpy(app->failed_node, lease->lease.node, sizeof(app->failed_node));
         app->failed_until_us = c->now_us + (uint64_t)core->params->period_s * EE_MICROS_PER_SECOND;
     }
-    if (!app->app.wanted)
+    if (!still_wanted(app, lease, reason, before)) {
+        replica_ended(app);
         return;
+    }
     if (app->app.has_secrets) {
         app->app.waits_for_secrets = true;
         return;
     }
-    app->retry_us = c->now_us; /* the next TICK, or this one, looks for a node */
-    ee_core_timer_set(core, EE_TIMER_APP, app, app->retry_us);
+    app->missing++;
+    ee_core_app_wait(c, app); /* the next TICK, or this one, looks for a node */
 }
 
 void ee_core_lease_finish(struct ee_change *c, struct ee_lease_row *lease,
@@ -162,16 +189,18 @@ enum ee_err ee_core_on_lease_stop(struct ee_change *c)
     struct ee_app_row *app = ee_core_app_row(core, stop.name);
     if (!app || strcmp(app->app.launcher, c->command->actor) != 0)
         return ee_change_refuse(c, EE_APP_UNKNOWN);
-    if (!app->lease_row && !app->app.wanted)
+    if (!app->first_lease_row && !app->app.wanted)
         return ee_change_refuse(c, EE_LEASE_STATE);
-    if (app->lease_row) {
-        EE_TRY(ee_ledger_reserve(core->ledger, 0, EE_COMMAND_ROWS_MAX));
+    EE_TRY(ee_ledger_reserve(core->ledger, 0, EE_REPLICAS_MAX * EE_COMMAND_ROWS_MAX));
+    EE_TRY(ee_core_timers_reserve(core, EE_REPLICAS_MAX * EE_COMMAND_ROWS_MAX));
+    while (app->first_lease_row) {
         struct ee_lease_row *lease =
-            ee_table_edit(&core->leases, ee_table_at(&core->leases, app->lease_row - 1));
+            ee_table_edit(&core->leases, ee_table_at(&core->leases, app->first_lease_row - 1));
         ee_change_effect(c, EE_EFFECT_STOP_LEASE, &lease->lease, lease->present);
         ee_core_lease_finish(c, lease, EE_END_STOPPED);
     }
     app->app.wanted = false;
+    app->missing = 0;
     app->app.waits_for_secrets = false;
     app->retry_us = EE_NEVER;
     ee_core_timer_set(core, EE_TIMER_APP, app, EE_NEVER);

@@ -98,6 +98,9 @@ static enum ee_err known(const void *row)
 static enum ee_err app_prepare(struct loading *l, struct ee_app_row *row)
 {
     uint8_t hash[32];
+    if (row->app.replicas < 1 || row->app.replicas > EE_REPLICAS_MAX ||
+        row->missing > row->app.replicas)
+        return EE_RANGE;
     EE_TRY(blob_read(l, EE_DEPLOYMENT_SIZE_MAX));
     ee_deployment_hash(l->core->crypto, ee_bytes_of(l->blob, l->blob_size), hash);
     if (l->blob_size == 0 || memcmp(hash, row->app.deployment_hash, sizeof(hash)) != 0)
@@ -124,7 +127,8 @@ static enum ee_err lease_prepare(struct loading *l, const struct ee_lease *lease
     EE_TRY(known(ee_core_node(core, lease->node)));
     EE_TRY(known(ee_core_account_find(core, lease->launcher)));
     EE_TRY(known(ee_core_account_find(core, lease->operator_name)));
-    return lease->state != EE_LEASE_ENDED && app->lease_row ? EE_RANGE : EE_OK;
+    const bool live = lease->state != EE_LEASE_ENDED;
+    return live && ee_core_app_live(core, app) >= EE_REPLICAS_MAX ? EE_RANGE : EE_OK;
 }
 
 /* Held credits of an account fit a number; the free places are the last. */
@@ -221,12 +225,12 @@ static enum ee_err row_prepare(struct loading *l, enum ee_record_kind kind,
     return EE_OK;
 }
 
-/* A live lease is its app's, and in the list of its node. */
+/* A live lease is in the lists of its app and of its node. */
 static void lease_link(struct ee_core *core, struct ee_lease_row *row)
 {
     if (row->lease.state == EE_LEASE_ENDED)
         return;
-    ee_core_app_row(core, row->lease.app)->lease_row = ee_core_row_index(&core->leases, row) + 1;
+    ee_core_app_list(core, ee_core_app_row(core, row->lease.app), row);
     ee_core_lease_list(core, ee_core_node_row(core, row->lease.node), row);
 }
 

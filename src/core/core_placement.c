@@ -10,6 +10,7 @@
 static_assert((int)EE_PLACE_TIE == (int)EE_MARKET_TIE &&
                   (int)EE_PLACE_STAKE == (int)EE_MARKET_STAKE &&
                   (int)EE_PLACE_NOT_ASKED == (int)EE_MARKET_NOT_ASKED &&
+                  (int)EE_PLACE_SAME_APP == (int)EE_MARKET_SAME_APP &&
                   (int)EE_PLACE_CHOSEN == (int)EE_MARKET_CHOSEN,
               "the reasons have the same numbers");
 
@@ -41,6 +42,18 @@ static bool other_tenant(const struct ee_core *core, const struct ee_node_row *r
     return strcmp(lease->lease.launcher, launcher) != 0;
 }
 
+static bool same_app(const struct ee_core *core, const struct ee_node_row *row,
+                     const struct ee_app_row *app)
+{
+    for (uint32_t next = app->first_lease_row; next;) {
+        const struct ee_lease_row *lease = ee_table_at(&core->leases, next - 1);
+        if (strcmp(lease->lease.node, row->node.name) == 0)
+            return true;
+        next = lease->next_of_app_row;
+    }
+    return false;
+}
+
 static struct ee_market_candidate candidate(const struct ee_core *core,
                                             const struct ee_node_row *row,
                                             const struct ee_app_row *app, uint64_t now_us)
@@ -55,6 +68,7 @@ static struct ee_market_candidate candidate(const struct ee_core *core,
         .admitted = node->admitted && ee_core_allowed(core, EE_ROLE_AGENT, node->measurement),
         .connected = node->connected,
         .other_tenant = other_tenant(core, row, app->app.launcher),
+        .same_app = same_app(core, row, app),
         .failed_before = now_us < app->failed_until_us && strcmp(app->failed_node, node->name) == 0,
     };
 }

@@ -123,6 +123,15 @@ bool ee_core_report(const struct ee_core *core, const uint8_t lease[EE_ID_SIZE],
     return true;
 }
 
+const struct ee_lease *ee_core_app_lease(const struct ee_core *core, const char *app, size_t index)
+{
+    const struct ee_app_row *found = ee_core_app_find(core, app);
+    uint32_t next = found ? found->first_lease_row : 0;
+    for (; next && index > 0; index--)
+        next = ((const struct ee_lease_row *)ee_table_at(&core->leases, next - 1))->next_of_app_row;
+    return next ? ee_core_lease_at(core, next - 1) : NULL;
+}
+
 uint32_t ee_core_row_index(const struct ee_table *table, const void *row)
 {
     return (uint32_t)((size_t)((const uint8_t *)row - table->rows) / table->row_size);

@@ -55,6 +55,35 @@ uint32_t *ee_core_next_on_node(const struct ee_core *core, uint32_t lease)
     return &row->next_on_node_row;
 }
 
+uint32_t *ee_core_next_of_app(const struct ee_core *core, uint32_t lease)
+{
+    struct ee_lease_row *row =
+        ee_table_edit_derived(&core->leases, ee_table_at(&core->leases, lease));
+    return &row->next_of_app_row;
+}
+
+uint32_t ee_core_app_live(const struct ee_core *core, const struct ee_app_row *app)
+{
+    uint32_t count = 0;
+    for (uint32_t next = app->first_lease_row; next; count++)
+        next = *ee_core_next_of_app(core, next - 1);
+    return count;
+}
+
+void ee_core_app_list(struct ee_core *core, struct ee_app_row *app, struct ee_lease_row *lease)
+{
+    uint32_t *link = &app->first_lease_row;
+    while (*link)
+        link = ee_core_next_of_app(core, *link - 1);
+    *link = ee_core_row_index(&core->leases, lease) + 1;
+}
+
+void ee_core_app_wait(struct ee_change *c, struct ee_app_row *app)
+{
+    app->retry_us = app->missing ? c->now_us : EE_NEVER;
+    ee_core_timer_set(c->core, EE_TIMER_APP, app, app->retry_us);
+}
+
 void ee_core_lease_list(struct ee_core *core, struct ee_node_row *node, struct ee_lease_row *lease)
 {
     uint32_t *link = &node->first_lease_row;
@@ -82,9 +111,12 @@ struct ee_lease_row *ee_core_lease_create(struct ee_change *c, struct ee_app_row
     ee_core_lease_list(core, node, lease);
     node->node.vcpus_leased += lease->lease.vcpus;
     memcpy(app->app.lease, lease->lease.id, sizeof(app->app.lease));
-    app->lease_row = ee_core_row_index(&core->leases, lease) + 1;
-    app->retry_us = EE_NEVER;
-    ee_core_timer_set(core, EE_TIMER_APP, app, EE_NEVER);
+    ee_core_app_list(core, app, lease);
+    const uint32_t live = ee_core_app_live(core, app);
+    const uint32_t room = app->app.replicas > live ? app->app.replicas - live : 0;
+    app->missing -= moved && app->missing > 0;
+    app->missing = app->missing < room ? app->missing : room;
+    ee_core_app_wait(c, app);
     ee_core_timer_set(core, EE_TIMER_LEASE, lease,
                       c->now_us + (uint64_t)core->params->start_timeout_s * EE_MICROS_PER_SECOND);
     return lease;
@@ -100,6 +132,24 @@ struct reservation {
     struct ee_money lock;
 };
 
+/* One more replica: not above their number, and those on their way start the same deployment. */
+static bool beside_others(const struct ee_core *core, const struct reservation *r)
+{
+    uint8_t hash[32];
+    if (r->request.workload != EE_WORKLOAD_APP ||
+        ee_core_app_live(core, r->known) >= r->request.replicas)
+        return false;
+    ee_deployment_hash(core->crypto, r->request.deployment, hash);
+    for (uint32_t next = r->known->first_lease_row; next;) {
+        const struct ee_lease_row *row = ee_table_at(&core->leases, next - 1);
+        if (row->lease.state != EE_LEASE_RUNNING &&
+            memcmp(row->lease.deployment_hash, hash, sizeof(hash)) != 0)
+            return false;
+        next = row->next_of_app_row;
+    }
+    return true;
+}
+
 /* A job's name is used once; an app's name belongs to its first launcher. */
 static enum ee_err name_check(const struct ee_change *c, const struct reservation *r)
 {
@@ -109,7 +159,7 @@ static enum ee_err name_check(const struct ee_change *c, const struct reservatio
         return EE_OK;
     if (strcmp(r->known->app.launcher, c->command->actor) != 0)
         return EE_APP_NAME_TAKEN;
-    if (r->known->lease_row)
+    if (r->known->first_lease_row && !beside_others(c->core, r))
         return EE_ALREADY_RUNNING;
     bool both_apps =
         r->known->app.workload == EE_WORKLOAD_APP && r->request.workload == EE_WORKLOAD_APP;
@@ -135,6 +185,7 @@ static void app_draft(const struct ee_change *c, struct reservation *r)
     }
     row->app.workload = request->workload;
     row->app.vcpus = request->vcpus;
+    row->app.replicas = request->replicas;
     row->app.port = deployment.port;
     row->app.has_secrets = deployment.secret_count > 0;
     ee_deployment_hash(c->core->crypto, request->deployment, row->app.deployment_hash);

@@ -60,7 +60,7 @@ static enum ee_err app_place(struct ee_change *c, struct ee_app_row *app)
 /* An app that lost its node looks for another one, again and again. */
 static void app_step(struct ee_change *c, struct ee_app_row *app)
 {
-    assert(app->app.wanted && !app->lease_row);
+    assert(app->app.wanted && app->missing > 0);
     if (app_place(c, app) == EE_OK)
         return;
     app->retry_us = c->now_us + retry_after_us;

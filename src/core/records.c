@@ -116,7 +116,9 @@ static void app(struct ee_codec *k, struct ee_app_row *row)
     U16(row->app.port);
     RAW(row->app.deployment_hash);
     RAW(row->app.lease);
+    U32(row->app.replicas);
     U64(row->app.created_us);
+    U32(row->missing);
     I64(row->max_price_nanos);
     NAME_OR_EMPTY(row->asked_node);
     NAME_OR_EMPTY(row->failed_node);

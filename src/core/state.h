@@ -62,7 +62,8 @@ struct ee_app_row {
     uint64_t failed_until_us;
     uint64_t retry_us; /* EE_NEVER: not waiting for a node */
     uint8_t *deployment;
-    uint32_t lease_row; /* the live lease */
+    uint32_t missing;         /* replicas that lost their node and wait for another */
+    uint32_t first_lease_row; /* live leases in order of creation */
     uint32_t timer;
 };
 
@@ -74,6 +75,7 @@ struct ee_lease_row {
     bool lock_tried;  /* no credits when the next lock was due; tried once more at the end */
     uint32_t present; /* index of the period that runs */
     uint32_t next_on_node_row;
+    uint32_t next_of_app_row;
     uint32_t timer;
 };
 
@@ -366,6 +368,12 @@ void ee_core_lease_finish(struct ee_change *c, struct ee_lease_row *lease,
                           enum ee_end_reason reason);
 /* Puts a live lease at the end of the list of its node. */
 void ee_core_lease_list(struct ee_core *core, struct ee_node_row *node, struct ee_lease_row *lease);
+/* The same for an app: the link behind a lease, the number of them, and one more at the end. */
+uint32_t *ee_core_next_of_app(const struct ee_core *core, uint32_t lease);
+uint32_t ee_core_app_live(const struct ee_core *core, const struct ee_app_row *app);
+void ee_core_app_list(struct ee_core *core, struct ee_app_row *app, struct ee_lease_row *lease);
+/* Looks for nodes at once when replicas are missing. */
+void ee_core_app_wait(struct ee_change *c, struct ee_app_row *app);
 /* The lease as it would be made; for checks. */
 void ee_core_lease_draft(const struct ee_change *c, const struct ee_app_row *app,
                          const struct ee_node_row *node, struct ee_lease *out);

@@ -42,6 +42,21 @@ static enum ee_market_reason judge(const struct ee_market_request *r,
     return c->failed_before ? EE_MARKET_FAILED_BEFORE : EE_MARKET_CHOSEN;
 }
 
+static bool is_better(const struct ee_market_candidate *a, const struct ee_market_candidate *b)
+{
+    if (a->same_app != b->same_app)
+        return b->same_app;
+    return ee_market_compare(a, b) < 0;
+}
+
+static enum ee_market_reason why_not(const struct ee_market_candidate *c,
+                                     const struct ee_market_candidate *chosen)
+{
+    if (c->same_app && !chosen->same_app)
+        return EE_MARKET_SAME_APP;
+    return compare_price(c, chosen) == 0 ? EE_MARKET_TIE : EE_MARKET_DEARER;
+}
+
 enum ee_err ee_market_place(const struct ee_market_request *request,
                             const struct ee_market_candidate *candidates, size_t count,
                             enum ee_market_reason *reasons_out, size_t *chosen_out)
@@ -50,16 +65,14 @@ enum ee_err ee_market_place(const struct ee_market_request *request,
     for (size_t i = 0; i < count; i++) {
         reasons_out[i] = judge(request, &candidates[i]);
         if (reasons_out[i] == EE_MARKET_CHOSEN &&
-            (best == count || ee_market_compare(&candidates[i], &candidates[best]) < 0))
+            (best == count || is_better(&candidates[i], &candidates[best])))
             best = i;
     }
     if (best == count)
         return EE_NO_ELIGIBLE_NODE;
     for (size_t i = 0; i < count; i++)
         if (i != best && reasons_out[i] == EE_MARKET_CHOSEN)
-            reasons_out[i] = compare_price(&candidates[i], &candidates[best]) == 0
-                                 ? EE_MARKET_TIE
-                                 : EE_MARKET_DEARER;
+            reasons_out[i] = why_not(&candidates[i], &candidates[best]);
     *chosen_out = best;
     return EE_OK;
 }

@@ -25,6 +25,7 @@ enum ee_market_reason {
     EE_MARKET_FAILED_BEFORE = 9,
     EE_MARKET_STAKE = 10,
     EE_MARKET_TIE = 11,
+    EE_MARKET_SAME_APP = 12,
 };
 
 enum { EE_MARKET_TRUST_NEUTRAL_PPM = 1000000 };
@@ -36,6 +37,7 @@ struct ee_market_candidate {
     uint32_t trust_ppm;   /* the price is divided by it; neutral until there is a score */
     int64_t stake_micros; /* neutral: the minimum itself */
     bool admitted, connected, other_tenant, failed_before;
+    bool same_app; /* has a replica of it: chosen only when no node without one is eligible */
 };
 
 struct ee_market_request {

@@ -336,7 +336,7 @@ static void every_field_of_a_row_is_in_its_record(void)
     FILL(row.app.failed_node);
     row.app.app.workload = EE_WORKLOAD_APP;
     CHECK(unnoticed(EE_RECORD_APP, &row, ROW_SIZE(app)) ==
-          sizeof(struct ee_bytes) + sizeof(uint8_t *) + 2 * sizeof(uint32_t) + 15);
+          sizeof(struct ee_bytes) + sizeof(uint8_t *) + 2 * sizeof(uint32_t) + 23);
     memset(&row, 0, sizeof(row));
     FILL(row.lease.lease.app);
     FILL(row.lease.lease.launcher);
@@ -344,7 +344,7 @@ static void every_field_of_a_row_is_in_its_record(void)
     FILL(row.lease.lease.operator_name);
     row.lease.lease.workload = EE_WORKLOAD_APP;
     row.lease.lease.state = EE_LEASE_RUNNING;
-    CHECK(unnoticed(EE_RECORD_LEASE, &row, ROW_SIZE(lease)) == 2 * sizeof(uint32_t) + 6);
+    CHECK(unnoticed(EE_RECORD_LEASE, &row, ROW_SIZE(lease)) == 3 * sizeof(uint32_t) + 10);
     memset(&row, 0, sizeof(row));
     row.period.period.state = EE_LOCK_DUE;
     CHECK(unnoticed(EE_RECORD_PERIOD, &row, ROW_SIZE(period)) == sizeof(uint32_t) + 8);
