@@ -25,7 +25,7 @@ enum {
 struct ee_agent_service {
     char name[EE_NAME_MAX + 1];
     uint16_t port;
-    bool passthrough; /* its TLS ends here */
+    bool passthrough;                  /* its TLS ends here */
     char sticky[EE_AGENT_STICKY_SIZE]; /* "", "cookie" or "header:FIELD" */
 };
 

@@ -15,10 +15,8 @@
 
 #include "base/banned.h"
 
-enum {
-    BATCHES = 3,       /* one collects, one is written, the answers of one are delivered */
-    RANDOM_AHEAD = 64, /* commands' worth drawn at once */
-};
+enum { BATCHES = 3 };       /* one collects, one is written, the answers of one are delivered */
+enum { RANDOM_AHEAD = 64 }; /* commands' worth drawn at once */
 
 struct ee_sequencer {
     const struct ee_allocator *allocator;

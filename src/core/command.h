@@ -17,8 +17,7 @@
 #include "core/webhook_set.h"
 
 enum {
-    /* Commands are applied by the rules of the version they carry: docs/spec/commands.md, "Core
-     * versions". */
+    /* A command is applied by the rules of its version: commands.md, "Core versions". */
     EE_CORE_VERSION = 3,
     EE_REPLICAS_MAX = 16,       /* live leases of one app */
     EE_CORE_VERSION_LIMITS = 3, /* the first that refuses transfers for limits */
@@ -27,8 +26,7 @@ enum {
     EE_COMMAND_SIZE_MAX = EE_COMMAND_PAYLOAD_MAX + 256,
 };
 enum { EE_ID_SIZE = 16, EE_CHECK_SLOTS_MAX = 512, EE_REFERENCE_MAX = 64, EE_MEMO_MAX = 128 };
-enum { EE_REASON_MAX = 200 };
-enum { EE_CHECKS_COLLATERAL_MAX = 8 };
+enum { EE_REASON_MAX = 200, EE_CHECKS_COLLATERAL_MAX = 8 };
 
 enum ee_actor_kind {
     EE_ACTOR_SYSTEM = 1,  /* the control plane itself; name empty */
