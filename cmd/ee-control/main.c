@@ -24,12 +24,19 @@ static const char usage[] =
     "  ee-control init --state DIR [--name HOST ...]\n"
     "      make the keys; print one JSON object with a certificate request\n"
     "  ee-control run --state DIR --genesis FILE --listen ADDR:PORT --gateway-listen ADDR:PORT\n"
-    "      --tls-chain FILE [--http 127.0.0.1:PORT] [--domain apps.localhost]\n"
+    "      [--tls-chain FILE] [--http 127.0.0.1:PORT] [--domain apps.localhost]\n"
     "      [--admin-key-hash-file FILE] [--collateral FILE] [--tdx-device DEVICE]\n"
     "      [--evidence-queue N] [--deployments measured|any] [--collateral-warn-days N]\n"
     "      [--holders FILE | --journal-key-file FILE | --plain-journal] [--ready-file FILE]\n"
     "      [--liabilities-every SECONDS]\n"
-    "      serve until SIGTERM; SIGHUP reads the collateral again\n"
+    "      serve until SIGTERM; SIGHUP reads collateral and certificates again\n"
+    "  ee-control cert csr --state DIR --name NAME [--name NAME ...] [-o FILE]\n"
+    "      a request for the key made here\n"
+    "  ee-control cert install --state DIR [--name NAME ...] CHAIN.pem\n"
+    "      checked: key, validity, order, names; served after SIGHUP to who asks for its names\n"
+    "  ee-control cert list --state DIR\n"
+    "  ee-control cert remove --state DIR NAME\n"
+    "  ee-control cert import --state DIR --genesis FILE --key FILE   development networks only\n"
     "  ee-control journal verify|replay --state DIR [--genesis FILE] [--json]\n"
     "  ee-control journal export --state DIR [--from SEQ]\n"
     "  ee-control journal backup --state DIR --to FILE [--json]\n"
@@ -234,9 +241,8 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
     if (read_every(liabilities, &out->liabilities_every_s) != EE_OK)
         return ee_control_usage("run: --liabilities-every is a number of seconds");
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
-        out->listen == NULL || out->gateway == NULL || out->tls_chain_path == NULL)
-        return ee_control_usage(
-            "run needs --state, --genesis, --listen, --gateway-listen, --tls-chain");
+        out->listen == NULL || out->gateway == NULL)
+        return ee_control_usage("run needs --state, --genesis, --listen, --gateway-listen");
     return 0;
 }
 
@@ -268,6 +274,8 @@ int main(int argc, char **argv)
         return ee_control_cmd_journal(argc - 1, argv + 1);
     if (strcmp(verb, "recovery") == 0)
         return ee_control_cmd_recovery(argc - 1, argv + 1);
+    if (strcmp(verb, "cert") == 0)
+        return ee_control_cmd_cert(argc - 1, argv + 1);
     if (strcmp(verb, "checkpoint-key") == 0)
         return ee_control_cmd_checkpoint_key(argc - 1, argv + 1);
     if (strcmp(verb, "unseal") == 0)

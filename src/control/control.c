@@ -11,6 +11,7 @@
 #include "control/anchor.h"
 #include "control/api.h"
 #include "control/api_server.h"
+#include "control/certificates.h"
 #include "control/collateral.h"
 #include "control/gateway.h"
 #include "control/leases.h"
@@ -30,7 +31,7 @@
 
 #include "base/banned.h"
 
-enum { PATH_SIZE = 1024, TLS_CHAIN_MAX = 64 * 1024, FIRST_EVIDENCE_MS = 60000, GOODBYE_MS = 1000 };
+enum { PATH_SIZE = 1024, FIRST_EVIDENCE_MS = 60000, GOODBYE_MS = 1000 };
 
 /* ---- helpers of all parts ---- */
 
@@ -261,33 +262,27 @@ static enum ee_err make_first_evidence(struct ee_control *control, size_t queue_
     return err == EE_OK ? first.err : err;
 }
 
-static enum ee_err make_tls(struct ee_control *control, const char *path, bool gateway,
-                            struct ee_tls **out)
+static enum ee_err make_tls(struct ee_control *control, const struct ee_control_options *options,
+                            bool gateway, struct ee_tls **out)
 {
-    struct ee_file_data chain;
-    EE_TRY(ee_file_read(path, TLS_CHAIN_MAX, &chain));
-    struct ee_tls_server_options options = {.certificate_pem = ee_file_bytes(&chain),
-                                            .key_pem = ee_pem_bytes(&control->keys.tls_key),
-                                            .allow_tls12 = gateway,
-                                            .http2 = gateway,
-                                            .request_client_certificate = !gateway};
-    enum ee_err err = ee_tls_server_new(&options, out);
-    ee_file_data_free(&chain);
-    return err;
+    if (control->certificates == NULL)
+        EE_TRY(ee_certificates_new(control, options->tls_chain_path, options->domain,
+                                   &control->certificates));
+    return ee_certificates_tls_new(control->certificates, gateway, out);
 }
 
 static enum ee_err listen_api(struct ee_control *control, const struct ee_control_options *options)
 {
     if (control->api != NULL)
         return EE_OK; /* since it was locked */
-    EE_TRY(make_tls(control, options->tls_chain_path, false, &control->api_tls));
+    EE_TRY(make_tls(control, options, false, &control->api_tls));
     return ee_api_server_new(control, options->listen, control->api_tls, &control->api);
 }
 
 static enum ee_err listen_all(struct ee_control *control, const struct ee_control_options *options)
 {
     EE_TRY(listen_api(control, options));
-    EE_TRY(make_tls(control, options->tls_chain_path, true, &control->gateway_tls));
+    EE_TRY(make_tls(control, options, true, &control->gateway_tls));
     struct ee_gateway_options gateway = {.address = options->gateway,
                                          .tls = control->gateway_tls,
                                          .http_address = options->http,
@@ -348,8 +343,10 @@ static void on_terminate(void *context)
 static void on_hangup(void *context)
 {
     struct ee_control *control = context;
+    if (control->certificates != NULL)
+        (void)!ee_certificates_reload(control->certificates); /* it has said what came of it */
     if (control->locked)
-        return; /* nothing judges by it yet */
+        return; /* nothing judges by collateral yet */
     enum ee_err err = ee_anchor_recover(control);
     if (err != EE_OK && err != EE_STATE)
         EE_LOG(EE_LOG_ERROR, "control", "the recovery was not written", ee_log_err(err));
@@ -375,6 +372,10 @@ static enum ee_err load(struct ee_control *control, const struct ee_control_opti
     EE_TRY(load_genesis(control, options->genesis_path, canonical, size_out));
     *step = "the keys (run ee-control init first)";
     EE_TRY(ee_control_keys_load(control->state_folder, control->crypto, &control->keys));
+    *step = "the TLS key: it was imported, which is for development networks";
+    if (control->trust.genesis.kind == EE_NETWORK_PRODUCTION &&
+        ee_control_keys_imported(control->state_folder))
+        return EE_FORBIDDEN;
     *step = "the admin key hash";
     EE_TRY(load_admin(control, options->admin_key_hash_path));
     *step = "memory for what was verified";
@@ -511,6 +512,7 @@ void ee_control_free(struct ee_control *control)
     ee_api_shutdown(control);
     ee_tls_free(control->api_tls);
     ee_tls_free(control->gateway_tls);
+    ee_certificates_free(control->certificates);
     ee_scheduler_free(control->scheduler);
     control->scheduler = NULL;
     ee_quoter_free(control->quoter);

@@ -17,11 +17,11 @@ enum { EE_CONTROL_DRAIN_MS = 5000, EE_CONTROL_DETAIL_SIZE = 256, EE_CONTROL_WARN
 struct ee_control_options { /* all borrowed during start; NULL: not given */
     const char *state_folder;
     const char *genesis_path;
-    const char *listen;  /* API and tunnel */
-    const char *gateway; /* apps by host name */
-    const char *http;    /* apps by path, plain, loopback only; may be NULL */
-    const char *domain;  /* of apps */
-    const char *tls_chain_path;
+    const char *listen;              /* API and tunnel */
+    const char *gateway;             /* apps by host name */
+    const char *http;                /* apps by path, plain, loopback only; may be NULL */
+    const char *domain;              /* of apps */
+    const char *tls_chain_path;      /* default certificate; NULL: issued by itself */
     const char *admin_key_hash_path; /* may be NULL: the admin route is disabled */
     /* May be NULL: then only what was pushed is there. */
     const char *collateral_path;

@@ -29,6 +29,7 @@ struct ee_scheduler;
 struct ee_leases;
 struct ee_gateway;
 struct ee_api_server;
+struct ee_certificates;
 struct ee_collateral_store;
 struct ee_outlook;
 struct ee_unseal;
@@ -76,6 +77,7 @@ struct ee_control {
     uint64_t evidence_early;    /* as last logged */
     struct ee_blobs *outputs;
     struct ee_quoter *quoter;
+    struct ee_certificates *certificates;
     struct ee_tls *api_tls, *gateway_tls;
     struct ee_api_server *api;
     struct ee_scheduler *scheduler;

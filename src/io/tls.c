@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 
 #include "base/alloc.h"
+#include "io/tls_names.h"
 
 #include "base/banned.h"
 
@@ -15,6 +16,7 @@ struct ee_tls {
     SSL_CTX *context;
     bool server;
     bool judged_by_attestation;
+    struct ee_tls_names *names; /* NULL: one certificate for every name */
 };
 
 /* RFC 7301 section 3.1: length-prefixed. */
@@ -211,6 +213,9 @@ void ee_tls_free(struct ee_tls *tls)
 {
     if (!tls)
         return;
+    if (tls->context)
+        SSL_CTX_set_app_data(tls->context, NULL); /* handshakes in progress choose no more */
+    ee_tls_names_free(tls->names);
     SSL_CTX_free(tls->context); /* connections hold a count of it */
     ee_free(&ee_allocator_system, tls);
 }
@@ -218,6 +223,11 @@ void ee_tls_free(struct ee_tls *tls)
 struct ssl_ctx_st *ee_tls_context(struct ee_tls *tls)
 {
     return tls->context;
+}
+
+struct ee_tls_names **ee_tls_names_of(struct ee_tls *tls)
+{
+    return &tls->names;
 }
 
 bool ee_tls_is_server(const struct ee_tls *tls)
