@@ -31,6 +31,7 @@ static const char usage[] =
     "                [--accept-recovery FILE]\n"
     "                [--expose PORT|NAME=127.0.0.1:PORT "
     "...]\n"
+    "                [--connections N] [--replace-connections SECONDS]\n"
     "                                                              serve until SIGTERM; SIGHUP "
     "reads\n"
     "                                                              the collateral again\n"
@@ -47,14 +48,22 @@ static const char usage[] =
     "that\n"
     "launchers may expose; none without it. With NAME=: behind the gateway at once, without "
     "account or\n"
-    "lease (development networks).\n";
+    "lease (development networks). --connections: to the control plane, 1 to 4 (default 2);\n"
+    "--replace-connections: each is replaced after so long, without a gap (default 3600, 0: "
+    "never).\n";
 
-enum { WORKLOAD_UID_DEFAULT = 61000, WORKLOAD_UID_MIN = 1000 };
+enum {
+    WORKLOAD_UID_DEFAULT = 61000,
+    WORKLOAD_UID_MIN = 1000,
+    CONNECTIONS_MAX = 4,
+    REPLACE_DEFAULT_S = 3600,
+    REPLACE_MAX_S = 365 * 86400,
+};
 
 struct settings {
     const char *state, *node, *control, *genesis, *collateral, *device, *rtmr, *recovery;
     char platform[PATH_MAX + 8];
-    uint64_t workload_uid;
+    uint64_t workload_uid, connections, replace_s;
     size_t exposed_count;
     uint16_t exposed[EE_AGENT_EXPOSED_MAX];
     size_t service_count;
@@ -103,6 +112,20 @@ static enum ee_err platform_parse(const char *path, struct settings *out)
     return EE_OK;
 }
 
+static enum ee_err tunnel_parse(int option, const char *text, struct settings *out)
+{
+    uint64_t value;
+    if (ee_u64_parse(text, &value) != EE_OK)
+        return EE_USAGE;
+    if (option == 'R')
+        out->replace_s = value;
+    else
+        out->connections = value;
+    if (option == 'R')
+        return value <= REPLACE_MAX_S ? EE_OK : EE_USAGE;
+    return value >= 1 && value <= CONNECTIONS_MAX ? EE_OK : EE_USAGE;
+}
+
 static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
 {
     static const struct option options[] = {{"state", required_argument, NULL, 's'},
@@ -116,9 +139,12 @@ static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
                                             {"workload-uid", required_argument, NULL, 'u'},
                                             {"expose", required_argument, NULL, 'e'},
                                             {"accept-recovery", required_argument, NULL, 'a'},
+                                            {"connections", required_argument, NULL, 'k'},
+                                            {"replace-connections", required_argument, NULL, 'R'},
                                             {NULL, 0, NULL, 0}};
     int option;
     out->workload_uid = WORKLOAD_UID_DEFAULT;
+    out->replace_s = REPLACE_DEFAULT_S;
     out->device = "auto";
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
@@ -156,6 +182,11 @@ static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
             break;
         case 'e':
             if (exposed_parse(optarg, out) != EE_OK)
+                return EE_USAGE;
+            break;
+        case 'k':
+        case 'R':
+            if (tunnel_parse(option, optarg, out) != EE_OK)
                 return EE_USAGE;
             break;
         default:
@@ -270,6 +301,8 @@ static int run(const struct settings *settings, const struct ee_agent_identity *
                                        .recovery_path = settings->recovery,
                                        .switch_user = geteuid() == 0,
                                        .workload_uid = (uid_t)settings->workload_uid,
+                                       .connections = (uint32_t)settings->connections,
+                                       .replace_s = (uint32_t)settings->replace_s,
                                        .exposed_count = settings->exposed_count,
                                        .service_count = settings->service_count};
     memcpy(options.services, settings->services, sizeof(options.services));

@@ -74,6 +74,7 @@ enum ee_err ee_cmd_balance(struct ee_cli *cli, int argc, char **argv)
     static const struct ee_column columns[] = {{"available", "available", EE_COLUMN_MONEY},
                                                {"locked", "locked", EE_COLUMN_MONEY},
                                                {"held", "held", EE_COLUMN_MONEY},
+                                               {"owed", "owed", EE_COLUMN_MONEY},
                                                {"incoming", "incoming", EE_COLUMN_MONEY}};
     struct ee_arguments arguments;
     json_t *value = NULL;

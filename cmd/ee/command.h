@@ -94,6 +94,22 @@ enum ee_err ee_cmd_whoami(struct ee_cli *cli, int argc, char **argv); /* account
 enum ee_err ee_cmd_balance(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_mint(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_transfer(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_topup(struct ee_cli *cli, int argc, char **argv); /* payments.c */
+enum ee_err ee_cmd_topup_show(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_topup_ls(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_report(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_reports(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_redeem(struct ee_cli *cli, int argc, char **argv); /* redemptions.c */
+enum ee_err ee_cmd_redemptions(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_redemption_show(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_redemption_confirm(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_redemption_refuse(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_webhook_secret_set(struct ee_cli *cli, int argc,
+                                      char **argv); /* admin_payments.c */
+enum ee_err ee_cmd_webhook_secret_show(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_webhook_secret_clear(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_admin_payments(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_admin_reconcile(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_account_create(struct ee_cli *cli, int argc, char **argv); /* account_create.c */
 enum ee_err ee_cmd_keys_create(struct ee_cli *cli, int argc, char **argv);    /* keys.c */
 enum ee_err ee_cmd_keys_ls(struct ee_cli *cli, int argc, char **argv);

@@ -30,23 +30,31 @@ static json_t *seconds(uint64_t time_us)
                    : json_null();
 }
 
-static void show_balances(const struct ee_core *core, json_t *answer)
+static void show_balances(const struct ee_simulation *s, const struct ee_core *core, json_t *answer)
 {
+    uint64_t now_us = ee_simulation_now_us(s) + ee_core_time_us(core) -
+                      ee_simulation_since_start_us(ee_core_time_us(core));
     struct ee_totals totals;
     const struct ee_account *account;
     json_t *balances = json_object();
     for (size_t i = 0; (account = ee_core_account_at(core, i)) != NULL; i++) {
         struct ee_balance b;
-        if (ee_core_balance(core, account->name, &b) != EE_OK)
+        if (ee_core_balance_at(core, account->name, now_us, &b) != EE_OK)
             continue;
-        (void)json_object_set_new(balances, account->name,
-                                  json_pack("{s:o,s:o,s:o}", "available", micros(b.available),
-                                            "locked", micros(b.locked), "held", micros(b.held)));
+        json_t *row = json_pack("{s:o,s:o,s:o}", "available", micros(b.available), "locked",
+                                micros(b.locked), "held", micros(b.due));
+        if (b.held.micros > 0)
+            (void)json_object_set_new(row, "fresh", micros(b.held));
+        if (b.owed.micros > 0)
+            (void)json_object_set_new(row, "owed", micros(b.owed));
+        (void)json_object_set_new(balances, account->name, row);
     }
     ee_core_totals(core, &totals);
     (void)json_object_set_new(answer, "balances", balances);
     (void)json_object_set_new(answer, "minted", micros(totals.minted));
     (void)json_object_set_new(answer, "redeemed", micros(totals.redeemed));
+    if (totals.charged_back.micros != 0)
+        (void)json_object_set_new(answer, "charged_back", micros(totals.charged_back));
 }
 
 static void show_leases(const struct ee_core *core, json_t *answer)
@@ -121,7 +129,7 @@ enum ee_err ee_simulate_show(const struct ee_simulation *s, const char *what, js
 {
     const struct ee_core *core = ee_simulation_core(s);
     if (strcmp(what, "balances") == 0)
-        show_balances(core, answer);
+        show_balances(s, core, answer);
     else if (strcmp(what, "leases") == 0)
         show_leases(core, answer);
     else if (strcmp(what, "periods") == 0)

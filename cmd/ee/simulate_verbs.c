@@ -124,6 +124,22 @@ static enum ee_err submit(struct line *l, enum ee_actor_kind actor_kind, const c
 
 static const uint8_t measurement[32] = {'s', 'i', 'm'};
 
+static enum ee_err limits_fields(struct line *l, enum ee_profile profile,
+                                 struct ee_simulation_limits *out)
+{
+    uint64_t hold_s;
+    *out = (struct ee_simulation_limits){.transfer_minimum = {1}, .card_daily_cap = {INT64_MAX}};
+    EE_TRY(number(l, "hold", ee_params_of(profile)->card_hold_s, UINT32_MAX, &hold_s));
+    out->card_hold_s = (uint32_t)hold_s;
+    if (json_object_get(l->in, "transfer_minimum"))
+        EE_TRY(units(l, "transfer_minimum", false, &out->transfer_minimum.micros));
+    if (json_object_get(l->in, "transfer_day"))
+        EE_TRY(units(l, "transfer_day", false, &out->transfer_day.micros));
+    if (json_object_get(l->in, "card_daily_cap"))
+        EE_TRY(units(l, "card_daily_cap", false, &out->card_daily_cap.micros));
+    return EE_OK;
+}
+
 static enum ee_err do_genesis(struct line *l)
 {
     struct ee_genesis g = {.kind = EE_NETWORK_DEVELOPMENT, .root_count = 1, .allow_count = 1};
@@ -142,7 +158,11 @@ static enum ee_err do_genesis(struct line *l)
     g.roots[0].simulated = 1;
     g.allow[0].role = EE_ROLE_AGENT;
     memcpy(g.allow[0].measurement, measurement, sizeof(measurement));
-    return SUBMIT(l, EE_ACTOR_SYSTEM, "", EE_COMMAND_GENESIS, genesis, &g);
+    struct ee_simulation_limits limits;
+    EE_TRY(limits_fields(l, g.profile, &limits));
+    EE_TRY(SUBMIT(l, EE_ACTOR_SYSTEM, "", EE_COMMAND_GENESIS, genesis, &g));
+    ee_simulation_limits_set(l->s, &limits);
+    return EE_OK;
 }
 
 static enum ee_err account_create(struct line *l, enum ee_account_kind kind)
@@ -305,6 +325,16 @@ static enum ee_err do_redeem(struct line *l)
     return strcmp(outcome, "pending") == 0
                ? EE_OK
                : redemption_word(l, result.redemption, outcome[0] == 'c');
+}
+
+static enum ee_err do_topup(struct line *l)
+{
+    return ee_simulate_topup(l->s, l->in, l->answer, l->hint);
+}
+
+static enum ee_err do_payment(struct line *l)
+{
+    return ee_simulate_payment(l->s, l->in, l->answer, l->hint);
 }
 
 /* ---- leases ---- */
@@ -509,6 +539,7 @@ static const struct {
     {"node", do_node},       {"node_lost", do_node_lost}, {"lease", do_lease},
     {"stop", do_stop},       {"exit", do_exit},           {"slot", do_slot},
     {"report", do_report},   {"advance", do_advance},     {"show", do_show},
+    {"topup", do_topup},     {"payment", do_payment},
 };
 
 enum ee_err ee_simulate_line(struct ee_simulation *s, const json_t *line, json_t *answer,

@@ -156,7 +156,10 @@ void ee_agent_on_admitted(struct ee_agent *agent, json_t *message)
         ee_agent_session_fail(agent, err, "the control plane's checkpoint is refused");
         return;
     }
+    if (!ee_agent_json_hex(message, "join", agent->join_secret, sizeof(agent->join_secret)))
+        ee_random_bytes(agent->join_secret, sizeof(agent->join_secret)); /* then none may join */
     agent->state = EE_AGENT_ADMITTED;
+    agent->farewell = false;
     agent->admitted_at_us = ee_loop_now_us(agent->loop);
     agent->refused = false;
     ee_timer_stop(agent->admission_timer);
@@ -165,6 +168,7 @@ void ee_agent_on_admitted(struct ee_agent *agent, json_t *message)
            ee_log_unsigned("epoch", agent->epoch));
     ee_agent_leases_report(agent);
     ee_agent_services_offer(agent);
+    ee_agent_links_begin(agent);
 }
 
 void ee_agent_on_refused(struct ee_agent *agent, json_t *message)

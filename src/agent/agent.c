@@ -24,9 +24,7 @@ static bool port_of(void *context, const uint8_t instance[EE_TUNNEL_INSTANCE_SIZ
 
 static void flush(void *context)
 {
-    const struct ee_agent *agent = context;
-    if (agent->link)
-        ee_tunnel_link_flush(agent->link);
+    ee_agent_links_flush(context);
 }
 
 static enum ee_err workloads_folder(const struct ee_agent *agent)

@@ -30,6 +30,8 @@ struct ee_agent_options {
      * the folder, if that is there. */
     const char *recovery_path;
     const char *collateral_path; /* collateral file; read again at each admission and on SIGHUP */
+    uint32_t connections;        /* to the control plane, 1 to 4; 0: the default, 2 */
+    uint32_t replace_s;          /* a connection is replaced after so long; 0: never */
     bool switch_user;            /* run workloads as `workload_uid` */
     uid_t workload_uid;
     /* Loopback ports of this machine that launchers may expose; none unless the operator names

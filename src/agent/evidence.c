@@ -19,7 +19,8 @@ struct ee_agent_challenge {
     struct ee_agent *agent;
     struct ee_agent_challenge *next, *previous;
     struct ee_nonce nonce;
-    json_t *id; /* of the question; NULL: admission */
+    struct ee_tunnel_link *link; /* the connection it is bound to */
+    json_t *id;                  /* of the question; NULL: admission */
 };
 
 static void claims_fill(const struct ee_agent *agent, struct ee_claims *out)
@@ -86,20 +87,22 @@ static void challenge_free(struct ee_agent_challenge *challenge)
     free(challenge);
 }
 
-void ee_agent_evidence_forget(struct ee_agent *agent)
+void ee_agent_evidence_forget(struct ee_agent *agent, const struct ee_tunnel_link *link)
 {
     struct ee_agent_challenge *challenge = agent->challenges;
     while (challenge) {
         struct ee_agent_challenge *next = challenge->next;
-        ee_quoter_forget(agent->quoter, challenge);
-        challenge_free(challenge);
+        if (!link || challenge->link == link) {
+            ee_quoter_forget(agent->quoter, challenge);
+            challenge_free(challenge);
+        }
         challenge = next;
     }
 }
 
 void ee_agent_evidence_end(struct ee_agent *agent)
 {
-    ee_agent_evidence_forget(agent);
+    ee_agent_evidence_forget(agent, NULL);
     ee_quoter_free(agent->quoter);
     agent->quoter = NULL;
 }
@@ -112,8 +115,11 @@ static enum ee_err challenge_ask(struct ee_agent *agent, const struct ee_nonce *
     struct ee_agent_challenge *challenge = calloc(1, sizeof(*challenge));
     if (!challenge)
         return EE_NO_MEMORY;
-    *challenge = (struct ee_agent_challenge){
-        .agent = agent, .next = agent->challenges, .nonce = *nonce, .id = json_incref(id)};
+    *challenge = (struct ee_agent_challenge){.agent = agent,
+                                             .next = agent->challenges,
+                                             .nonce = *nonce,
+                                             .link = agent->current ? agent->current : agent->link,
+                                             .id = json_incref(id)};
     if (challenge->next)
         challenge->next->previous = challenge;
     agent->challenges = challenge;
@@ -183,20 +189,25 @@ void ee_agent_evidence_send(struct ee_agent *agent, const uint8_t drawn[32])
 /* ---- after admission ---- */
 
 /* Without a quote the control plane hears why: its check then counts, its client is told. */
-static void answer(struct ee_agent *agent, json_t *id, enum ee_err err, struct ee_bytes text)
+static void answer(struct ee_agent *agent, struct ee_tunnel_link *link, json_t *id, enum ee_err err,
+                   struct ee_bytes text)
 {
+    if (!ee_agent_link_lives(agent, link))
+        return;
     if (err == EE_OK)
-        ee_agent_send(agent, json_pack("{s:s, s:O*, s:s%}", "type", "attested", "id", id,
-                                       "evidence", (const char *)text.data, text.size));
+        ee_agent_send_on(agent, link,
+                         json_pack("{s:s, s:O*, s:s%}", "type", "attested", "id", id, "evidence",
+                                   (const char *)text.data, text.size));
     else
-        ee_agent_send(agent, json_pack("{s:s, s:O*, s:s}", "type", "attested", "id", id, "error",
-                                       ee_err_name(err)));
+        ee_agent_send_on(
+            agent, link,
+            json_pack("{s:s, s:O*, s:s}", "type", "attested", "id", id, "error", ee_err_name(err)));
 }
 
 static void on_evidence(void *context, enum ee_err err, struct ee_bytes text)
 {
     struct ee_agent_challenge *challenge = context;
-    answer(challenge->agent, challenge->id, err, text);
+    answer(challenge->agent, challenge->link, challenge->id, err, text);
     challenge_free(challenge);
 }
 
@@ -212,10 +223,10 @@ void ee_agent_on_attest(struct ee_agent *agent, json_t *message)
     if (key_bound)
         ee_freshness_caller_nonce(agent->crypto, drawn, &nonce);
     else
-        err = ee_attest_channel_nonce(agent->crypto, ee_tunnel_link_conn(agent->link), drawn,
+        err = ee_attest_channel_nonce(agent->crypto, ee_tunnel_link_conn(agent->current), drawn,
                                       agent->control_key_hash, EE_ROLE_AGENT, &nonce);
     if (err == EE_OK)
         err = challenge_ask(agent, &nonce, id, !key_bound, on_evidence);
     if (err != EE_OK)
-        answer(agent, id, err, ee_bytes_of(NULL, 0));
+        answer(agent, agent->current, id, err, ee_bytes_of(NULL, 0));
 }

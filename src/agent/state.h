@@ -20,12 +20,35 @@
 #include "tlog/equivocation.h"
 
 enum {
-    EE_AGENT_WAITING_MAX = 8,        /* starts that wait for another tenant's workload to end */
-    EE_AGENT_ADMISSION_MS = 30000,   /* from dialling to admitted; quotes may take seconds */
-    EE_AGENT_BACKOFF_BASE_MS = 250,  /* full jitter, doubled up to the cap */
-    EE_AGENT_BACKOFF_CAP_MS = 2000,  /* the control plane is one process that comes back quickly */
-    EE_AGENT_REFUSED_CAP_MS = 60000, /* after a refusal: somebody must change something first */
-    EE_AGENT_SESSION_STABLE_MS = 10000,
+    EE_AGENT_WAITING_MAX = 8,      /* starts that wait for another tenant's workload to end */
+    EE_AGENT_ADMISSION_MS = 30000, /* from dialling to admitted; quotes may take seconds */
+    EE_AGENT_EXTRAS_MAX = 8,       /* further connections, and those that drain */
+    EE_AGENT_CONNECTIONS_DEFAULT = 2,
+};
+
+/* How it dials again; docs/spec/agent-protocol.md, "Dialling again". */
+struct ee_agent_backoff {
+    uint32_t base_ms, cap_ms; /* full jitter, doubled up to the cap */
+    uint32_t refused_cap_ms;  /* after a refusal: somebody must change something first */
+    uint32_t goaway_ms;       /* the first try after a farewell, at most after that */
+    uint32_t stable_ms;       /* a session that lasted so long starts the count anew */
+};
+
+/* A connection besides the first. */
+enum ee_agent_extra_state {
+    EE_AGENT_EXTRA_FREE,
+    EE_AGENT_EXTRA_DIALING,
+    EE_AGENT_EXTRA_JOINING,  /* join sent */
+    EE_AGENT_EXTRA_UP,       /* takes new streams */
+    EE_AGENT_EXTRA_DRAINING, /* finishes those it has */
+};
+
+struct ee_agent_extra {
+    struct ee_agent *agent;
+    struct ee_tunnel_link *link;
+    enum ee_agent_extra_state state;
+    uint64_t up_us;
+    uint64_t drain_us; /* when we began to drain it; 0: not by us */
 };
 
 enum ee_agent_session_state {
@@ -64,7 +87,15 @@ struct ee_agent {
     struct ee_trust trust;
     struct ee_tls *tls;
 
-    struct ee_tunnel_link *link;
+    struct ee_tunnel_link *link;    /* that it was admitted on, or one that took its place */
+    struct ee_tunnel_link *current; /* on which the message in hand came; NULL: none */
+    struct ee_agent_extra extras[EE_AGENT_EXTRAS_MAX];
+    struct ee_timer *extra_timer;
+    uint8_t join_secret[32];
+    uint64_t link_up_us, extra_next_us;
+    uint32_t extra_failures;
+    bool replacing; /* one connection more than wanted, then the oldest goes */
+    bool farewell;  /* the control plane said that it goes */
     enum ee_agent_session_state state;
     uint64_t epoch;
     uint8_t challenge[32];        /* ours */
@@ -133,8 +164,8 @@ void ee_agent_on_refused(struct ee_agent *agent, json_t *message);
 EE_MUST_USE enum ee_err ee_agent_evidence_init(struct ee_agent *agent);
 /* Ends the quoter; may wait for the quote in progress. */
 void ee_agent_evidence_end(struct ee_agent *agent);
-/* The session is over: nobody waits for its challenges any more. */
-void ee_agent_evidence_forget(struct ee_agent *agent);
+/* The connection is over: nobody waits for its challenges any more. NULL: all. */
+void ee_agent_evidence_forget(struct ee_agent *agent, const struct ee_tunnel_link *link);
 /* Message 4 of admission, once its quote is made, for the challenge of message 2. */
 void ee_agent_evidence_send(struct ee_agent *agent, const uint8_t drawn[32]);
 void ee_agent_on_attest(struct ee_agent *agent, json_t *message);
@@ -181,11 +212,39 @@ void ee_agent_on_check(struct ee_agent *agent, json_t *message);
 EE_MUST_USE enum ee_err ee_agent_session_init(struct ee_agent *agent);
 /* Ends the session and waits for it; frees what init made. */
 void ee_agent_session_end(struct ee_agent *agent);
-/* Sends the object as one CONTROL message and releases it. Without a session it is dropped. */
+/* Sends the object as one CONTROL message and releases it, on the connection of the message in hand
+ * or any. Without a session it is dropped. */
 void ee_agent_send(struct ee_agent *agent, json_t *message);
+void ee_agent_send_on(struct ee_agent *agent, struct ee_tunnel_link *link, json_t *message);
 /* Ends the present session; it is dialled again after the back-off. */
 void ee_agent_session_fail(struct ee_agent *agent, enum ee_err err, const char *what);
-void ee_agent_on_message(struct ee_agent *agent, struct ee_bytes text);
+void ee_agent_on_message(struct ee_agent *agent, struct ee_tunnel_link *link, struct ee_bytes text);
+EE_MUST_USE enum ee_err ee_agent_dial(struct ee_agent *agent,
+                                      const struct ee_tunnel_link_events *events, void *context,
+                                      struct ee_tunnel_link **out);
+/* Full jitter over a doubling window: many agents that lost one control plane do not come back in
+ * step. */
+uint64_t ee_agent_backoff_ms(const struct ee_agent *agent, uint32_t failures);
+/* agent->link gets the events of a first connection. */
+void ee_agent_link_own(struct ee_agent *agent);
+
+/* links.c */
+EE_MUST_USE enum ee_err ee_agent_links_init(struct ee_agent *agent);
+/* Admitted: the others may join now. */
+void ee_agent_links_begin(struct ee_agent *agent);
+bool ee_agent_link_lives(const struct ee_agent *agent, const struct ee_tunnel_link *link);
+/* One that carries; NULL: none. */
+struct ee_tunnel_link *ee_agent_link_any(struct ee_agent *agent);
+void ee_agent_links_flush(struct ee_agent *agent);
+/* The first connection has ended: does another take its place? */
+bool ee_agent_link_promote(struct ee_agent *agent);
+/* The control plane goes: all drain, while a new session is dialled. False: no room. */
+bool ee_agent_links_park(struct ee_agent *agent);
+/* The others too; those that drain only with `all`. */
+void ee_agent_links_close(struct ee_agent *agent, bool all, enum ee_tunnel_code code,
+                          const char *text);
+void ee_agent_links_abort(struct ee_agent *agent);
+bool ee_agent_links_left(const struct ee_agent *agent); /* is there any connection? */
 
 /* json.c: members of a message; false when missing or not of that form. */
 bool ee_agent_json_hex(const json_t *message, const char *key, uint8_t *out, size_t size);

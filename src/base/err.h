@@ -123,6 +123,22 @@ enum ee_err_class {
         "the issuer has already given its word on this redemption")                                \
     ROW(ALREADY_REPORTED, "already_reported", 242, RULE,                                           \
         "abuse of this period has already been reported")                                          \
+    ROW(TRANSFER_MINIMUM, "transfer_minimum", 250, RULE,                                           \
+        "the amount is below the least a transfer may have")                                       \
+    ROW(TRANSFER_DAY, "transfer_day", 251, RULE,                                                   \
+        "more than this account may still transfer today (UTC)")                                   \
+    ROW(CREDITS_HELD, "credits_held", 252, RULE,                                                   \
+        "part of these credits was paid by card lately: it can be spent, but not leave yet")       \
+    ROW(DEBT, "debt", 253, RULE,                                                                   \
+        "the account owes for a charged-back payment; what is minted next repays that first")      \
+    ROW(TOPUP_LIMIT, "topup_limit", 254, RULE, "too many top-up orders of this account today")     \
+    ROW(TOPUP_UNKNOWN, "topup_unknown", 255, MISSING, "there is no such top-up order")             \
+    ROW(CARD_CAP, "card_cap", 256, TEMPORARY,                                                      \
+        "today's cap of card payments is reached; the provider sends it again")                    \
+    ROW(WEBHOOK_SIGNATURE, "webhook_signature", 257, INPUT,                                        \
+        "the webhook's signature is missing, malformed or of another secret")                      \
+    ROW(WEBHOOK_AGE, "webhook_age", 258, INPUT,                                                    \
+        "the webhook was signed more than five minutes from now")                                  \
     ROW(NAME_USED, "name_used", 229, RULE, "a job's name is used once; choose another")            \
     ROW(KEY_EXISTS, "key_exists", 228, RULE, "this API key is already known")                      \
     ROW(CONNECT, "connect", 300, TEMPORARY, "the connection could not be made")                    \

@@ -25,7 +25,8 @@ struct due {
 
 struct ee_simulation {
     struct ee_core *core;
-    uint64_t now_us; /* absolute */
+    struct ee_params params; /* the profile's, with other limits */
+    uint64_t now_us;         /* absolute */
     struct ee_result result;
     struct ee_writer writer;
     uint8_t payload[EE_COMMAND_PAYLOAD_MAX];
@@ -80,6 +81,17 @@ uint64_t ee_simulation_now_us(const struct ee_simulation *s)
 uint64_t ee_simulation_since_start_us(uint64_t time_us)
 {
     return time_us - start_us;
+}
+
+void ee_simulation_limits_set(struct ee_simulation *s, const struct ee_simulation_limits *limits)
+{
+    s->params = *ee_params_of(ee_core_genesis(s->core)->profile);
+    s->params.card_hold_s = limits->card_hold_s;
+    s->params.card_daily_cap_micros = limits->card_daily_cap.micros;
+    s->params.topups_per_day = UINT32_MAX;
+    s->params.transfer_minimum_micros = limits->transfer_minimum.micros;
+    s->params.transfer_day_micros = limits->transfer_day.micros;
+    ee_core_params_override(s->core, &s->params);
 }
 
 /* ---- keys ---- */
@@ -336,6 +348,12 @@ enum ee_err ee_simulation_label(struct ee_simulation *s, const char *label,
     memcpy(row->name, label, size);
     memcpy(row->lease, lease, EE_ID_SIZE);
     return EE_OK;
+}
+
+const uint8_t *ee_simulation_labelled(const struct ee_simulation *s, const char *label)
+{
+    const struct label *row = label_find(s, label);
+    return row ? row->lease : NULL;
 }
 
 const struct ee_lease *ee_simulation_lease(const struct ee_simulation *s, const char *label)

@@ -28,6 +28,14 @@ uint64_t ee_simulation_now_us(const struct ee_simulation *s);                /* 
 /* Since the start, of a time the core tells. */
 uint64_t ee_simulation_since_start_us(uint64_t time_us);
 
+/* Holds and limits of money, from now on. Without this those of a simulation: the hold of the
+ * profile, and no limit of transfers or payments. */
+struct ee_simulation_limits {
+    uint32_t card_hold_s;
+    struct ee_money transfer_minimum, transfer_day, card_daily_cap;
+};
+void ee_simulation_limits_set(struct ee_simulation *s, const struct ee_simulation_limits *limits);
+
 /* Submits a command now and follows its effects. The command's own outcome, or the error that kept
  * it out. `id`: idempotency key, NULL or empty: none. */
 EE_MUST_USE enum ee_err ee_simulation_submit(struct ee_simulation *s, enum ee_actor_kind actor_kind,
@@ -55,6 +63,8 @@ EE_MUST_USE enum ee_err ee_simulation_check(struct ee_simulation *s,
 /* Names of leases in a script. EE_DUPLICATE_FIELD: taken; EE_FULL; EE_NO_MEMORY. */
 EE_MUST_USE enum ee_err ee_simulation_label(struct ee_simulation *s, const char *label,
                                             const uint8_t lease[EE_ID_SIZE]);
+/* What a name stands for; NULL: nothing. */
+const uint8_t *ee_simulation_labelled(const struct ee_simulation *s, const char *label);
 /* NULL: no lease of this name. An app that was moved: its newest lease. */
 const struct ee_lease *ee_simulation_lease(const struct ee_simulation *s, const char *label);
 

@@ -190,6 +190,7 @@ void ee_session_on_hello(struct ee_session *session, const json_t *message)
                                       session->peer_key_hash, EE_ROLE_CONTROL, &nonce);
     if (err == EE_OK)
         err = ee_quoter_ask(control->quoter, &nonce, on_own_evidence, session);
+    ee_timer_start(session->timer, EE_SESSION_ADMISSION_MS, 0);
     if (err == EE_OK)
         session->state = EE_SESSION_QUOTING;
     else
@@ -276,9 +277,12 @@ static void displace_older(struct ee_session *session)
 static json_t *admitted_message(struct ee_session *session)
 {
     struct ee_control *control = session->control;
-    json_t *message = json_pack(
-        "{s:s, s:o, s:o, s:I}", "type", "admitted", "epoch", ee_json_u64(session->epoch), "time_us",
-        ee_json_u64(ee_control_now_us(control)), "slot_ms", (json_int_t)control->params->slot_ms);
+    ee_random_bytes(session->join_secret, sizeof session->join_secret);
+    json_t *message =
+        json_pack("{s:s, s:o, s:o, s:I, s:o}", "type", "admitted", "epoch",
+                  ee_json_u64(session->epoch), "time_us", ee_json_u64(ee_control_now_us(control)),
+                  "slot_ms", (json_int_t)control->params->slot_ms, "join",
+                  ee_json_hex(session->join_secret, sizeof session->join_secret));
     ee_session_checkpoint_add(session, message, "checkpoint");
     return message;
 }

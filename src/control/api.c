@@ -9,6 +9,7 @@
 #include "control/api_routes.h"
 #include "control/auth.h"
 #include "control/problem.h"
+#include "control/stripe.h"
 #include "control/scheduler.h"
 #include "control/session.h"
 #include "io/clock.h"
@@ -42,6 +43,7 @@ static void call_free(struct ee_api_call *call)
         ee_scheduler_forget(call->control, call);
     ee_timer_free(call->timer);
     ee_json_blob_free(&call->blob);
+    ee_json_blob_free(&call->signature);
     ee_file_data_free(&call->answer_file);
     free(call->answer_memory);
     free(call->query_memory);
@@ -225,9 +227,17 @@ void ee_api_submit(struct ee_api_call *call, enum ee_command_kind kind,
                    const struct ee_writer *writer, enum ee_err encode_err,
                    void (*fn)(struct ee_api_call *call, const struct ee_answer *answer))
 {
+    ee_api_submit_as(call, call->admin ? EE_ACTOR_ADMIN : EE_ACTOR_ACCOUNT, kind, writer,
+                     encode_err, fn);
+}
+
+void ee_api_submit_as(struct ee_api_call *call, enum ee_actor_kind actor, enum ee_command_kind kind,
+                      const struct ee_writer *writer, enum ee_err encode_err,
+                      void (*fn)(struct ee_api_call *call, const struct ee_answer *answer))
+{
     struct ee_command_request request = {
-        .actor_kind = call->admin ? EE_ACTOR_ADMIN : EE_ACTOR_ACCOUNT,
-        .actor = call->admin ? "" : call->account,
+        .actor_kind = actor,
+        .actor = actor == EE_ACTOR_ACCOUNT ? call->account : "",
         .id = call->command_id,
         .kind = kind,
         .payload = ee_writer_done(writer),
@@ -308,7 +318,7 @@ static enum ee_err authenticate(struct ee_api_call *call, struct ee_bytes author
     struct ee_control *control = call->control;
     uint32_t scope = call->route->scope;
     struct ee_auth auth;
-    if (scope == EE_API_PUBLIC || scope == EE_API_PROBE ||
+    if (scope == EE_API_PUBLIC || scope == EE_API_PROBE || scope == EE_API_SIGNED ||
         (scope == EE_API_PUBLIC_MORE && authorization.data == NULL))
         return EE_OK;
     if (scope == EE_API_ADMIN && !control->has_admin)
@@ -325,8 +335,12 @@ static enum ee_err authenticate(struct ee_api_call *call, struct ee_bytes author
         return EE_OK;
     if (scope == EE_API_ADMIN)
         return auth.admin ? EE_OK : EE_FORBIDDEN;
+    if (scope == EE_API_READ_ALL && auth.admin)
+        return EE_OK;
     if (auth.admin)
         return EE_FORBIDDEN;
+    if (scope == EE_API_READ_ALL)
+        scope = EE_SCOPE_READ;
     return scope == EE_API_ANY_KEY || (auth.scopes & scope) != 0 ? EE_OK : EE_FORBIDDEN;
 }
 
@@ -343,6 +357,26 @@ static enum ee_err read_idempotency(struct ee_api_call *call, struct ee_bytes ke
     ee_command_id(call->control->crypto, call->admin ? "@admin" : call->account, key,
                   call->command_id);
     return EE_OK;
+}
+
+static enum ee_err blob_copy(struct ee_bytes bytes, struct ee_json_blob *out)
+{
+    out->data = malloc(bytes.size + 1);
+    if (out->data == NULL)
+        return EE_NO_MEMORY;
+    if (bytes.size > 0)
+        memcpy(out->data, bytes.data, bytes.size);
+    out->size = bytes.size;
+    return EE_OK;
+}
+
+/* What is signed is the body as it came; the handler may wait before it looks at it. */
+static enum ee_err read_signed(struct ee_api_call *call, const struct ee_api_request *request)
+{
+    if (request->body.size > EE_STRIPE_BODY_MAX)
+        return EE_TOO_LARGE;
+    EE_TRY(blob_copy(request->signature, &call->signature));
+    return blob_copy(request->body, &call->blob);
 }
 
 static enum ee_err read_body(struct ee_api_call *call, struct ee_bytes body)
@@ -387,7 +421,9 @@ static void start(struct ee_api_call *call, const struct ee_api_request *request
     if (err == EE_OK && call->route->mutation &&
         (err = read_idempotency(call, request->idempotency_key)) != EE_OK)
         detail = "Idempotency-Key: 1 to 64 printable characters, new for each request";
-    if (err == EE_OK && (err = read_body(call, request->body)) != EE_OK)
+    if (err == EE_OK && call->route->scope == EE_API_SIGNED)
+        err = read_signed(call, request);
+    else if (err == EE_OK && (err = read_body(call, request->body)) != EE_OK)
         detail = "the body is one JSON object of at most 256 KiB, no member twice";
     if (err == EE_OK && call->control->stopping)
         err = EE_CLOSED;

@@ -26,6 +26,7 @@ struct ee_api_request {
     struct ee_bytes authorization;   /* header value; data NULL: none */
     struct ee_bytes idempotency_key; /* the same */
     struct ee_bytes request_id;      /* the same; taken over when it has our form */
+    struct ee_bytes signature;       /* the same: "Stripe-Signature" */
     struct ee_bytes body;
     const uint8_t *exporter; /* 32 bytes of this TLS connection; NULL: plain */
 };
@@ -65,6 +66,8 @@ enum ee_api_scope_special {
     EE_API_ANY_KEY = 1 << 30,
     EE_API_ADMIN = 1 << 29,
     EE_API_PUBLIC_MORE = 1 << 27, /* public; a valid key shows more */
+    EE_API_SIGNED = 1 << 26,   /* a signature over the raw body counts, which the handler checks */
+    EE_API_READ_ALL = 1 << 25, /* EE_SCOPE_READ; with the admin key everybody's */
     EE_API_PROBE =
         1 << 28, /* public, says nothing of the book: waits for no place and no journal */
 };
@@ -106,9 +109,11 @@ struct ee_api_call {
     bool waits;  /* counts among the calls that wait */
     struct ee_timer *timer;
     uint8_t lease[EE_ID_SIZE];
-    uint32_t wait_state;      /* the lease state it waits to change; 0: does not wait */
-    uint64_t deadline_us;     /* of that, monotonic */
-    struct ee_json_blob blob; /* sealed secrets, until the command is durable */
+    uint32_t wait_state;  /* the lease state it waits to change; 0: does not wait */
+    uint64_t deadline_us; /* of that, monotonic */
+    /* Sealed secrets, until the command is durable; EE_API_SIGNED: the body as it came. */
+    struct ee_json_blob blob;
+    struct ee_json_blob signature; /* EE_API_SIGNED: the header that signs it */
     void (*on_done)(struct ee_api_call *call, const struct ee_answer *answer);
     /* Answers a refusal that has a body; NULL: the plain problem. */
     void (*on_refused)(struct ee_api_call *call, const struct ee_answer *answer);
@@ -147,6 +152,13 @@ void ee_api_submit(struct ee_api_call *call, enum ee_command_kind kind,
                    const struct ee_writer *writer, enum ee_err encode_err,
                    void (*fn)(struct ee_api_call *call, const struct ee_answer *answer));
 
+/* The same as this actor (EE_ACTOR_SYSTEM: a word that is checked already). */
+void ee_api_submit_as(struct ee_api_call *call, enum ee_actor_kind actor, enum ee_command_kind kind,
+                      const struct ee_writer *writer, enum ee_err encode_err,
+                      void (*fn)(struct ee_api_call *call, const struct ee_answer *answer));
+/* For on_refused: a limit of the account, with what would pass and from when on. */
+void ee_api_limit_refused(struct ee_api_call *call, const struct ee_answer *answer);
+
 /* ---- the routes; each in the file named ---- */
 
 void ee_api_healthz(struct ee_api_call *call); /* api_network.c */
@@ -171,6 +183,20 @@ void ee_api_key_revoke(struct ee_api_call *call);
 void ee_api_credits(struct ee_api_call *call); /* api_credits.c */
 void ee_api_mint(struct ee_api_call *call);
 void ee_api_transfer(struct ee_api_call *call);
+void ee_api_topup(struct ee_api_call *call); /* api_payments.c */
+void ee_api_topups(struct ee_api_call *call);
+void ee_api_topup_show(struct ee_api_call *call);
+void ee_api_payments(struct ee_api_call *call);
+void ee_api_webhook_stripe(struct ee_api_call *call);
+void ee_api_webhook_secret(struct ee_api_call *call);
+void ee_api_webhook_secret_set(struct ee_api_call *call);
+void ee_api_webhook_secret_clear(struct ee_api_call *call);
+void ee_api_redeem(struct ee_api_call *call); /* api_redemptions.c */
+void ee_api_redemptions(struct ee_api_call *call);
+void ee_api_redemption(struct ee_api_call *call);
+void ee_api_redemption_word(struct ee_api_call *call);
+void ee_api_report_make(struct ee_api_call *call); /* api_reports.c */
+void ee_api_reports(struct ee_api_call *call);
 void ee_api_node_enrol(struct ee_api_call *call); /* api_nodes.c */
 void ee_api_node_price(struct ee_api_call *call);
 void ee_api_nodes(struct ee_api_call *call);

@@ -87,7 +87,8 @@ void ee_api_account_me(struct ee_api_call *call)
     const struct ee_core *core = ee_control_core(call->control);
     const struct ee_account *account = ee_core_account(core, call->account);
     struct ee_balance balance;
-    enum ee_err err = ee_core_balance(core, call->account, &balance);
+    enum ee_err err =
+        ee_core_balance_at(core, call->account, ee_control_now_us(call->control), &balance);
     if (account == NULL || err != EE_OK) {
         ee_api_fail(call, EE_ACCOUNT_UNKNOWN, NULL);
         return;

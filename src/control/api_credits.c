@@ -25,9 +25,12 @@ static int64_t burn_nanos_per_hour(struct ee_control *control, const char *accou
     return burn;
 }
 
-/* Seconds the available credits last at the present burn; null when nothing burns. */
-static json_t *runway(struct ee_control *control, const char *account, struct ee_money available)
+/* Seconds the credits last, those that are locked for what runs included, at the present burn; null
+ * when nothing burns. */
+static json_t *runway(struct ee_control *control, const char *account,
+                      const struct ee_balance *balance)
 {
+    const struct ee_money available = {balance->available.micros + balance->locked.micros};
     int64_t burn = burn_nanos_per_hour(control, account);
     if (burn <= 0 || available.micros < 0)
         return json_null();
@@ -39,14 +42,15 @@ void ee_api_credits(struct ee_api_call *call)
 {
     const struct ee_core *core = ee_control_core(call->control);
     struct ee_balance balance;
-    enum ee_err err = ee_core_balance(core, call->account, &balance);
+    enum ee_err err =
+        ee_core_balance_at(core, call->account, ee_control_now_us(call->control), &balance);
     if (err != EE_OK) {
         ee_api_fail(call, err, NULL);
         return;
     }
     json_t *value = json_object();
     ee_view_balance(value, &balance);
-    json_object_set_new(value, "runway_s", runway(call->control, call->account, balance.available));
+    json_object_set_new(value, "runway_s", runway(call->control, call->account, &balance));
     ee_api_answer_json(call, 200, value);
 }
 
@@ -83,6 +87,27 @@ void ee_api_mint(struct ee_api_call *call)
     ee_api_submit(call, EE_COMMAND_MINT, &writer, err, balance_done);
 }
 
+static json_t *limit_json(enum ee_err err, const struct ee_limit_result *limit)
+{
+    const char *name = err == EE_TRANSFER_MINIMUM ? "minimum"
+                       : err == EE_TRANSFER_DAY   ? "left_today"
+                       : err == EE_DEBT           ? "owed"
+                                                  : "may_leave";
+    json_t *value = json_pack("{s:o}", name, ee_json_money(limit->amount.micros));
+    if (limit->until_us != 0)
+        json_object_set_new(value, "until", ee_json_time(limit->until_us));
+    return value;
+}
+
+void ee_api_limit_refused(struct ee_api_call *call, const struct ee_answer *answer)
+{
+    struct ee_limit_result limit;
+    if (answer->body.size > 0 && ee_limit_result_decode(answer->body, &limit) == EE_OK)
+        ee_api_fail_with(call, answer->err, "limit", limit_json(answer->err, &limit));
+    else
+        ee_api_fail(call, answer->err, NULL);
+}
+
 void ee_api_transfer(struct ee_api_call *call)
 {
     struct ee_transfer_credits transfer = {0};
@@ -95,5 +120,6 @@ void ee_api_transfer(struct ee_api_call *call)
         return;
     struct ee_writer writer = ee_api_payload(call);
     enum ee_err err = ee_transfer_credits_encode(&transfer, &writer);
+    call->on_refused = ee_api_limit_refused;
     ee_api_submit(call, EE_COMMAND_TRANSFER, &writer, err, balance_done);
 }

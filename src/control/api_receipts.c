@@ -67,13 +67,36 @@ static bool by_node(const struct ee_core *core, const struct ee_command *command
            node_party(core, lost.node, account);
 }
 
-static bool other_party(const struct ee_command *command, const char *account)
+static const char *redemption_account(const struct ee_core *core, const struct ee_command *command)
+{
+    struct ee_redemption_word word;
+    if (ee_redemption_word_decode(command->payload, &word) != EE_OK)
+        return "";
+    const struct ee_redemption *redemption = ee_core_redemption(core, word.redemption);
+    return redemption != NULL ? redemption->account : "";
+}
+
+static const char *payment_account(const struct ee_core *core, const struct ee_command *command)
+{
+    struct ee_payment_word word;
+    if (ee_payment_word_decode(command->payload, &word) != EE_OK)
+        return "";
+    const struct ee_payment *payment = ee_core_payment(core, word.payment);
+    return payment != NULL ? payment->account : "";
+}
+
+static bool other_party(const struct ee_core *core, const struct ee_command *command,
+                        const char *account)
 {
     struct ee_mint mint;
     struct ee_transfer_credits transfer;
     if (command->kind == EE_COMMAND_MINT)
         return ee_mint_decode(command->payload, &mint) == EE_OK &&
                strcmp(mint.account, account) == 0;
+    if (command->kind == EE_COMMAND_REDEMPTION)
+        return strcmp(redemption_account(core, command), account) == 0;
+    if (command->kind == EE_COMMAND_PAYMENT)
+        return strcmp(payment_account(core, command), account) == 0;
     return command->kind == EE_COMMAND_TRANSFER &&
            ee_transfer_credits_decode(command->payload, &transfer) == EE_OK &&
            strcmp(transfer.to, account) == 0;
@@ -133,7 +156,7 @@ static bool is_party(const struct ee_core *core, const struct ee_history *histor
     uint8_t lease[EE_ID_SIZE];
     if (lease_of_payload(command, lease))
         return lease_party(core, lease, account);
-    return by_node(core, command, account) || other_party(command, account) ||
+    return by_node(core, command, account) || other_party(core, command, account) ||
            lease_of_result(core, history, account) || of_redemption(history, account) ||
            of_tick(core, history, account);
 }

@@ -13,6 +13,7 @@ static const char *const query_consistency[] = {"from", "to", NULL};
 static const char *const query_inclusion[] = {"seq", "size", NULL};
 static const char *const query_page[] = {"limit", "cursor", NULL};
 static const char *const query_lease[] = {"wait", "state", NULL};
+static const char *const query_payments[] = {"state", "limit", "cursor", NULL};
 static const char *const query_periods[] = {"lease", "limit", "cursor", NULL};
 
 static const struct ee_api_route routes[] = {
@@ -42,6 +43,21 @@ static const struct ee_api_route routes[] = {
     {"DELETE", "/v1/keys/{hash}", EE_SCOPE_KEYS, true, ee_api_key_revoke, NULL},
     {"POST", "/v1/mints", EE_API_ANY_KEY, true, ee_api_mint, NULL},
     {"POST", "/v1/transfers", EE_SCOPE_SPEND, true, ee_api_transfer, NULL},
+    {"POST", "/v1/topups", EE_SCOPE_SPEND, true, ee_api_topup, NULL},
+    {"GET", "/v1/topups", EE_SCOPE_READ, false, ee_api_topups, query_page},
+    {"GET", "/v1/topups/{order}", EE_SCOPE_READ, false, ee_api_topup_show, NULL},
+    {"GET", "/v1/payments", EE_API_ADMIN, false, ee_api_payments, query_payments},
+    {"POST", "/v1/webhooks/stripe", EE_API_SIGNED, false, ee_api_webhook_stripe, NULL},
+    {"GET", "/v1/webhooks/stripe/secret", EE_API_ADMIN, false, ee_api_webhook_secret, NULL},
+    {"PUT", "/v1/webhooks/stripe/secret", EE_API_ANY_KEY, true, ee_api_webhook_secret_set, NULL},
+    {"DELETE", "/v1/webhooks/stripe/secret", EE_API_ADMIN, true, ee_api_webhook_secret_clear, NULL},
+    {"POST", "/v1/redemptions", EE_SCOPE_SPEND, true, ee_api_redeem, NULL},
+    {"GET", "/v1/redemptions", EE_API_READ_ALL, false, ee_api_redemptions, query_page},
+    {"GET", "/v1/redemptions/{redemption}", EE_SCOPE_READ, false, ee_api_redemption, NULL},
+    {"POST", "/v1/redemptions/{redemption}/word", EE_API_ANY_KEY, true, ee_api_redemption_word,
+     NULL},
+    {"POST", "/v1/reports", EE_SCOPE_RUN, true, ee_api_report_make, NULL},
+    {"GET", "/v1/reports", EE_SCOPE_READ, false, ee_api_reports, query_page},
     {"POST", "/v1/nodes", EE_SCOPE_NODES, true, ee_api_node_enrol, NULL},
     {"PATCH", "/v1/nodes/{node}", EE_SCOPE_NODES, true, ee_api_node_price, NULL},
     {"GET", "/v1/nodes", EE_API_PUBLIC_MORE, false, ee_api_nodes, query_page},

@@ -15,6 +15,9 @@
 
 #include "base/banned.h"
 
+/* Those of agents (1 + EE_SESSION_JOINED_MAX each), and of clients. */
+enum { CONNECTIONS_MAX = EE_CONTROL_SESSIONS_MAX * 4 + EE_CONTROL_CALLS_MAX };
+
 struct ee_api_server {
     struct ee_control *control;
     struct ee_http_server *server;
@@ -92,6 +95,7 @@ static void begin(struct visit *visit, struct ee_bytes body)
         .authorization = header(head, "Authorization"),
         .idempotency_key = header(head, "Idempotency-Key"),
         .request_id = header(head, "X-Request-Id"),
+        .signature = header(head, "Stripe-Signature"),
         .body = body,
         .exporter = bound ? exporter : NULL,
     };
@@ -196,6 +200,7 @@ enum ee_err ee_api_server_new(struct ee_control *control, const char *address, s
                                              .tls = tls,
                                              .request = on_request,
                                              .refusal = on_refusal,
+                                             .max_connections = CONNECTIONS_MAX,
                                              .context = server};
     enum ee_err err = ee_http_server_new(control->loop, &options, &server->server);
     if (err != EE_OK) {

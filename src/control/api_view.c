@@ -14,7 +14,10 @@ void ee_view_balance(json_t *object, const struct ee_balance *balance)
 {
     json_object_set_new(object, "available", ee_json_money(balance->available.micros));
     json_object_set_new(object, "locked", ee_json_money(balance->locked.micros));
+    json_object_set_new(object, "due", ee_json_money(balance->due.micros));
     json_object_set_new(object, "held", ee_json_money(balance->held.micros));
+    json_object_set_new(object, "held_until", ee_json_time(balance->held_until_us));
+    json_object_set_new(object, "owed", ee_json_money(balance->owed.micros));
     json_object_set_new(object, "incoming", ee_json_money(balance->incoming.micros));
 }
 

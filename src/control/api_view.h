@@ -7,7 +7,7 @@
 #include "core/core.h"
 #include "core/names.h"
 
-/* Adds available, locked, held, incoming. */
+/* Adds available, locked, due, held, held_until, owed, incoming. */
 void ee_view_balance(json_t *object, const struct ee_balance *balance);
 json_t *ee_view_node(const struct ee_node *node);
 json_t *ee_view_lease(const struct ee_lease *lease);

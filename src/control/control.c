@@ -24,9 +24,11 @@
 #include "control/unseal.h"
 #include "control/verify.h"
 #include "control/verify_cache.h"
+#include "control/webhook_secret.h"
 #include "io/clock.h"
 #include "io/crypto_openssl.h"
 #include "io/log.h"
+#include "io/process.h"
 #include "io/random.h"
 
 #include "base/banned.h"
@@ -145,6 +147,8 @@ static enum ee_err load_genesis(struct ee_control *control, const char *path,
     EE_TRY(ee_genesis_file_read(control->crypto, ee_file_bytes(&control->genesis_file), canonical,
                                 size_out));
     EE_TRY(ee_trust_init(control->crypto, ee_bytes_of(canonical, *size_out), &control->trust));
+    ee_process_files_raise();
+    control->tunnel_pool.limit = EE_CONTROL_TUNNEL_POOL;
     control->params = ee_params_of(control->trust.genesis.profile);
     return control->params != NULL ? EE_OK : EE_UNSUPPORTED;
 }
@@ -420,6 +424,8 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     bool was_locked = ee_unseal_locked(control);
     if (was_locked)
         EE_TRY(wait_for_key(control, options, step));
+    *step = "the secret of webhooks";
+    EE_TRY(ee_webhook_secret_load(control));
     *step = "the journal";
     EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), fault));
     control->started_us = ee_control_now_us(control);
@@ -531,6 +537,7 @@ void ee_control_free(struct ee_control *control)
     ee_timer_free(control->drain);
     ee_control_cache_free(control->verify_cache);
     ee_file_data_free(&control->genesis_file);
+    ee_webhook_secret_wipe(control);
     ee_control_keys_wipe(&control->keys);
     ee_control_keys_wipe(&control->next_keys);
     ee_loop_free(control->loop);

@@ -149,7 +149,11 @@ static void route(struct ee_gateway_request *request, struct ee_bytes target)
         ee_gateway_answer(request, 503, "no replica of this app is live; try again");
         return;
     }
-    request->link = session->link;
+    request->link = ee_session_link_for_stream(session);
+    if (request->link == NULL) {
+        ee_gateway_answer(request, 503, "the agent takes no more requests now; try again");
+        return;
+    }
     if (!ee_gateway_open(request, target))
         request->link = NULL;
 }

@@ -16,7 +16,12 @@
 
 #include "base/banned.h"
 
-enum { ASK_LOOK_MS = 50, ABORT_MS = 1000, WAIT_STEP_MS = 10 };
+enum {
+    ASK_LOOK_MS = 50,
+    CHECKPOINT_LOOK_MS = 250, /* of thousands of agents that are asked nothing */
+    ABORT_MS = 1000,
+    WAIT_STEP_MS = 10,
+};
 
 struct ee_session *ee_session_of_node(struct ee_control *control, const char *node)
 {
@@ -59,12 +64,15 @@ static void session_unlink(struct ee_session *session)
         session->next->previous = session->previous;
 }
 
-static void session_free(struct ee_session *session)
+void ee_session_free(struct ee_session *session)
 {
     session_unlink(session);
     ee_quoter_forget(session->control->quoter, session);
     ee_sequencer_forget(session->control->sequencer, session);
     ee_timer_free(session->timer);
+    ee_session_unjoin(session);
+    ee_wipe(session->join_secret, sizeof session->join_secret);
+    free(session->asks);
     free(session->leases);
     free(session);
 }
@@ -80,9 +88,10 @@ static void ask_end(struct ee_session_ask *ask, enum ee_err err, const json_t *m
         fn(context, err, message);
 }
 
-static void asks_end_all(struct ee_session *session)
+/* Also when only the connection ended that they were asked on. */
+void ee_session_asks_end(struct ee_session *session)
 {
-    for (size_t i = 0; i < EE_SESSION_ASKS_MAX; i++)
+    for (size_t i = 0; i < session->ask_capacity; i++)
         if (session->asks[i].id != 0)
             ask_end(&session->asks[i], EE_CLOSED, NULL);
 }
@@ -106,25 +115,50 @@ static void on_watch_timer(void *context)
 {
     struct ee_session *session = context;
     uint64_t now = ee_clock_monotonic_us();
-    for (size_t i = 0; i < EE_SESSION_ASKS_MAX; i++)
+    size_t open = 0;
+    for (size_t i = 0; i < session->ask_capacity; i++)
         if (session->asks[i].id != 0 && now >= session->asks[i].deadline_us)
             ask_end(&session->asks[i], EE_TIMEOUT, NULL);
+    for (size_t i = 0; i < session->ask_capacity; i++)
+        open += session->asks[i].id != 0;
+    if (open == 0 && session->awaits_answers) {
+        session->awaits_answers = false;
+        ee_timer_start(session->timer, CHECKPOINT_LOOK_MS, CHECKPOINT_LOOK_MS);
+    }
     tell_checkpoint(session, now);
+}
+
+/* Few agents are asked many things at once. */
+static struct ee_session_ask *ask_free(struct ee_session *session)
+{
+    const size_t had = session->ask_capacity, more = had ? 2 * had : 4;
+    for (size_t i = 0; i < had; i++)
+        if (session->asks[i].id == 0)
+            return &session->asks[i];
+    if (more > EE_SESSION_ASKS_MAX)
+        return NULL;
+    struct ee_session_ask *grown = realloc(session->asks, more * sizeof *grown);
+    if (grown == NULL)
+        return NULL;
+    memset(grown + had, 0, (more - had) * sizeof *grown);
+    session->asks = grown;
+    session->ask_capacity = more;
+    return &grown[had];
 }
 
 static enum ee_err ask_take(struct ee_session *session, const struct ee_session_ask *given,
                             uint64_t timeout_ms, json_t *message)
 {
-    struct ee_session_ask *ask = NULL;
-    for (size_t i = 0; i < EE_SESSION_ASKS_MAX && ask == NULL; i++)
-        if (session->asks[i].id == 0)
-            ask = &session->asks[i];
+    struct ee_session_ask *ask = ask_free(session);
     if (ask == NULL || session->link == NULL || session->state == EE_SESSION_ENDED) {
         json_decref(message);
         return ask == NULL ? EE_FULL : EE_CLOSED;
     }
     *ask = *given;
     ask->id = ++session->next_ask;
+    if (!session->awaits_answers && session->timer != NULL)
+        ee_timer_start(session->timer, ASK_LOOK_MS, ASK_LOOK_MS);
+    session->awaits_answers = true;
     ask->deadline_us = ee_clock_monotonic_us() + timeout_ms * 1000;
     json_object_set_new(message, "id", ee_json_u64(ask->id));
     ee_session_send(session, message);
@@ -144,7 +178,7 @@ enum ee_err ee_session_ask_for_client(struct ee_session *session, json_t *messag
     const struct ee_session_ask ask = {
         .type = type, .for_client = true, .fn = fn, .context = context};
     size_t open = 0;
-    for (size_t i = 0; i < EE_SESSION_ASKS_MAX; i++)
+    for (size_t i = 0; i < session->ask_capacity; i++)
         open += session->asks[i].id != 0 && session->asks[i].for_client;
     if (open < EE_SESSION_CLIENT_ASKS_MAX)
         return ask_take(session, &ask, EE_SESSION_ASK_MS, message);
@@ -155,7 +189,7 @@ enum ee_err ee_session_ask_for_client(struct ee_session *session, json_t *messag
 void ee_session_forget(struct ee_control *control, const void *context)
 {
     for (struct ee_session *s = control->sessions; s != NULL; s = s->next)
-        for (size_t i = 0; i < EE_SESSION_ASKS_MAX; i++)
+        for (size_t i = 0; i < s->ask_capacity; i++)
             if (s->asks[i].context == context)
                 s->asks[i].fn = NULL;
 }
@@ -168,7 +202,7 @@ static void on_ask_answer(struct ee_session *session, const char *type, const js
     const struct ee_json_field fields[] = {{"id", EE_JSON_U64, &id, 0, false}};
     if (ee_json_read(message, fields, 1, EE_JSON_TOLERANT, detail) != EE_OK)
         return;
-    for (size_t i = 0; i < EE_SESSION_ASKS_MAX; i++) {
+    for (size_t i = 0; i < session->ask_capacity; i++) {
         struct ee_session_ask *ask = &session->asks[i];
         if (ask->id == 0 || ask->id != id || strcmp(ask->type, type) != 0)
             continue;
@@ -214,6 +248,7 @@ static const struct {
     void (*fn)(struct ee_session *session, const json_t *message);
 } messages[] = {
     {"hello", EE_SESSION_AWAITS_HELLO, ee_session_on_hello},
+    {"join", EE_SESSION_AWAITS_HELLO, ee_session_on_join},
     {"evidence", EE_SESSION_AWAITS_EVIDENCE, ee_session_on_evidence},
     {"started", EE_SESSION_ADMITTED, ee_leases_on_started},
     {"start_failed", EE_SESSION_ADMITTED, ee_leases_on_start_failed},
@@ -250,6 +285,8 @@ static void on_typed(struct ee_session *session, const char *type, const json_t 
 
 static void on_control(struct ee_session *session, struct ee_bytes text)
 {
+    if (session->state == EE_SESSION_JOINED)
+        session = session->primary; /* one conversation over several connections */
     if (session->state == EE_SESSION_ENDED)
         return;
     json_t *message = ee_json_parse(text);
@@ -284,13 +321,29 @@ static void report_lost(struct ee_session *session)
     ee_scheduler_look_for_absent(control);
 }
 
+/* They live by the trust in the first one, and end with it. */
+static void joined_end(struct ee_session *session)
+{
+    for (size_t i = 0; i < EE_SESSION_JOINED_MAX; i++) {
+        struct ee_session *joined = session->joined[i];
+        if (joined == NULL)
+            continue;
+        session->joined[i] = NULL;
+        joined->primary = NULL;
+        joined->state = EE_SESSION_ENDED;
+        if (joined->link != NULL)
+            ee_tunnel_link_close(joined->link, EE_TUNNEL_GOING_AWAY, "its session ended");
+    }
+}
+
 static void session_end(struct ee_session *session)
 {
     report_lost(session);
     bool was_admitted = session->state == EE_SESSION_ADMITTED;
     session->state = EE_SESSION_ENDED;
     ee_timer_stop(session->timer);
-    asks_end_all(session);
+    ee_session_asks_end(session);
+    joined_end(session);
     if (was_admitted)
         ee_scheduler_kick(session->control);
 }
@@ -326,14 +379,19 @@ static void on_closed(void *context, struct ee_tunnel_link *link, enum ee_err er
     EE_LOG(EE_LOG_INFO, "session", "connection ended", ee_log_text("node", session->node),
            ee_log_text("reason", ee_tunnel_link_reason(link)), ee_log_err(err));
     session->link = NULL;
+    if (session->state == EE_SESSION_ADMITTED && ee_session_promote(session))
+        return;
     if (session->state != EE_SESSION_ENDED)
         session_end(session);
-    session_free(session);
+    ee_session_free(session);
 }
+
+const struct ee_tunnel_link_events ee_session_link_events = {.event = on_event,
+                                                             .closed = on_closed};
 
 static void on_admission_timer(void *context)
 {
-    ee_session_refuse(context, EE_TIMEOUT, "admission took longer than 10 s");
+    ee_session_refuse(context, EE_TIMEOUT, "no message, or no admission, in time");
 }
 
 static struct ee_session *session_new(struct ee_control *control)
@@ -358,7 +416,7 @@ enum ee_err ee_session_enrol(struct ee_session *session)
     const struct ee_control *control = session->control;
     size_t agents = 0;
     for (const struct ee_session *s = control->sessions; s != NULL; s = s->next)
-        agents += s->enrolled;
+        agents += s->enrolled && s->state != EE_SESSION_JOINED;
     if (agents >= EE_CONTROL_SESSIONS_MAX && !ee_session_exists(control, session->node))
         return EE_FULL;
     session->enrolled = true;
@@ -392,7 +450,6 @@ static enum ee_err place_take(struct ee_control *control, const struct ee_place 
 
 enum ee_err ee_session_accept(struct ee_control *control, struct ee_http_exchange *exchange)
 {
-    static const struct ee_tunnel_link_events events = {.event = on_event, .closed = on_closed};
     struct ee_tunnel_config config;
     struct ee_place place = {.since_us = ee_clock_monotonic_us()};
     if (control->stopping)
@@ -404,11 +461,14 @@ enum ee_err ee_session_accept(struct ee_control *control, struct ee_http_exchang
         return EE_NO_MEMORY;
     session->place = place;
     ee_tunnel_config_default(&config, EE_TUNNEL_ROLE_CONTROL);
-    enum ee_err err = ee_tunnel_link_accept(exchange, &config, &events, session, &session->link);
+    config.hello_timeout_us = (EE_SESSION_HELLO_MS + EE_SESSION_ADMISSION_MS) * 1000;
+    config.pool = &control->tunnel_pool;
+    enum ee_err err =
+        ee_tunnel_link_accept(exchange, &config, &ee_session_link_events, session, &session->link);
     if (err != EE_OK)
-        session_free(session);
+        ee_session_free(session);
     else
-        ee_timer_start(session->timer, EE_SESSION_ADMISSION_MS, 0);
+        ee_timer_start(session->timer, EE_SESSION_HELLO_MS, 0);
     return err;
 }
 
@@ -419,6 +479,7 @@ enum ee_err ee_session_watch(struct ee_session *session)
     EE_TRY(ee_timer_new(session->control->loop, on_watch_timer, session, &timer));
     ee_timer_free(session->timer);
     session->timer = timer;
+    session->awaits_answers = true;
     ee_timer_start(session->timer, ASK_LOOK_MS, ASK_LOOK_MS);
     return EE_OK;
 }
@@ -426,7 +487,7 @@ enum ee_err ee_session_watch(struct ee_session *session)
 void ee_session_goaway_all(struct ee_control *control)
 {
     for (struct ee_session *s = control->sessions; s != NULL; s = s->next) {
-        if (s->link == NULL || s->state != EE_SESSION_ADMITTED)
+        if (s->link == NULL || (s->state != EE_SESSION_ADMITTED && s->state != EE_SESSION_JOINED))
             continue;
         enum ee_err err = ee_tunnel_goaway(ee_tunnel_link_tunnel(s->link), EE_TUNNEL_GOING_AWAY,
                                            EE_CONTROL_DRAIN_MS, "the control plane stops");

@@ -15,7 +15,9 @@ enum {
     EE_SESSION_CLIENT_ASKS_MAX = 32, /* of these for API clients; the others are for checks */
     EE_SESSION_LEASES_MAX = 1024,    /* leases an agent may report */
     EE_SESSION_SERVICES_MAX = 16,
-    EE_SESSION_ADMISSION_MS = 30000, /* from the connection to admitted; quotes take seconds */
+    EE_SESSION_ADMISSION_MS = 30000, /* from the first message to admitted; quotes take seconds */
+    EE_SESSION_HELLO_MS = 10000,     /* from the connection to its first message */
+    EE_SESSION_JOINED_MAX = 3,       /* further connections of one agent */
     EE_SESSION_CHECKPOINT_MS = 1000, /* a newer checkpoint is told at most this often */
     EE_SESSION_ASK_MS = 10000,       /* for questions of API clients */
 };
@@ -27,7 +29,8 @@ enum ee_session_state {
     EE_SESSION_AWAITS_ANCHOR,   /* verified; we do not write yet (control/anchor.h) */
     EE_SESSION_ADMITTING,       /* verified; NODE_ADMIT is on its way */
     EE_SESSION_ADMITTED,
-    EE_SESSION_ENDED, /* refused or closed; waits for its last callbacks */
+    EE_SESSION_JOINED, /* a further connection of `primary` */
+    EE_SESSION_ENDED,  /* refused or closed; waits for its last callbacks */
 };
 
 /* The answer to a question, or why none came: EE_TIMEOUT, EE_CLOSED. `message` is borrowed. */
@@ -52,6 +55,11 @@ struct ee_session {
     struct ee_session *next, *previous;
     struct ee_control *control;
     struct ee_tunnel_link *link; /* NULL once closed */
+    /* Further connections (docs/spec/agent-protocol.md): sessions of their own that only carry.
+     * When the link of the first one ends, one of them gives it its own. */
+    struct ee_session *joined[EE_SESSION_JOINED_MAX];
+    struct ee_session *primary; /* of a joined one */
+    uint8_t join_secret[32];
     enum ee_session_state state;
     struct ee_place place;  /* among those not yet admitted */
     bool enrolled;          /* it has shown the key of an enrolled node: a place of its own kind */
@@ -71,7 +79,9 @@ struct ee_session {
     uint8_t (*leases)[EE_ID_SIZE];
     size_t service_count;
     struct ee_session_service services[EE_SESSION_SERVICES_MAX];
-    struct ee_session_ask asks[EE_SESSION_ASKS_MAX];
+    struct ee_session_ask *asks; /* ask_capacity of them, up to EE_SESSION_ASKS_MAX */
+    size_t ask_capacity;
+    bool awaits_answers; /* the timer looks often */
     uint64_t next_ask;
     uint64_t agent_size;  /* leaves of the highest checkpoint the agent has; 0: none of ours */
     bool agent_has_newer; /* than our journal: it is refused once it has seen our evidence */
@@ -90,6 +100,12 @@ EE_MUST_USE enum ee_err ee_session_accept(struct ee_control *control,
                                           struct ee_http_exchange *exchange);
 /* The admitted session of a node; NULL when it is not connected. */
 struct ee_session *ee_session_of_node(struct ee_control *control, const char *node);
+
+/* Where a new stream goes: the connection of the agent with the fewest bytes queued that takes
+ * streams; NULL: none does. */
+struct ee_tunnel_link *ee_session_link_for_stream(const struct ee_session *session);
+/* Connections that the agent has now. */
+size_t ee_session_links(const struct ee_session *session);
 
 /* The session has shown that it is an enrolled agent: it leaves the places of those that have not.
  * EE_FULL: EE_CONTROL_SESSIONS_MAX agents are there, and none of them is of its node. */
@@ -124,7 +140,12 @@ void ee_session_abort_all(struct ee_control *control);
 /* Says goodbye to all; they are not reported lost (our own outage is nobody's fault). */
 void ee_session_close_all(struct ee_control *control);
 
-/* For session.c and admission.c. */
+/* For session.c, session_join.c and admission.c. */
+void ee_session_on_join(struct ee_session *session, const json_t *message);
+/* The link of an admitted session has ended: does a further one take its place? */
+bool ee_session_promote(struct ee_session *session);
+/* Takes the session out of its primary's. */
+void ee_session_unjoin(struct ee_session *session);
 void ee_session_on_hello(struct ee_session *session, const json_t *message);
 void ee_session_on_evidence(struct ee_session *session, const json_t *message);
 /* Submits NODE_ADMIT, or refuses the agent. */
@@ -134,5 +155,10 @@ void ee_session_admit(struct ee_session *session);
 void ee_session_checkpoint_add(struct ee_session *session, json_t *message, const char *name);
 void ee_session_refuse(struct ee_session *session, enum ee_err err, const char *detail);
 EE_MUST_USE enum ee_err ee_session_watch(struct ee_session *session);
+extern const struct ee_tunnel_link_events ee_session_link_events;
+/* Without a link any more. */
+void ee_session_free(struct ee_session *session);
+/* All open questions get EE_CLOSED. */
+void ee_session_asks_end(struct ee_session *session);
 
 #endif

@@ -22,6 +22,7 @@
 #include "io/loop.h"
 #include "io/tls.h"
 #include "link/tdx_device.h"
+#include "tunnel/tunnel.h"
 
 struct ee_api_call;
 struct ee_session;
@@ -32,13 +33,15 @@ struct ee_api_server;
 struct ee_certificates;
 struct ee_collateral_store;
 struct ee_outlook;
+struct ee_stripe_secrets;
 struct ee_unseal;
 struct ee_vault;
 
 enum {
-    EE_CONTROL_SESSIONS_MAX = 1024,   /* agents; those not yet admitted: control/places.h */
-    EE_CONTROL_CALLS_MAX = 1024,      /* API requests in progress */
-    EE_CONTROL_OUTPUTS_MAX = 1000000, /* sealed outputs kept */
+    EE_CONTROL_SESSIONS_MAX = 4096, /* agents; those not yet admitted: control/places.h */
+    EE_CONTROL_TUNNEL_POOL = 1024 * 1024 * 1024, /* granted windows of all agents, and buffers */
+    EE_CONTROL_CALLS_MAX = 1024,                 /* API requests in progress */
+    EE_CONTROL_OUTPUTS_MAX = 1000000,            /* sealed outputs kept */
     EE_CONTROL_OUTPUT_SIZE_MAX = 4 * 1024 * 1024 + 65536, /* one sealed output, from base64 */
 };
 
@@ -66,6 +69,7 @@ struct ee_control {
     uint64_t collateral_said_day;
     bool allow_unmeasured;                /* deployments need not be in the agent's event log */
     struct ee_verify_cache *verify_cache; /* what verifying agents showed before */
+    struct ee_stripe_secrets *webhook;    /* of the payment provider; NULL: no webhooks are taken */
     bool has_admin;
     uint8_t admin_hash[32];
 
@@ -83,9 +87,10 @@ struct ee_control {
     struct ee_scheduler *scheduler;
     struct ee_gateway *gateway;
 
-    struct ee_session *sessions;   /* list */
-    struct ee_api_call *calls;     /* list */
-    struct ee_api_call *beginning; /* inside ee_api_begin(); NULL once it is over */
+    struct ee_session *sessions;       /* list */
+    struct ee_tunnel_pool tunnel_pool; /* what all of them may hold */
+    struct ee_api_call *calls;         /* list */
+    struct ee_api_call *beginning;     /* inside ee_api_begin(); NULL once it is over */
     size_t call_count;
 
     uint8_t payload[EE_COMMAND_PAYLOAD_MAX]; /* of the command being made */

@@ -36,7 +36,9 @@
     ROW(REPORT, "report")                                                                          \
     ROW(ALLOW, "allow")                                                                            \
     ROW(POLICY, "policy")                                                                          \
-    ROW(COLLATERAL, "collateral")
+    ROW(COLLATERAL, "collateral")                                                                  \
+    ROW(TOPUP, "topup")                                                                            \
+    ROW(PAYMENT, "payment")
 
 const char *ee_command_kind_name(enum ee_command_kind kind)
 {

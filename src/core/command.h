@@ -16,8 +16,11 @@
 #include "core/deployment.h"
 
 enum {
-    EE_CORE_VERSION = 3,       /* docs/spec/commands.md, "Core versions" */
-    EE_STATE_HASH_VERSION = 3, /* of BOOTs from this core version on */
+    /* Commands are applied by the rules of the version they carry: docs/spec/commands.md, "Core
+     * versions". */
+    EE_CORE_VERSION = 3,
+    EE_CORE_VERSION_LIMITS = 3, /* the first that refuses transfers for limits */
+    EE_STATE_HASH_VERSION = 3, /* of BOOTs from this core version on; older ones are not compared */
     EE_COMMAND_PAYLOAD_MAX = 98304,
     EE_COMMAND_SIZE_MAX = 98304 + 256,
 };
@@ -60,6 +63,8 @@ enum ee_command_kind {
     EE_COMMAND_ALLOW = 40, /* any: founding key's signature counts; adds or retires a measurement */
     EE_COMMAND_POLICY = 41,     /* any: the same signature; replaces the attestation policy */
     EE_COMMAND_COLLATERAL = 42, /* system, admin: this set of collateral is in use from here on */
+    EE_COMMAND_TOPUP = 51,   /* account: an order of credits, to be paid at the payment provider */
+    EE_COMMAND_PAYMENT = 52, /* system: what the payment provider said of one payment */
 };
 
 struct ee_command {
@@ -150,6 +155,35 @@ struct ee_redemption_word {
 EE_MUST_USE enum ee_err ee_redemption_message(const uint8_t network_id[32],
                                               const struct ee_redemption_word *word,
                                               struct ee_writer *out);
+
+enum { EE_CURRENCY_SIZE = 3, EE_PAYMENT_CENTS_MAX = 99999999, EE_MICROS_PER_CENT = 10000 };
+/* What a provider may say: small currencies have large numbers. */
+#define EE_PAYMENT_SAID_MAX UINT64_C(1000000000000)
+
+struct ee_topup {
+    uint64_t cents;                      /* 1 to EE_PAYMENT_CENTS_MAX */
+    char currency[EE_CURRENCY_SIZE + 1]; /* "usd" */
+};
+
+enum ee_payment_event {
+    EE_PAYMENT_SUCCEEDED = 1,
+    EE_PAYMENT_REFUNDED = 2, /* `cents`: of all refunds so far */
+    EE_PAYMENT_DISPUTE_OPENED = 3,
+    EE_PAYMENT_DISPUTE_WON = 4, /* the provider gives the money back to us */
+    EE_PAYMENT_DISPUTE_LOST = 5,
+};
+
+/* A word of the payment provider. Keyed on the payment object, so that two kinds of events about
+ * one payment mint once; words come in any order. */
+struct ee_payment_word {
+    enum ee_payment_event event;
+    char payment[EE_REFERENCE_MAX + 1];        /* the provider's name of the payment object */
+    uint8_t order[EE_ID_SIZE];                 /* SUCCEEDED: the order it pays; else zero */
+    char dispute[EE_REFERENCE_MAX + 1];        /* DISPUTE_...: its name; else empty */
+    uint64_t cents;                            /* hundredths, 1 to EE_PAYMENT_SAID_MAX */
+    char currency[EE_CURRENCY_SIZE + 1];       /* three small letters */
+    char provider_event[EE_REFERENCE_MAX + 1]; /* the provider's name of the event */
+};
 
 struct ee_node_enrol {
     char node[EE_NAME_MAX + 1];
@@ -377,6 +411,8 @@ struct ee_liabilities {
     ROW(transfer_credits)                                                                          \
     ROW(redeem)                                                                                    \
     ROW(redemption_word)                                                                           \
+    ROW(topup)                                                                                     \
+    ROW(payment_word)                                                                              \
     ROW(node_enrol)                                                                                \
     ROW(node_price)                                                                                \
     ROW(node_admit)                                                                                \
@@ -503,13 +539,49 @@ struct ee_liabilities_result { /* answer to LIABILITIES */
     struct ee_money house; /* cash - total: fees, reserve, less what users owe */
 };
 
+/* Answer to a TRANSFER or REDEEM that was refused for a limit of this account: what would pass. */
+struct ee_limit_result {
+    char account[EE_NAME_MAX + 1];
+    struct ee_money amount; /* TRANSFER_MINIMUM: the least; TRANSFER_DAY: what is left of today;
+                               CREDITS_HELD: what may leave now; DEBT: what is owed */
+    uint64_t until_us;      /* TRANSFER_DAY, CREDITS_HELD: when more may; 0: not by time alone */
+};
+
+struct ee_topup_result {
+    uint8_t order[EE_ID_SIZE];
+    char account[EE_NAME_MAX + 1];
+    struct ee_money amount; /* credits it will mint */
+};
+
+/* Why a payment waits for a person; a sum. */
+enum ee_payment_trouble {
+    EE_TROUBLE_ORDER_UNKNOWN = 1, /* no such order */
+    EE_TROUBLE_AMOUNT = 2,        /* another amount than ordered */
+    EE_TROUBLE_CURRENCY = 4,      /* another currency than ordered */
+    EE_TROUBLE_ORDER_PAID = 8,    /* another payment has paid this order */
+    EE_TROUBLE_OTHER_ORDER = 16,  /* this payment has paid another order */
+    EE_TROUBLE_DISPUTES = 32,     /* more disputes than are kept, or one both won and lost */
+    EE_TROUBLE_ALL = 63,
+};
+
+struct ee_payment_result { /* answer to PAYMENT */
+    char payment[EE_REFERENCE_MAX + 1];
+    char account[EE_NAME_MAX + 1]; /* empty: nothing minted for it yet */
+    uint32_t trouble;              /* of the payment, enum ee_payment_trouble */
+    struct ee_money minted;
+    struct ee_money charged_back;
+};
+
 #define EE_RESULTS(ROW)                                                                            \
     ROW(reserve_result)                                                                            \
     ROW(settle_result)                                                                             \
     ROW(balance_result)                                                                            \
     ROW(redeem_result)                                                                             \
     ROW(tick_result)                                                                               \
-    ROW(liabilities_result)
+    ROW(liabilities_result)                                                                        \
+    ROW(limit_result)                                                                              \
+    ROW(topup_result)                                                                              \
+    ROW(payment_result)
 #define EE_ROW(name)                                                                               \
     EE_MUST_USE enum ee_err ee_##name##_encode(const struct ee_##name *in, struct ee_writer *out); \
     EE_MUST_USE enum ee_err ee_##name##_decode(struct ee_bytes bytes, struct ee_##name *out);

@@ -69,6 +69,48 @@ static void redemption_word(struct ee_codec *k, struct ee_redemption_word *v)
     ee_codec_raw(k, v->signature, sizeof(v->signature));
 }
 
+/* Three small letters. */
+static void currency(struct ee_codec *k, char text[EE_CURRENCY_SIZE + 1])
+{
+    ee_codec_text(k, text, EE_CURRENCY_SIZE + 1, EE_CURRENCY_SIZE);
+    for (size_t i = 0; i < EE_CURRENCY_SIZE && !ee_codec_failed(k); i++)
+        if (text[i] < 'a' || text[i] > 'z')
+            ee_codec_fail(k, EE_RANGE);
+}
+
+static uint64_t cents(struct ee_codec *k, uint64_t value, uint64_t most)
+{
+    value = ee_codec_u64(k, value);
+    if (value < 1 || value > most)
+        ee_codec_fail(k, EE_RANGE);
+    return value;
+}
+
+static void topup(struct ee_codec *k, struct ee_topup *v)
+{
+    v->cents = cents(k, v->cents, EE_PAYMENT_CENTS_MAX);
+    currency(k, v->currency);
+    if (!ee_codec_failed(k) && strcmp(v->currency, "usd") != 0)
+        ee_codec_fail(k, EE_UNSUPPORTED);
+}
+
+static void payment_word(struct ee_codec *k, struct ee_payment_word *v)
+{
+    v->event = (enum ee_payment_event)ee_codec_enum(k, v->event, EE_PAYMENT_SUCCEEDED,
+                                                    EE_PAYMENT_DISPUTE_LOST);
+    ee_codec_text(k, v->payment, sizeof(v->payment), 1);
+    ee_codec_raw(k, v->order, sizeof(v->order));
+    ee_codec_text(k, v->dispute, sizeof(v->dispute), 0);
+    v->cents = cents(k, v->cents, EE_PAYMENT_SAID_MAX);
+    currency(k, v->currency);
+    ee_codec_text(k, v->provider_event, sizeof(v->provider_event), 1);
+    bool success = v->event == EE_PAYMENT_SUCCEEDED;
+    bool disputed = !success && v->event != EE_PAYMENT_REFUNDED;
+    if (success == ee_bytes_all_zero(v->order, sizeof(v->order)) ||
+        disputed != (v->dispute[0] != '\0'))
+        ee_codec_fail(k, EE_RANGE);
+}
+
 static void node_enrol(struct ee_codec *k, struct ee_node_enrol *v)
 {
     ee_codec_name(k, v->node);
@@ -358,6 +400,29 @@ static void liabilities_result(struct ee_codec *k, struct ee_liabilities_result 
     v->house = ee_codec_money(k, v->house, INT64_MIN);
     if (ee_money_add(v->total, v->house, &sum) != EE_OK || sum.micros != v->cash.micros)
         ee_codec_fail(k, EE_RANGE);
+}
+
+static void limit_result(struct ee_codec *k, struct ee_limit_result *v)
+{
+    ee_codec_name(k, v->account);
+    v->amount = ee_codec_money(k, v->amount, 0);
+    v->until_us = ee_codec_u64(k, v->until_us);
+}
+
+static void topup_result(struct ee_codec *k, struct ee_topup_result *v)
+{
+    ee_codec_raw(k, v->order, sizeof(v->order));
+    ee_codec_name(k, v->account);
+    v->amount = ee_codec_money(k, v->amount, 1);
+}
+
+static void payment_result(struct ee_codec *k, struct ee_payment_result *v)
+{
+    ee_codec_text(k, v->payment, sizeof(v->payment), 1);
+    ee_codec_name_or_empty(k, v->account);
+    v->trouble = ee_codec_u32_within(k, v->trouble, 0, EE_TROUBLE_ALL);
+    v->minted = ee_codec_money(k, v->minted, 0);
+    v->charged_back = ee_codec_money(k, v->charged_back, 0);
 }
 
 /* Both directions of each; a document starts with the label "ee-NAME", version 1. */

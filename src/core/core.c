@@ -28,6 +28,9 @@ static const struct ee_core_limits default_limits = {
     .mints = 1u << 22,
     .redemptions = 1u << 20,
     .transfers = 1u << 24,
+    .topups = 1u << 22,
+    .payments = 1u << 22,
+    .parked = 1u << 16,
 };
 
 /* Far above any default, and sums of limits still fit. */
@@ -55,6 +58,9 @@ static void limits_set(struct ee_core *core, const struct ee_core_limits *given)
         .mints = limit_or(g->mints, d->mints),
         .redemptions = limit_or(g->redemptions, d->redemptions),
         .transfers = limit_or(g->transfers, d->transfers),
+        .topups = limit_or(g->topups, d->topups),
+        .payments = limit_or(g->payments, d->payments),
+        .parked = limit_or(g->parked, d->parked),
     };
 }
 
@@ -79,6 +85,8 @@ static void tables_init(struct ee_core *core)
     TABLE(ids, ee_id_row, key, l->ids);
     TABLE(mints, ee_mint_row, reference, l->mints);
     TABLE(redemptions, ee_redemption_row, redemption.id, l->redemptions);
+    TABLE(topups, ee_topup_order, id, l->topups);
+    TABLE(payments, ee_payment_row, payment.id, l->payments);
     TABLE(allow, ee_allow_row, key, ALLOW_LIMIT);
     static_assert(offsetof(struct ee_period, index) == EE_ID_SIZE, "lease and index are one key");
     ee_table_init(&core->periods, core->allocator, sizeof(struct ee_period_row), 0,
@@ -104,11 +112,15 @@ struct ee_core *ee_core_new(const struct ee_allocator *allocator, const struct e
     core->crypto = crypto;
     limits_set(core, limits);
     tables_init(core);
-    /* Two per period: lock and settlement. */
-    uint32_t transfers = core->limits.transfers + core->limits.mints +
-                         2 * core->limits.redemptions + 2 * core->periods.limit;
+    /* Two per period: lock and settlement. Two per mint, the second repays a debt. Per payment its
+     * mint, and twice as many of what it takes back. An account may have one of debts. */
+    uint64_t transfers = (uint64_t)core->limits.transfers + 2 * (uint64_t)core->limits.mints +
+                         3 * (uint64_t)core->limits.redemptions +
+                         2 * (uint64_t)core->periods.limit + 6 * (uint64_t)core->limits.payments;
     const struct ee_ledger_limits book = {
-        .accounts = core->limits.accounts + 1, .transfers = transfers, .touched = true};
+        .accounts = 2 * core->limits.accounts + 2,
+        .transfers = transfers < EE_LEDGER_ROWS_MAX ? (uint32_t)transfers : EE_LEDGER_ROWS_MAX,
+        .touched = true};
     core->ledger = ee_ledger_new(allocator, &book);
     if (core->ledger)
         return core;
@@ -125,14 +137,12 @@ void ee_core_free(struct ee_core *core)
                 ((const struct ee_app_row *)ee_table_at(&core->apps, i))->deployment);
     for (size_t i = 0; i < core->ids.count; i++)
         ee_free(core->allocator, ((const struct ee_id_row *)ee_table_at(&core->ids, i))->body);
-    struct ee_table *const tables[] = {&core->accounts,      &core->keys,
-                                       &core->nodes,         &core->apps,
-                                       &core->leases,        &core->periods,
-                                       &core->ids,           &core->mints,
-                                       &core->redemptions,   &core->allow,
-                                       &core->allow_changes, &core->policies,
-                                       &core->recoveries,    &core->checkpoint_keys,
-                                       &core->liabilities};
+    struct ee_table *const tables[] = {
+        &core->accounts,    &core->keys,     &core->nodes,         &core->apps,
+        &core->leases,      &core->periods,  &core->ids,           &core->mints,
+        &core->redemptions, &core->allow,    &core->allow_changes, &core->policies,
+        &core->topups,      &core->payments, &core->recoveries,    &core->checkpoint_keys,
+        &core->liabilities};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         ee_table_close(tables[i]);
     ee_ledger_free(core->ledger);
@@ -333,6 +343,10 @@ static struct rule rule_of(enum ee_command_kind kind)
         return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_policy};
     case EE_COMMAND_COLLATERAL:
         return (struct rule){SYSTEM | ADMIN, ee_core_on_collateral};
+    case EE_COMMAND_TOPUP:
+        return (struct rule){ACCOUNT, ee_core_on_topup};
+    case EE_COMMAND_PAYMENT:
+        return (struct rule){SYSTEM, ee_core_on_payment};
     }
     return (struct rule){0, NULL};
 }

@@ -18,11 +18,13 @@
 enum { EE_RESULT_BODY_MAX = 8192, EE_EFFECTS_MAX = 64 };
 
 struct ee_core;
+struct ee_params;
 
 /* 0: the compiled default. A command of a user or operator that would pass a limit is refused with
  * EE_FULL; TICK may go as far again beyond it, so that what runs is settled. */
 struct ee_core_limits {
-    uint32_t accounts, keys, nodes, apps, leases, periods, ids, mints, transfers, redemptions;
+    uint32_t accounts, keys, nodes, apps, leases, periods, ids, mints, transfers, redemptions,
+        topups, payments, parked;
 };
 
 /* NULL without memory. `crypto` and `allocator` are borrowed for the core's life. */
@@ -79,6 +81,9 @@ uint64_t ee_core_next_due_us(const struct ee_core *core);
 const struct ee_genesis *ee_core_genesis(const struct ee_core *core); /* NULL before GENESIS */
 const uint8_t *ee_core_network_id(const struct ee_core *core);
 const struct ee_params *ee_core_params(const struct ee_core *core);
+/* Another table than that of the genesis' profile, from now on; borrowed. For simulations: a
+ * network never does. */
+void ee_core_params_override(struct ee_core *core, const struct ee_params *params);
 /* Hash over all canonical records (docs/spec/commands.md, "State hash"), at the cost of what
  * changed since the last call. Not beside any other call. */
 void ee_core_state_hash(const struct ee_core *core, uint8_t out[32]);
@@ -108,8 +113,11 @@ struct ee_api_key {
 struct ee_balance {
     struct ee_money available; /* posted minus reserved */
     struct ee_money locked;    /* reserved by own locks */
-    struct ee_money held;      /* part of locked whose period is DUE */
-    struct ee_money incoming;  /* operators: reserved for them by locks */
+    struct ee_money due;       /* part of locked whose period is DUE */
+    struct ee_money held;      /* part of available that may be spent, but not leave yet */
+    uint64_t held_until_us;    /* when all of it is free; 0: nothing is held */
+    struct ee_money owed; /* after chargebacks of what was spent; repaid by what is minted next */
+    struct ee_money incoming; /* operators: reserved for them by locks */
 };
 
 struct ee_node {
@@ -198,9 +206,44 @@ struct ee_redemption {
     uint64_t seq, settle_seq; /* settle_seq 0: pending */
 };
 
+struct ee_topup_order {
+    uint8_t id[EE_ID_SIZE]; /* the first half of the random bytes of its command */
+    char account[EE_NAME_MAX + 1];
+    char currency[EE_CURRENCY_SIZE + 1];
+    uint64_t cents;
+    uint64_t created_us, seq;
+    char payment[EE_REFERENCE_MAX + 1]; /* that paid it; empty: none yet */
+    uint64_t paid_seq;                  /* of the command that minted it; 0: none yet */
+};
+
+enum { EE_PAYMENT_DISPUTES_MAX = 4 };
+enum ee_dispute_state { EE_DISPUTE_OPEN = 1, EE_DISPUTE_WON, EE_DISPUTE_LOST };
+struct ee_dispute {
+    uint8_t id[EE_ID_SIZE]; /* the first half of SHA-256 of the provider's name */
+    uint64_t cents;
+    enum ee_dispute_state state;
+};
+
+struct ee_payment {
+    char id[EE_REFERENCE_MAX + 1]; /* the provider's name of the payment object */
+    char account[EE_NAME_MAX + 1]; /* empty: parked, nothing is minted for it yet */
+    uint8_t order[EE_ID_SIZE];     /* that it paid, else the first it was said to pay */
+    struct ee_money minted, charged_back;
+    uint64_t refunded_cents; /* most that was said */
+    uint32_t trouble;        /* sum of enum ee_payment_trouble */
+    uint32_t dispute_count;
+    struct ee_dispute disputes[EE_PAYMENT_DISPUTES_MAX]; /* by id */
+    uint64_t said_cents;                                 /* with the newest trouble */
+    char said_currency[EE_CURRENCY_SIZE + 1];            /* the same */
+    uint64_t first_seq, last_seq, mint_seq;              /* mint_seq 0: not minted */
+};
+
 const struct ee_account *ee_core_account(const struct ee_core *core, const char *name);
 EE_MUST_USE enum ee_err ee_core_balance(const struct ee_core *core, const char *account,
                                         struct ee_balance *out);
+/* As of a time not before that of the last command: holds end by themselves. */
+EE_MUST_USE enum ee_err ee_core_balance_at(const struct ee_core *core, const char *account,
+                                           uint64_t now_us, struct ee_balance *out);
 const struct ee_api_key *ee_core_key(const struct ee_core *core, const uint8_t key_hash[32]);
 const struct ee_node *ee_core_node(const struct ee_core *core, const char *name);
 const struct ee_app *ee_core_app(const struct ee_core *core, const char *name);
@@ -210,6 +253,22 @@ const struct ee_period *ee_core_period(const struct ee_core *core, const uint8_t
 
 const struct ee_redemption *ee_core_redemption(const struct ee_core *core,
                                                const uint8_t id[EE_ID_SIZE]);
+
+/* Destination and the issuer's reference of a redemption; "" for none. */
+const char *ee_core_redemption_destination(const struct ee_core *core,
+                                           const uint8_t id[EE_ID_SIZE]);
+const char *ee_core_redemption_reference(const struct ee_core *core, const uint8_t id[EE_ID_SIZE]);
+const struct ee_topup_order *ee_core_topup(const struct ee_core *core,
+                                           const uint8_t id[EE_ID_SIZE]);
+const struct ee_payment *ee_core_payment(const struct ee_core *core, const char *id);
+/* A reported period: what for, and the hash of what the launcher keeps. */
+struct ee_report {
+    enum ee_abuse_category category;
+    uint8_t evidence_hash[32];
+};
+/* False: there is no such period, or no report of it. */
+bool ee_core_report(const struct ee_core *core, const uint8_t lease[EE_ID_SIZE], uint32_t period,
+                    struct ee_report *out);
 
 /* Whether SLOT_MISSED recorded this slot; the record of checks has to say so too, or its receipt
  * does not show why the period failed. */
@@ -232,6 +291,8 @@ const struct ee_redemption *ee_core_redemption_at(const struct ee_core *core, si
 /* seq of the remembered command of this actor and id; 0: none. */
 uint64_t ee_core_id_seq(const struct ee_core *core, enum ee_actor_kind kind, const char *actor,
                         const uint8_t id[EE_ID_SIZE]);
+const struct ee_topup_order *ee_core_topup_at(const struct ee_core *core, size_t index);
+const struct ee_payment *ee_core_payment_at(const struct ee_core *core, size_t index);
 
 /* The allow-list in force: genesis plus changes. */
 bool ee_core_allowed(const struct ee_core *core, enum ee_role role, const uint8_t measurement[32]);
@@ -293,10 +354,12 @@ void ee_owed_id(const struct ee_crypto *crypto, const char *kind, const char *na
 EE_MUST_USE enum ee_err ee_core_owed_of(const struct ee_core *core, const char *account,
                                         struct ee_owed *out);
 
-/* Totals for the book: minted minus redeemed, and the sum of all credit-normal balances (equal,
- * always). */
+/* Totals for the book. balances = minted - redeemed - charged_back + owed, always. */
 struct ee_totals {
     struct ee_money minted, redeemed, balances, locked;
+    struct ee_money charged_back; /* by the payment provider, less what it gave back */
+    struct ee_money owed;         /* of charged_back, by users who had spent it */
+    struct ee_money processor;    /* in cash:stripe; below zero: the provider is owed that */
 };
 void ee_core_totals(const struct ee_core *core, struct ee_totals *out);
 

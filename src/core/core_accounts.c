@@ -36,7 +36,7 @@ static void account_add(struct ee_change *c, const struct ee_account_create *cre
     struct ee_core *core = c->core;
     enum ee_ledger_result result;
     bool user = create->kind == EE_ACCOUNT_USER;
-    struct ee_ledger_account book = {.ledger = 1,
+    struct ee_ledger_account book = {.ledger = EE_BOOK,
                                      .code = user ? CODE_USER : CODE_OPERATOR,
                                      .flags = EE_LEDGER_DEBITS_MUST_NOT_EXCEED_CREDITS};
     struct ee_account_row row;

@@ -20,14 +20,17 @@ static const char *book_rule(const struct ee_core *core)
     struct ee_totals totals;
     HOLDS(ee_ledger_balanced(core->ledger), "debits equal credits and no account is overdrawn");
     ee_core_totals(core, &totals);
-    HOLDS(totals.balances.micros == totals.minted.micros - totals.redeemed.micros,
-          "all balances add up to what was minted and not redeemed");
+    HOLDS(totals.balances.micros == totals.minted.micros - totals.redeemed.micros -
+                                        totals.charged_back.micros + totals.owed.micros,
+          "all balances add up to what was minted and not redeemed or charged back");
     for (size_t i = 0; i < core->accounts.count; i++) {
         struct ee_balance b;
         const struct ee_account *account = ee_core_account_at(core, i);
         HOLDS(ee_core_balance(core, account->name, &b) == EE_OK, "every account has its book");
-        HOLDS(b.available.micros >= 0 && b.held.micros >= 0 && b.held.micros <= b.locked.micros,
-              "available, locked and held are never negative, and held is part of locked");
+        HOLDS(b.available.micros >= 0 && b.due.micros >= 0 && b.due.micros <= b.locked.micros,
+              "available, locked and due are never negative, and due is part of locked");
+        HOLDS(b.held.micros >= 0 && b.held.micros <= b.available.micros && b.owed.micros >= 0,
+              "held is part of available, and nobody owes less than nothing");
     }
     return NULL;
 }
@@ -61,26 +64,31 @@ static const char *lock_rule(const struct ee_core *core, const struct ee_period 
 static const char *locks_rule(const struct ee_core *core)
 {
     struct ee_totals totals;
-    int64_t open = 0, held = 0, held_recorded = 0;
+    int64_t open = 0, due = 0, due_recorded = 0, redeeming = 0;
     for (size_t i = 0; i < core->periods.count; i++) {
         const struct ee_period *p = ee_core_period_at(core, i);
         const char *rule = lock_rule(core, p);
         HOLDS(!rule, rule);
         open += lock_open(p) ? p->locked.micros : 0;
-        held += p->state == EE_LOCK_DUE ? p->locked.micros : 0;
+        due += p->state == EE_LOCK_DUE ? p->locked.micros : 0;
     }
     for (size_t i = 0; i < core->accounts.count; i++)
-        held_recorded +=
-            ((const struct ee_account_row *)ee_table_at(&core->accounts, i))->held_micros;
+        due_recorded +=
+            ((const struct ee_account_row *)ee_table_at(&core->accounts, i))->due_micros;
+    for (size_t i = 0; i < core->accounts.count; i++)
+        redeeming -=
+            ((const struct ee_account_row *)ee_table_at(&core->accounts, i))->redeeming_micros;
     for (size_t i = 0; i < core->redemptions.count; i++) {
         const struct ee_redemption *r = ee_core_redemption_at(core, i);
         open += r->state == EE_REDEMPTION_PENDING ? r->amount.micros : 0;
+        redeeming += r->state == EE_REDEMPTION_PENDING ? r->amount.micros : 0;
         HOLDS((r->state == EE_REDEMPTION_PENDING) == (r->settle_seq == 0),
               "exactly a pending redemption waits for the issuer's word");
     }
     ee_core_totals(core, &totals);
     HOLDS(open == totals.locked.micros, "open locks and redemptions add up to what is reserved");
-    HOLDS(held == held_recorded, "held is the sum of the locks that are due");
+    HOLDS(due == due_recorded, "due is the sum of the locks that are due");
+    HOLDS(redeeming == 0, "accounts know what they are redeeming");
     return NULL;
 }
 
@@ -151,6 +159,48 @@ static const char *leases_rule(const struct ee_core *core)
     return NULL;
 }
 
+/* One mint a payment, of what was ordered; what was taken back is what was said. */
+static const char *payment_rule(const struct ee_core *core, const struct ee_payment_row *row)
+{
+    const struct ee_payment *p = &row->payment;
+    const struct ee_topup_order *order = ee_core_topup(core, p->order);
+    HOLDS(p->charged_back.micros >= 0 && p->charged_back.micros <= p->minted.micros,
+          "no more is charged back than was minted");
+    HOLDS((p->mint_seq != 0) == (p->account[0] != '\0') &&
+              (p->mint_seq != 0) == (p->minted.micros > 0),
+          "exactly a minted payment has an account");
+    HOLDS(p->mint_seq == 0 ||
+              (order && order->paid_seq == p->mint_seq && strcmp(order->payment, p->id) == 0 &&
+               p->minted.micros == (int64_t)order->cents * EE_MICROS_PER_CENT),
+          "a payment mints what was ordered");
+    HOLDS(p->charged_back.micros == ee_core_payment_taken_back(p),
+          "what is charged back is what the provider said");
+    return NULL;
+}
+
+static const char *payments_rule(const struct ee_core *core)
+{
+    const struct ee_ledger_account *processor =
+        ee_ledger_account_find(core->ledger, &core->processor);
+    int64_t minted = 0, charged_back = 0;
+    uint32_t parked = 0;
+    for (size_t i = 0; i < core->payments.count; i++) {
+        const struct ee_payment_row *row = ee_table_at(&core->payments, i);
+        const char *rule = payment_rule(core, row);
+        HOLDS(!rule, rule);
+        minted += row->payment.minted.micros;
+        charged_back += row->payment.charged_back.micros;
+        parked += row->payment.mint_seq == 0;
+    }
+    HOLDS(minted == core->card_minted_micros && charged_back == core->charged_back_micros &&
+              parked == core->parked_count,
+          "payments add up to their sums");
+    HOLDS(!processor || (int64_t)(processor->debits_posted - processor->credits_posted) ==
+                            minted - charged_back - core->swept_micros,
+          "the processor has what was paid, less what it took back and paid out");
+    return NULL;
+}
+
 static const char *timers_rule(const struct ee_core *core)
 {
     for (uint32_t i = 0; i < core->timer_count; i++) {
@@ -163,7 +213,8 @@ static const char *timers_rule(const struct ee_core *core)
 
 enum ee_err ee_core_check(const struct ee_core *core, const char **rule_out)
 {
-    ee_rule *const rules[] = {book_rule, locks_rule, nodes_rule, leases_rule, timers_rule};
+    ee_rule *const rules[] = {book_rule,   locks_rule,    nodes_rule,
+                              leases_rule, payments_rule, timers_rule};
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         const char *rule = rules[i](core);
         if (rule) {

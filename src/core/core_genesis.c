@@ -17,11 +17,15 @@ static void allow_row(uint8_t role, const uint8_t measurement[32], const char *l
     out->active = true;
 }
 
-static void cash_open(struct ee_core *core)
+/* What the issuer holds. It was the only account of cash up to version 2, under the number that is
+ * the processor's now. */
+static void cash_open(struct ee_core *core, uint16_t core_version)
 {
     enum ee_ledger_result result;
     struct ee_ledger_account cash = {
-        .ledger = 1, .code = 100, .flags = EE_LEDGER_CREDITS_MUST_NOT_EXCEED_DEBITS};
+        .ledger = 1,
+        .code = core_version >= EE_CORE_VERSION_LIMITS ? EE_CODE_CASH_BANK : EE_CODE_CASH_STRIPE,
+        .flags = EE_LEDGER_CREDITS_MUST_NOT_EXCEED_DEBITS};
     ee_core_ledger_id(core, "cash", "", &core->cash);
     cash.id = core->cash;
     enum ee_err err = ee_ledger_accounts_create(core->ledger, &cash, 1, &result);
@@ -46,7 +50,8 @@ enum ee_err ee_core_on_genesis(struct ee_change *c)
         allow_row((uint8_t)entry->role, entry->measurement, entry->label, &row);
         (void)ee_table_add(&core->allow, &row);
     }
-    cash_open(core);
+    cash_open(core, c->command->core_version);
+    ee_core_ledger_id(core, "cash", "stripe", &core->processor);
     return EE_OK;
 }
 

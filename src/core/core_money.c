@@ -7,7 +7,6 @@
 
 #include "base/banned.h"
 
-enum { BOOK = 1, CODE_MINT = 1, CODE_TRANSFER = 2, CODE_LOCK = 3, CODE_REDEMPTION = 4 };
 static const uint64_t day_us = (uint64_t)86400 * EE_MICROS_PER_SECOND;
 
 /* ---- ids: the first half of a hash over label and parts ---- */
@@ -25,6 +24,18 @@ void ee_core_ledger_id(const struct ee_core *core, const char *kind, const char 
                        struct ee_ledger_id *out)
 {
     ee_owed_id(core->crypto, kind, name, out->bytes);
+}
+
+void ee_core_id_of(const struct ee_core *core, const char *label, const char *text, uint32_t number,
+                   struct ee_ledger_id *out)
+{
+    uint8_t buffer[192];
+    struct ee_writer w;
+    ee_writer_init(&w, buffer, sizeof(buffer));
+    ee_writer_label(&w, label, 1);
+    ee_writer_text(&w, text);
+    ee_writer_u32(&w, number);
+    id_from(core, &w, out);
 }
 
 static void mint_id(const struct ee_core *core, const char *reference, struct ee_ledger_id *out)
@@ -81,6 +92,19 @@ void ee_core_book(struct ee_core *core, const struct ee_ledger_transfer *transfe
     (void)err;
 }
 
+void ee_core_book_chain(struct ee_core *core, struct ee_ledger_transfer *transfers, uint32_t count)
+{
+    enum { CHAIN_MAX = 4 };
+    enum ee_ledger_result results[CHAIN_MAX];
+    assert(count <= CHAIN_MAX);
+    for (uint32_t i = 0; i + 1 < count; i++)
+        transfers[i].flags |= EE_LEDGER_LINKED;
+    enum ee_err err = ee_ledger_transfers_create(core->ledger, transfers, count, NULL, results);
+    for (uint32_t i = 0; i < count; i++)
+        assert(err == EE_OK && results[i] == EE_LEDGER_CREATED);
+    (void)err;
+}
+
 enum ee_err ee_core_book_check(const struct ee_core *core,
                                const struct ee_ledger_transfer *transfer)
 {
@@ -105,6 +129,12 @@ struct ee_money ee_core_available(const struct ee_core *core, const struct ee_ac
 
 enum ee_err ee_core_balance(const struct ee_core *core, const char *account, struct ee_balance *out)
 {
+    return ee_core_balance_at(core, account, core->time_us, out);
+}
+
+enum ee_err ee_core_balance_at(const struct ee_core *core, const char *account, uint64_t now_us,
+                               struct ee_balance *out)
+{
     const struct ee_account_row *row = ee_core_account_find(core, account);
     if (!row)
         return EE_ACCOUNT_UNKNOWN;
@@ -112,9 +142,14 @@ enum ee_err ee_core_balance(const struct ee_core *core, const char *account, str
     *out = (struct ee_balance){
         .available = ee_core_available(core, row),
         .locked = {(int64_t)b->debits_pending},
-        .held = {row->held_micros},
+        .due = {row->due_micros},
+        .held = {ee_core_held(core, row, now_us)},
+        .owed = {ee_core_owed(core, row)},
         .incoming = {(int64_t)b->credits_pending},
     };
+    for (size_t i = 0; out->held.micros > 0 && i < EE_HOLD_LOTS_MAX; i++)
+        if (row->lots[i].until_us > out->held_until_us)
+            out->held_until_us = row->lots[i].until_us;
     return EE_OK;
 }
 
@@ -124,10 +159,15 @@ void ee_core_totals(const struct ee_core *core, struct ee_totals *out)
     if (!core->founded)
         return;
     const struct ee_ledger_account *cash = ee_ledger_account_find(core->ledger, &core->cash);
-    out->minted.micros = (int64_t)cash->debits_posted;
+    out->minted.micros = ee_core_minted(core);
     out->redeemed.micros = (int64_t)cash->credits_posted;
+    out->charged_back.micros = core->charged_back_micros;
+    out->processor.micros =
+        core->card_minted_micros - core->charged_back_micros - core->swept_micros;
     for (size_t i = 0; i < core->accounts.count; i++) {
-        const struct ee_ledger_account *b = book_of(core, ee_table_at(&core->accounts, i));
+        const struct ee_account_row *row = ee_table_at(&core->accounts, i);
+        const struct ee_ledger_account *b = book_of(core, row);
+        out->owed.micros += ee_core_owed(core, row);
         out->balances.micros += (int64_t)(b->credits_posted - b->debits_posted);
         out->locked.micros += (int64_t)b->debits_pending;
     }
@@ -161,14 +201,19 @@ static int64_t minted_on(const struct ee_core *core, uint64_t day)
     return core->mint_day == day ? core->minted_today_micros : 0;
 }
 
+/* What came in by redemptions from the processor was minted before. */
+int64_t ee_core_minted(const struct ee_core *core)
+{
+    const struct ee_ledger_account *cash = ee_ledger_account_find(core->ledger, &core->cash);
+    return (int64_t)cash->debits_posted - core->swept_micros + core->card_minted_micros;
+}
+
 /* EE_OVERFLOW: all credits together stay within a signed 64-bit number. */
 static enum ee_err mint_check(const struct ee_change *c, const struct ee_mint *mint)
 {
     const struct ee_core *core = c->core;
-    const struct ee_ledger_account *cash = ee_ledger_account_find(core->ledger, &core->cash);
     struct ee_money sum;
-    enum ee_err err =
-        ee_money_add((struct ee_money){(int64_t)cash->debits_posted}, mint->amount, &sum);
+    enum ee_err err = ee_money_add((struct ee_money){ee_core_minted(core)}, mint->amount, &sum);
     if (err != EE_OK)
         return err;
     err = ee_money_add((struct ee_money){minted_on(core, c->now_us / day_us)}, mint->amount, &sum);
@@ -184,8 +229,8 @@ static void mint_book(struct ee_change *c, const struct ee_mint *mint,
     struct ee_ledger_transfer transfer = {.debit_account = core->cash,
                                           .credit_account = account->ledger_id,
                                           .amount = (uint64_t)mint->amount.micros,
-                                          .ledger = BOOK,
-                                          .code = CODE_MINT};
+                                          .ledger = EE_BOOK,
+                                          .code = EE_MOVE_MINT};
     struct ee_mint_row row;
     memset(&row, 0, sizeof(row));
     memcpy(row.reference, mint->reference, sizeof(row.reference));
@@ -193,8 +238,10 @@ static void mint_book(struct ee_change *c, const struct ee_mint *mint,
     row.amount_micros = mint->amount.micros;
     row.seq = c->command->seq;
     (void)ee_table_add(&core->mints, &row);
+    struct ee_ledger_id repay;
     mint_id(core, mint->reference, &transfer.id);
-    ee_core_book(core, &transfer);
+    ee_core_id_of(core, "ee-ledger-repay", mint->reference, 0, &repay);
+    (void)ee_core_credit(core, account, &transfer, &repay);
     uint64_t day = c->now_us / day_us;
     core->minted_today_micros = minted_on(core, day) + mint->amount.micros;
     core->mint_day = day;
@@ -227,7 +274,7 @@ enum ee_err ee_core_on_mint(struct ee_change *c)
     if (err != EE_OK)
         return ee_change_refuse(c, err);
     EE_TRY(ee_table_reserve(&core->mints, 1));
-    EE_TRY(ee_ledger_reserve(core->ledger, 0, 1));
+    EE_TRY(ee_ledger_reserve(core->ledger, 0, 2));
     mint_book(c, &mint, account);
     ee_core_balance_body(c, account);
     return EE_OK;
@@ -239,8 +286,9 @@ enum ee_err ee_core_on_transfer(struct ee_change *c)
 {
     struct ee_core *core = c->core;
     struct ee_transfer_credits move;
+    struct ee_outgoing limit;
     EE_TRY(ee_transfer_credits_decode(c->command->payload, &move));
-    const struct ee_account_row *from = ee_core_account_find(core, c->command->actor);
+    struct ee_account_row *from = ee_core_account_row(core, c->command->actor);
     const struct ee_account_row *to = ee_core_account_find(core, move.to);
     if (!to)
         return ee_change_refuse(c, EE_ACCOUNT_UNKNOWN);
@@ -249,10 +297,16 @@ enum ee_err ee_core_on_transfer(struct ee_change *c)
     struct ee_ledger_transfer transfer = {.debit_account = from->ledger_id,
                                           .credit_account = to->ledger_id,
                                           .amount = (uint64_t)move.amount.micros,
-                                          .ledger = BOOK,
-                                          .code = CODE_TRANSFER};
+                                          .ledger = EE_BOOK,
+                                          .code = EE_MOVE_TRANSFER};
     transfer_id(core, c->command->seq, &transfer.id);
-    enum ee_err err = ee_core_book_check(core, &transfer);
+    enum ee_err err = EE_OK;
+    if (c->command->core_version >= EE_CORE_VERSION_LIMITS)
+        err = ee_core_transfers_check(core, from, c->now_us, move.amount.micros, move.amount.micros,
+                                      &limit);
+    if (err != EE_OK)
+        return ee_change_refuse_limit(c, err, from, &limit);
+    err = ee_core_book_check(core, &transfer);
     if (err != EE_OK)
         return ee_change_refuse(c, err);
     if (core->transfer_count >= core->limits.transfers)
@@ -260,6 +314,7 @@ enum ee_err ee_core_on_transfer(struct ee_change *c)
     EE_TRY(ee_ledger_reserve(core->ledger, 0, 1));
     ee_core_book(core, &transfer);
     core->transfer_count++;
+    ee_core_transfers_count(from, c->now_us, move.amount.micros);
     ee_core_balance_body(c, from);
     return EE_OK;
 }
@@ -285,8 +340,8 @@ void ee_core_redemption_transfer(const struct ee_core *core, const struct ee_red
         .debit_account = ee_core_account_find(core, redemption->account)->ledger_id,
         .credit_account = core->cash,
         .amount = (uint64_t)redemption->amount.micros,
-        .ledger = BOOK,
-        .code = CODE_REDEMPTION,
+        .ledger = EE_BOOK,
+        .code = EE_MOVE_REDEMPTION,
         .flags = EE_LEDGER_PENDING};
     redemption_id(core, "ee-ledger-redemption", redemption, &out->id);
 }
@@ -303,8 +358,8 @@ static void lock_transfer(const struct ee_core *core, const struct ee_lease *lea
                           struct ee_money amount, struct ee_ledger_transfer *out)
 {
     *out = (struct ee_ledger_transfer){.amount = (uint64_t)amount.micros,
-                                       .ledger = BOOK,
-                                       .code = CODE_LOCK,
+                                       .ledger = EE_BOOK,
+                                       .code = EE_MOVE_LOCK,
                                        .flags = EE_LEDGER_PENDING};
     out->debit_account = ee_core_account_find(core, lease->launcher)->ledger_id;
     out->credit_account = ee_core_account_find(core, lease->operator_name)->ledger_id;
@@ -361,9 +416,9 @@ void ee_core_lock_move(struct ee_core *core, struct ee_period_row *row, enum ee_
     struct ee_account_row *launcher =
         ee_core_account_row(core, ee_core_lease_find(core, p->lease)->lease.launcher);
     if (p->state == EE_LOCK_DUE)
-        launcher->held_micros -= p->locked.micros;
+        launcher->due_micros -= p->locked.micros;
     if (next == EE_LOCK_DUE)
-        launcher->held_micros += p->locked.micros;
+        launcher->due_micros += p->locked.micros;
     p->state = next;
 }
 
@@ -378,6 +433,8 @@ void ee_core_lock_settle(struct ee_change *c, struct ee_period_row *row, struct 
     lock_id(core, "ee-ledger-lock", p->lease, p->index, &transfer.pending_id);
     lock_id(core, "ee-ledger-settle", p->lease, p->index, &transfer.id);
     ee_core_book(core, &transfer);
+    ee_core_hold_take(ee_core_account_row(core, ee_core_lease_find(core, p->lease)->lease.launcher),
+                      paid.micros, 0, c->now_us);
     p->paid = paid;
     p->refunded.micros = p->locked.micros - paid.micros;
     p->settle_seq = c->command->seq;

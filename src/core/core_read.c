@@ -79,6 +79,50 @@ const struct ee_redemption *ee_core_redemption(const struct ee_core *core,
     return row ? &row->redemption : NULL;
 }
 
+const char *ee_core_redemption_destination(const struct ee_core *core, const uint8_t id[EE_ID_SIZE])
+{
+    const struct ee_redemption_row *row = ee_table_find(&core->redemptions, id);
+    return row ? row->destination : "";
+}
+
+const char *ee_core_redemption_reference(const struct ee_core *core, const uint8_t id[EE_ID_SIZE])
+{
+    const struct ee_redemption_row *row = ee_table_find(&core->redemptions, id);
+    return row ? row->reference : "";
+}
+
+const struct ee_topup_order *ee_core_topup(const struct ee_core *core, const uint8_t id[EE_ID_SIZE])
+{
+    return ee_table_find(&core->topups, id);
+}
+
+const struct ee_topup_order *ee_core_topup_at(const struct ee_core *core, size_t index)
+{
+    return ee_table_at(&core->topups, index);
+}
+
+const struct ee_payment *ee_core_payment(const struct ee_core *core, const char *id)
+{
+    char key[EE_REFERENCE_MAX + 1] = {0};
+    size_t size = strlen(id);
+    if (size > EE_REFERENCE_MAX)
+        return NULL;
+    memcpy(key, id, size);
+    const struct ee_payment_row *row = ee_table_find(&core->payments, key);
+    return row ? &row->payment : NULL;
+}
+
+bool ee_core_report(const struct ee_core *core, const uint8_t lease[EE_ID_SIZE], uint32_t period,
+                    struct ee_report *out)
+{
+    const struct ee_period_row *row = ee_core_period_find(core, lease, period);
+    if (!row || row->period.report_seq == 0)
+        return false;
+    out->category = row->report_category;
+    memcpy(out->evidence_hash, row->report_evidence, sizeof(out->evidence_hash));
+    return true;
+}
+
 uint32_t ee_core_row_index(const struct ee_table *table, const void *row)
 {
     return (uint32_t)((size_t)((const uint8_t *)row - table->rows) / table->row_size);
@@ -117,6 +161,7 @@ BY_INDEX(app)
 BY_INDEX(lease)
 BY_INDEX(period)
 BY_INDEX(redemption)
+BY_INDEX(payment)
 #undef BY_INDEX
 
 const struct ee_api_key *ee_core_key(const struct ee_core *core, const uint8_t key_hash[32])
@@ -170,6 +215,11 @@ const uint8_t *ee_core_network_id(const struct ee_core *core)
 const struct ee_params *ee_core_params(const struct ee_core *core)
 {
     return core->params;
+}
+
+void ee_core_params_override(struct ee_core *core, const struct ee_params *params)
+{
+    core->params = params;
 }
 
 bool ee_core_allowed(const struct ee_core *core, enum ee_role role, const uint8_t measurement[32])

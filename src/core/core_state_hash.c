@@ -30,11 +30,13 @@ enum kind {
     KIND_RECOVERY,
     KIND_CHECKPOINT_KEY,
     KIND_LIABILITIES,
+    KIND_TOPUP,
+    KIND_PAYMENT,
     KIND_END,
 };
 
 enum {
-    RECORD_MAX = 512, /* bytes; the longest is below 400 */
+    RECORD_MAX = 768, /* bytes; the longest is below 600 */
     ROOT_INPUT_MAX = 1024,
 };
 
@@ -77,6 +79,10 @@ static const struct ee_table *table_of(const struct ee_core *core, enum kind kin
         return &core->checkpoint_keys;
     case KIND_LIABILITIES:
         return &core->liabilities;
+    case KIND_TOPUP:
+        return &core->topups;
+    case KIND_PAYMENT:
+        return &core->payments;
     case KIND_NETWORK:
     case KIND_BOOK:
     case KIND_ENTRY:
@@ -160,6 +166,13 @@ static void record_network(struct ee_writer *w, const struct ee_core *core)
     ee_writer_u64(w, core->transfer_count);
     ee_writer_bytes(w, core->liability_secret, sizeof(core->liability_secret));
     put_sums(w, &core->marked);
+    ee_writer_u64(w, core->card_day);
+    ee_writer_u64(w, (uint64_t)core->card_today_micros);
+    ee_writer_u64(w, (uint64_t)core->card_minted_micros);
+    ee_writer_u64(w, (uint64_t)core->charged_back_micros);
+    ee_writer_u64(w, (uint64_t)core->swept_micros);
+    ee_writer_u32(w, core->parked_count);
+    ee_writer_u8(w, core->processor_open);
 }
 
 static void record_account(struct ee_writer *w, const struct ee_account_row *row)
@@ -168,7 +181,17 @@ static void record_account(struct ee_writer *w, const struct ee_account_row *row
     ee_writer_u8(w, (uint8_t)row->account.kind);
     ee_writer_bytes(w, row->account.public_key, sizeof(row->account.public_key));
     ee_writer_u64(w, row->account.created_us);
-    ee_writer_u64(w, (uint64_t)row->held_micros);
+    ee_writer_u64(w, (uint64_t)row->due_micros);
+    ee_writer_u64(w, (uint64_t)row->redeeming_micros);
+    for (size_t i = 0; i < EE_HOLD_LOTS_MAX; i++) {
+        ee_writer_u64(w, (uint64_t)row->lots[i].amount_micros);
+        ee_writer_u64(w, row->lots[i].until_us);
+    }
+    ee_writer_u64(w, row->transfer_day);
+    ee_writer_u64(w, (uint64_t)row->transferred_micros);
+    ee_writer_u64(w, row->topup_day);
+    ee_writer_u32(w, row->topups);
+    ee_writer_u8(w, row->has_debt);
 }
 
 static void record_key(struct ee_writer *w, const struct ee_api_key *key)
@@ -348,6 +371,43 @@ static void record_redemption(struct ee_writer *w, const struct ee_redemption_ro
     ee_writer_text(w, row->reference);
 }
 
+static void record_topup(struct ee_writer *w, const struct ee_topup_order *o)
+{
+    ee_writer_bytes(w, o->id, sizeof(o->id));
+    ee_writer_text(w, o->account);
+    ee_writer_text(w, o->currency);
+    ee_writer_u64(w, o->cents);
+    ee_writer_u64(w, o->created_us);
+    ee_writer_u64(w, o->seq);
+    ee_writer_text(w, o->payment);
+    ee_writer_u64(w, o->paid_seq);
+}
+
+static void record_payment(struct ee_writer *w, const struct ee_payment_row *row)
+{
+    const struct ee_payment *p = &row->payment;
+    ee_writer_text(w, p->id);
+    ee_writer_text(w, p->account);
+    ee_writer_bytes(w, p->order, sizeof(p->order));
+    put_money(w, p->minted);
+    put_money(w, p->charged_back);
+    ee_writer_u64(w, p->refunded_cents);
+    ee_writer_u32(w, p->trouble);
+    ee_writer_u32(w, p->dispute_count);
+    for (size_t i = 0; i < EE_PAYMENT_DISPUTES_MAX; i++) {
+        ee_writer_bytes(w, p->disputes[i].id, sizeof(p->disputes[i].id));
+        ee_writer_u64(w, p->disputes[i].cents);
+        ee_writer_u8(w, (uint8_t)p->disputes[i].state);
+    }
+    ee_writer_u64(w, p->said_cents);
+    ee_writer_text(w, p->said_currency);
+    ee_writer_u64(w, p->first_seq);
+    ee_writer_u64(w, p->last_seq);
+    ee_writer_u64(w, p->mint_seq);
+    ee_writer_u64(w, row->until_us);
+    ee_writer_u32(w, row->moves);
+}
+
 static void record(struct ee_writer *w, const struct ee_core *core, enum kind kind, uint32_t index)
 {
     const void *row = row_at(core, kind, index);
@@ -407,6 +467,12 @@ static void record(struct ee_writer *w, const struct ee_core *core, enum kind ki
         return;
     case KIND_LIABILITIES:
         record_liabilities(w, row);
+        return;
+    case KIND_TOPUP:
+        record_topup(w, row);
+        return;
+    case KIND_PAYMENT:
+        record_payment(w, row);
         return;
     case KIND_END:
         return;

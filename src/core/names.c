@@ -95,3 +95,23 @@ const char *ee_fail_reason_name(enum ee_fail_reason reason)
     }
     return "unknown";
 }
+
+static const char *const abuse_categories[] = {
+    [EE_ABUSE_OTHER] = "other",
+    [EE_ABUSE_WRONG_RESULT] = "wrong_result",
+    [EE_ABUSE_INTERFERENCE] = "interference",
+    [EE_ABUSE_RESOURCES] = "resources",
+};
+
+const char *ee_abuse_category_name(enum ee_abuse_category category)
+{
+    return abuse_categories[category];
+}
+
+enum ee_abuse_category ee_abuse_category_of(const char *name)
+{
+    for (size_t i = EE_ABUSE_OTHER; i <= EE_ABUSE_RESOURCES; i++)
+        if (strcmp(abuse_categories[i], name) == 0)
+            return (enum ee_abuse_category)i;
+    return (enum ee_abuse_category)0;
+}

@@ -13,5 +13,8 @@ const char *ee_end_reason_name(enum ee_end_reason reason);
 const char *ee_lock_state_name(enum ee_lock_state state);
 const char *ee_verdict_name(enum ee_verdict_kind verdict);
 const char *ee_fail_reason_name(enum ee_fail_reason reason);
+const char *ee_abuse_category_name(enum ee_abuse_category category);
+/* 0: no such name. */
+enum ee_abuse_category ee_abuse_category_of(const char *name);
 
 #endif

@@ -25,6 +25,11 @@ static const struct ee_params production = {
     .mass_failure_nodes = 10,
     .mass_failure_operators = 3,
     .mass_failure_percent = 30,
+    .card_hold_s = 7 * 86400,
+    .card_daily_cap_micros = INT64_C(1000000) * 1000000,
+    .topups_per_day = 100,
+    .transfer_minimum_micros = 10000,
+    .transfer_day_micros = INT64_C(10000) * 1000000,
 };
 
 /* Whole life cycles within seconds, and simulated nodes on a machine with two cores. */
@@ -48,6 +53,11 @@ static const struct ee_params development = {
     .mass_failure_nodes = 10,
     .mass_failure_operators = 3,
     .mass_failure_percent = 30,
+    .card_hold_s = 14,
+    .card_daily_cap_micros = INT64_C(1000000) * 1000000,
+    .topups_per_day = 1000,
+    .transfer_minimum_micros = 1,
+    .transfer_day_micros = 0,
 };
 
 const struct ee_params *ee_params_of(enum ee_profile profile)

@@ -27,10 +27,25 @@ struct ee_timer {
 
 /* `timer` in a row: its place in the heap + 1; 0: not set. `..._row`: row number + 1; 0: none. */
 
+/* Card-funded credits of one account that may not leave it before a moment. Moments are rounded up
+ * to a seventh of the hold, so that no more than these are ever apart: core_holds.c. */
+enum { EE_HOLD_LOTS_MAX = 8 };
+struct ee_hold_lot {
+    int64_t amount_micros; /* 0: free place */
+    uint64_t until_us;
+};
+
 struct ee_account_row {
     struct ee_account account;
     struct ee_ledger_id ledger_id;
-    int64_t held_micros; /* locks of this launcher that are DUE */
+    int64_t due_micros;                        /* locks of this launcher that are DUE */
+    int64_t redeeming_micros;                  /* pending redemptions */
+    struct ee_hold_lot lots[EE_HOLD_LOTS_MAX]; /* by until_us, then free places */
+    uint64_t transfer_day;      /* days since 1970 of transferred_micros and, with topup_day, of */
+    int64_t transferred_micros; /* what left by transfers that day */
+    uint64_t topup_day;
+    uint32_t topups; /* orders of that day */
+    bool has_debt;   /* its account of debts is in the book */
 };
 
 struct ee_node_row {
@@ -95,6 +110,12 @@ struct ee_redemption_row {
     char reference[EE_REFERENCE_MAX + 1];
 };
 
+struct ee_payment_row {
+    struct ee_payment payment; /* id is the key */
+    uint64_t until_us;         /* its credits leave the account from then on */
+    uint32_t moves;            /* chargebacks and returns booked */
+};
+
 struct ee_allow_row {
     uint8_t key[33]; /* role, measurement */
     char label[EE_NAME_MAX + 1];
@@ -113,10 +134,18 @@ struct ee_core {
     uint64_t mint_day; /* days since 1970 */
     int64_t minted_today_micros;
     uint64_t transfer_count; /* TRANSFERs booked */
-    struct ee_ledger_id cash;
+    uint64_t card_day;       /* days since 1970 of card_today_micros */
+    int64_t card_today_micros;
+    int64_t card_minted_micros;    /* by payments, ever */
+    int64_t charged_back_micros;   /* less what came back */
+    int64_t swept_micros;          /* from cash:stripe to cash:bank, for redemptions */
+    uint32_t parked_count;         /* payments without a mint */
+    bool processor_open;           /* cash:stripe is in the book */
+    struct ee_ledger_id cash;      /* cash:bank; the only one up to core version 2 */
+    struct ee_ledger_id processor; /* cash:stripe */
     struct ee_ledger *ledger;
     struct ee_table accounts, keys, nodes, apps, leases, periods, ids, mints, redemptions, allow,
-        allow_changes, policies, recoveries, checkpoint_keys, liabilities;
+        allow_changes, policies, recoveries, checkpoint_keys, liabilities, topups, payments;
     uint8_t liability_secret[32];        /* from the last BOOT: salts follow from it */
     struct ee_liabilities_result marked; /* by LIABILITIES, its root to come; of_seq 0: none */
     struct ee_timer *timers;             /* binary heap by (due, kind, row) */
@@ -155,7 +184,7 @@ ee_handler ee_core_on_genesis, ee_core_on_boot, ee_core_on_tick, ee_core_on_acco
     ee_core_on_lease_end, ee_core_on_lease_stop, ee_core_on_slot_missed, ee_core_on_checks,
     ee_core_on_allow, ee_core_on_policy, ee_core_on_collateral, ee_core_on_redeem,
     ee_core_on_redemption, ee_core_on_report, ee_core_on_recovery, ee_core_on_checkpoint_key,
-    ee_core_on_liabilities;
+    ee_core_on_liabilities, ee_core_on_topup, ee_core_on_payment;
 
 /* ---- lookups (core_read.c); NULL: none ---- */
 const struct ee_account_row *ee_core_account_find(const struct ee_core *core, const char *name);
@@ -190,6 +219,23 @@ const struct ee_timer *ee_core_timer_first(const struct ee_core *core);
 uint32_t *ee_core_timer_place(const struct ee_core *core, enum ee_timer_kind kind, uint32_t row);
 
 /* ---- money (core_money.c) ---- */
+/* Numbers of the chart of accounts, and kinds of moves: docs/spec/money.md. */
+enum {
+    EE_BOOK = 1,
+    EE_CODE_CASH_STRIPE = 100,
+    EE_CODE_CASH_BANK = 110,
+    EE_CODE_DEBT = 120,
+};
+enum ee_move {
+    EE_MOVE_MINT = 1,
+    EE_MOVE_TRANSFER = 2,
+    EE_MOVE_LOCK = 3,
+    EE_MOVE_REDEMPTION = 4,
+    EE_MOVE_SWEEP = 5,
+    EE_MOVE_CHARGEBACK = 6,
+    EE_MOVE_RETURN = 7,
+    EE_MOVE_REPAY = 8,
+};
 void ee_core_ledger_id(const struct ee_core *core, const char *kind, const char *name,
                        struct ee_ledger_id *out);
 struct ee_money ee_core_available(const struct ee_core *core, const struct ee_account_row *account);
@@ -200,6 +246,22 @@ void ee_core_book(struct ee_core *core, const struct ee_ledger_transfer *transfe
 /* What the book would answer: EE_INSUFFICIENT_CREDITS, EE_OVERFLOW. */
 EE_MUST_USE enum ee_err ee_core_book_check(const struct ee_core *core,
                                            const struct ee_ledger_transfer *transfer);
+/* Books a chain: the transfers are linked here. */
+void ee_core_book_chain(struct ee_core *core, struct ee_ledger_transfer *transfers, uint32_t count);
+/* An id from label (version 1), text and number. */
+void ee_core_id_of(const struct ee_core *core, const char *label, const char *text, uint32_t number,
+                   struct ee_ledger_id *out);
+/* Everything minted so far by issuer and payments. */
+int64_t ee_core_minted(const struct ee_core *core);
+/* Credits minted: first what the account owes is repaid, the rest is the account's. `from`: the
+ * cash account; `id` of the mint itself, `repay` of the part that repays. Books; room was reserved
+ * for two. What the account got. */
+int64_t ee_core_credit(struct ee_core *core, const struct ee_account_row *account,
+                       const struct ee_ledger_transfer *mint, const struct ee_ledger_id *repay);
+/* The debt account recv:{user}, and what it owes. */
+void ee_core_debt_id(const struct ee_core *core, const struct ee_account_row *account,
+                     struct ee_ledger_id *out);
+int64_t ee_core_owed(const struct ee_core *core, const struct ee_account_row *account);
 /* Fills in what a redemption's reservation is: account, cash, amount, id. */
 void ee_core_redemption_transfer(const struct ee_core *core, const struct ee_redemption *redemption,
                                  struct ee_ledger_transfer *out);
@@ -225,6 +287,45 @@ void ee_core_tick_body(struct ee_change *c);
 
 /* ---- liabilities (core_liabilities.c) ---- */
 void ee_core_liability_secret_take(struct ee_change *c);
+
+/* ---- holds, and limits of what leaves an account (core_holds.c) ---- */
+/* A refusal that says what would pass: `amount` and `until_us` of its body. */
+struct ee_outgoing {
+    int64_t amount_micros;
+    uint64_t until_us;
+};
+/* Fresh credits of this account at `now_us`, part of what is available. */
+int64_t ee_core_held(const struct ee_core *core, const struct ee_account_row *account,
+                     uint64_t now_us);
+/* When a hold that begins now ends. */
+uint64_t ee_core_hold_until(const struct ee_core *core, uint64_t now_us);
+void ee_core_hold_add(struct ee_account_row *account, int64_t micros, uint64_t until_us,
+                      uint64_t now_us);
+/* Credits have left for good: fresh ones first, those of `until_us` before others (0: none), then
+ * what was fresh longest. */
+void ee_core_hold_take(struct ee_account_row *account, int64_t micros, uint64_t until_us,
+                       uint64_t now_us);
+/* Whether `total` may leave the account now: EE_DEBT, EE_CREDITS_HELD; and EE_INSUFFICIENT_CREDITS
+ * when there is less at all. `out` is written for the first two. */
+EE_MUST_USE enum ee_err ee_core_leave_check(const struct ee_core *core,
+                                            const struct ee_account_row *account, uint64_t now_us,
+                                            int64_t total, struct ee_outgoing *out);
+/* The same for transfers of one command, of which `smallest` is the least: EE_TRANSFER_MINIMUM and
+ * EE_TRANSFER_DAY too. For single and bulk transfers. */
+EE_MUST_USE enum ee_err ee_core_transfers_check(const struct ee_core *core,
+                                                const struct ee_account_row *account,
+                                                uint64_t now_us, int64_t smallest, int64_t total,
+                                                struct ee_outgoing *out);
+/* Counts what was booked of them against the account's day. */
+void ee_core_transfers_count(struct ee_account_row *account, uint64_t now_us, int64_t total);
+/* Refuses with a body that says what would pass. */
+enum ee_err ee_change_refuse_limit(struct ee_change *c, enum ee_err err,
+                                   const struct ee_account_row *account,
+                                   const struct ee_outgoing *out);
+
+/* ---- payments (core_payments.c) ---- */
+/* How much of what a payment minted the provider has taken back, by all that it said. */
+int64_t ee_core_payment_taken_back(const struct ee_payment *payment);
 
 /* ---- placement (core_placement.c) ---- */
 EE_MUST_USE enum ee_err ee_core_candidates_reserve(struct ee_core *core, uint32_t nodes);

@@ -84,6 +84,12 @@ enum ee_err ee_ws_close_write(struct ee_writer *w, uint16_t code, const char *re
     return ee_ws_frame_write(w, EE_WS_CLOSE, ee_writer_done(&p), mask_key);
 }
 
+size_t ee_ws_header_size(size_t payload_size, bool masked)
+{
+    const size_t length = payload_size < LENGTH_16 ? 0 : payload_size <= UINT16_MAX ? 2 : 8;
+    return 2 + length + (masked ? 4 : 0);
+}
+
 void ee_ws_decoder_init(struct ee_ws_decoder *decoder, const struct ee_allocator *allocator,
                         bool from_client, size_t message_max)
 {
@@ -195,7 +201,7 @@ static enum ee_err header_done(struct ee_ws_decoder *d)
     d->payload_seen = 0;
     d->in_payload = true;
     d->header_size = 0;
-    return d->opcode < EE_WS_CLOSE ? message_reserve(d) : EE_OK;
+    return EE_OK;
 }
 
 /* Takes header bytes; in_payload once they are complete. */
@@ -295,6 +301,22 @@ static enum ee_err frame_done(struct ee_ws_decoder *d, struct ee_ws_event *event
     return EE_OK;
 }
 
+/* A message in one unmasked frame that has come altogether need not be copied. */
+static bool is_whole(const struct ee_ws_decoder *d, size_t left)
+{
+    return d->opcode == EE_WS_BINARY && d->fin && !d->masked && !d->in_message && left > 0 &&
+           d->payload_size <= left && d->payload_size <= d->message_max;
+}
+
+static void message_borrow(struct ee_ws_decoder *d, struct ee_bytes input, size_t *at,
+                           struct ee_ws_event *event)
+{
+    event->kind = EE_WS_EVENT_MESSAGE;
+    event->data = ee_bytes_of(input.data + *at, (size_t)d->payload_size);
+    *at += (size_t)d->payload_size;
+    d->in_payload = false;
+}
+
 enum ee_err ee_ws_decoder_next(struct ee_ws_decoder *decoder, struct ee_bytes input,
                                size_t *consumed_out, struct ee_ws_event *event_out)
 {
@@ -305,10 +327,17 @@ enum ee_err ee_ws_decoder_next(struct ee_ws_decoder *decoder, struct ee_bytes in
     if (decoder->err != EE_OK)
         return decoder->err;
     while (event.kind == EE_WS_EVENT_NONE && at < input.size) {
-        if (!decoder->in_payload)
+        if (!decoder->in_payload) {
             EE_TRY(header_step(decoder, input, &at));
-        if (!decoder->in_payload)
-            break;
+            if (!decoder->in_payload)
+                break;
+            if (is_whole(decoder, input.size - at)) {
+                message_borrow(decoder, input, &at, &event);
+                break;
+            }
+            if (decoder->opcode < EE_WS_CLOSE)
+                EE_TRY(message_reserve(decoder));
+        }
         payload_step(decoder, input, &at);
         if (decoder->payload_seen < decoder->payload_size)
             break;

@@ -68,6 +68,8 @@ EE_MUST_USE enum ee_err ee_ws_response_check(const struct ee_http_head *head,
 /* Frame header of an unfragmented message; mask_key NULL for a server. Returns its size. */
 size_t ee_ws_header_encode(enum ee_ws_opcode opcode, size_t payload_size, const uint8_t *mask_key,
                            uint8_t out[EE_WS_HEADER_MAX]);
+/* What that returns. */
+size_t ee_ws_header_size(size_t payload_size, bool masked);
 /* Masks or unmasks in place; `offset` is the position of data[0] in the frame's payload. */
 void ee_ws_mask(uint8_t *data, size_t size, const uint8_t key[4], size_t offset);
 /* A whole frame: header and (masked) payload. EE_TOO_LARGE (sticky in w); EE_RANGE: a control frame
@@ -88,7 +90,8 @@ enum ee_ws_event_kind {
 
 struct ee_ws_event {
     enum ee_ws_event_kind kind;
-    struct ee_bytes data; /* valid until the next call on this decoder; reason of a close */
+    /* Valid until the next call on this decoder, and as long as its input; reason of a close. */
+    struct ee_bytes data;
     uint16_t close_code;
 };
 

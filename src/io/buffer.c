@@ -45,6 +45,17 @@ enum ee_err ee_buffer_append(struct ee_buffer *buffer, struct ee_bytes bytes)
     return EE_OK;
 }
 
+uint8_t *ee_buffer_reserve(struct ee_buffer *buffer, size_t size)
+{
+    return make_room(buffer, size) == EE_OK ? buffer->data + buffer->start + buffer->size : NULL;
+}
+
+void ee_buffer_added(struct ee_buffer *buffer, size_t size)
+{
+    assert(buffer->capacity - buffer->start - buffer->size >= size);
+    buffer->size += size;
+}
+
 struct ee_bytes ee_buffer_bytes(const struct ee_buffer *buffer)
 {
     return ee_bytes_of(buffer->size ? buffer->data + buffer->start : NULL, buffer->size);

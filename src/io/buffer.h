@@ -19,6 +19,10 @@ struct ee_buffer { /* all zero is empty */
 
 /* EE_NO_MEMORY: nothing was added. */
 EE_MUST_USE enum ee_err ee_buffer_append(struct ee_buffer *buffer, struct ee_bytes bytes);
+/* Memory behind what is in it, for the caller to fill; it counts once ee_buffer_added() says so.
+ * NULL: no memory. */
+uint8_t *ee_buffer_reserve(struct ee_buffer *buffer, size_t size);
+void ee_buffer_added(struct ee_buffer *buffer, size_t size);
 /* What is in it, borrowed until the next change. */
 struct ee_bytes ee_buffer_bytes(const struct ee_buffer *buffer);
 /* Drops `size` bytes, at most what is there, from the front. */

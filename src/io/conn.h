@@ -72,6 +72,10 @@ void *ee_conn_context(const struct ee_conn *conn);
  * queue would exceed its limit, EE_STATE before `open`, after ee_conn_finish() or once it closes,
  * EE_NO_MEMORY. */
 EE_MUST_USE enum ee_err ee_conn_write(struct ee_conn *conn, struct ee_bytes bytes);
+/* The same without a copy: memory at the end of the queue to be filled at once, then sent by
+ * ee_conn_commit() with what was filled. NULL: see the errors of ee_conn_write(). */
+uint8_t *ee_conn_reserve(struct ee_conn *conn, size_t size);
+void ee_conn_commit(struct ee_conn *conn, size_t size);
 /* Whether the queue is at most at the high water mark and the connection takes bytes; when false,
  * wait for `drained`. */
 bool ee_conn_writable(const struct ee_conn *conn);

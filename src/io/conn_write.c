@@ -45,6 +45,21 @@ enum ee_err ee_conn_write(struct ee_conn *conn, struct ee_bytes bytes)
     return EE_OK;
 }
 
+uint8_t *ee_conn_reserve(struct ee_conn *conn, size_t size)
+{
+    if (!takes_bytes(conn) || size > ee_conn_room(conn))
+        return NULL;
+    return ee_buffer_reserve(&conn->queue, size);
+}
+
+void ee_conn_commit(struct ee_conn *conn, size_t size)
+{
+    ee_buffer_added(&conn->queue, size);
+    if (ee_conn_queued(conn) > conn->high)
+        conn->above_high = true;
+    ee_conn_work_later(conn);
+}
+
 static void written(uv_write_t *request, int status)
 {
     struct ee_conn *conn = request->data;

@@ -10,7 +10,7 @@
 
 #include "base/banned.h"
 
-enum { BACKLOG = 511 };
+enum { BACKLOG = 511, BURST_MAX = 64 };
 
 struct ee_listener {
     uv_tcp_t tcp;
@@ -19,6 +19,9 @@ struct ee_listener {
     char address[EE_ADDRESS_TEXT_SIZE];
     uint16_t port;
     size_t connections;
+    struct ee_deferred work; /* ends a burst */
+    unsigned burst;          /* accepted in this iteration */
+    bool waits;              /* one more waits */
     uint64_t refused;
     bool gone; /* the socket is closed; the memory stays for the connections' counter */
 };
@@ -36,12 +39,10 @@ static void connection_released(void *context)
     free_if_unused(listener);
 }
 
-static void connection_came(uv_stream_t *server, int status)
+static void accept_one(struct ee_listener *listener)
 {
-    struct ee_listener *listener = server->data;
     struct ee_conn *conn = NULL;
-    if (status < 0)
-        return; /* it went away before we took it */
+    uv_stream_t *server = (uv_stream_t *)&listener->tcp;
     const struct ee_listener_options *options = &listener->options;
     bool full = listener->connections >= options->max_connections &&
                 !(options->make_room && options->make_room(options->context));
@@ -55,6 +56,33 @@ static void connection_came(uv_stream_t *server, int status)
         return;
     }
     listener->options.accepted(listener->options.context, conn);
+}
+
+/* libuv asks again and again while somebody waits, and connections that were ended are freed only
+ * after that: in a storm neither the others nor the memory would get their turn. What is not taken
+ * now is taken in the next iteration. */
+static void connection_came(uv_stream_t *server, int status)
+{
+    struct ee_listener *listener = server->data;
+    if (status < 0)
+        return; /* it went away before we took it */
+    ee_loop_defer(listener->loop, &listener->work);
+    if (listener->burst == BURST_MAX) {
+        listener->waits = true; /* libuv stops asking until this one is taken */
+        return;
+    }
+    listener->burst++;
+    accept_one(listener);
+}
+
+static void burst_over(void *context)
+{
+    struct ee_listener *listener = context;
+    listener->burst = 0;
+    if (!listener->waits || listener->gone)
+        return;
+    listener->waits = false;
+    accept_one(listener);
 }
 
 static enum ee_err bind_and_listen(struct ee_listener *listener, const struct ee_address *address)
@@ -86,6 +114,7 @@ enum ee_err ee_listener_new(struct ee_loop *loop, const struct ee_listener_optio
     if (!listener)
         return EE_NO_MEMORY;
     listener->loop = loop;
+    listener->work = (struct ee_deferred){.fn = burst_over, .context = listener};
     listener->options = *options;
     listener->options.address = NULL; /* was only borrowed */
     if (listener->options.max_connections == 0)
@@ -112,8 +141,10 @@ static void socket_closed(uv_handle_t *handle)
 
 void ee_listener_free(struct ee_listener *listener)
 {
-    if (listener)
-        uv_close((uv_handle_t *)&listener->tcp, socket_closed);
+    if (!listener)
+        return;
+    ee_loop_defer_cancel(&listener->work);
+    uv_close((uv_handle_t *)&listener->tcp, socket_closed);
 }
 
 const char *ee_listener_address(const struct ee_listener *listener)

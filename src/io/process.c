@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
@@ -302,4 +303,13 @@ enum ee_err ee_process_start_ticks(pid_t pid, uint64_t *ticks_out)
         return EE_NOT_FOUND;
     *ticks_out = strtoull(next + 1, NULL, 10);
     return EE_OK;
+}
+
+void ee_process_files_raise(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files); /* else fewer connections */
 }

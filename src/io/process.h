@@ -82,4 +82,7 @@ void ee_process_free(struct ee_process *process);
 /* Start time of a pid. EE_NOT_FOUND. */
 EE_MUST_USE enum ee_err ee_process_start_ticks(pid_t pid, uint64_t *ticks_out);
 
+/* Lets this process have as many files open as it may: each connection is one. */
+void ee_process_files_raise(void);
+
 #endif

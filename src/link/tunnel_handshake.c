@@ -2,6 +2,7 @@
 #include "link/tunnel_link_internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
@@ -114,14 +115,32 @@ static void on_open(void *context, struct ee_http_client *http)
     ee_timer_start(link->timer, EE_TUNNEL_LINK_UPGRADE_MS, 0);
 }
 
+/* RFC 9110 section 10.2.3, in seconds; dates are nobody's way to stop a crowd. */
+static uint32_t retry_after_s(const struct ee_http_head *head)
+{
+    char text[12];
+    uint64_t seconds;
+    struct ee_bytes value;
+    if (!ee_http_head_find(head, "Retry-After", &value) || value.size >= sizeof(text))
+        return 0;
+    memcpy(text, value.data, value.size);
+    text[value.size] = '\0';
+    if (ee_u64_parse(text, &seconds) != EE_OK)
+        return 0;
+    return seconds < EE_TUNNEL_LINK_RETRY_AFTER_MAX_S ? (uint32_t)seconds
+                                                      : EE_TUNNEL_LINK_RETRY_AFTER_MAX_S;
+}
+
 static void on_head(void *context, struct ee_http_client *http, const struct ee_http_head *head)
 {
     struct ee_tunnel_link *link = context;
     char text[64];
     enum ee_err err =
         ee_ws_response_check(head, ee_bytes_str(link->key_text), EE_TUNNEL_LINK_PROTOCOL);
-    if (head->status != 101)
+    if (head->status != 101) {
         link->status = head->status;
+        link->retry_after_s = retry_after_s(head);
+    }
     if (err == EE_OK)
         return;
     (void)snprintf(text, sizeof(text), "the server answered %u to the upgrade",

@@ -2,6 +2,7 @@
 #include "link/tunnel_link_internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "io/random.h"
@@ -11,7 +12,6 @@
 enum {
     QUEUE_AHEAD_SIZE = 128 * 1024, /* in the connection; the rest waits in the engine */
     MASK_SIZE = 4,
-    WIRE_SIZE = EE_WS_HEADER_MAX + EE_TUNNEL_OUTPUT_MAX,
     CLOSE_FRAME_SIZE = EE_WS_HEADER_MAX + EE_WS_CONTROL_MAX,
     FAREWELL_MS = 2000, /* a peer that reads nothing is not told why */
 };
@@ -65,6 +65,7 @@ void ee_tunnel_link_free(struct ee_tunnel_link *link)
     ee_tunnel_free(link->tunnel);
     ee_ws_decoder_close(&link->decoder);
     ee_buffer_close(&link->rest);
+    ee_free(&ee_allocator_system, link->mask_pool);
     ee_free(&ee_allocator_system, link);
 }
 
@@ -86,8 +87,8 @@ static const uint8_t *mask_next(struct ee_tunnel_link *link)
     if (!link->client)
         return NULL;
     if (link->mask_left < MASK_SIZE) {
-        ee_random_bytes(link->mask_pool, sizeof(link->mask_pool));
-        link->mask_left = sizeof(link->mask_pool);
+        ee_random_bytes(link->mask_pool, EE_TUNNEL_LINK_MASK_POOL);
+        link->mask_left = EE_TUNNEL_LINK_MASK_POOL;
     }
     link->mask_left -= MASK_SIZE;
     return link->mask_pool + link->mask_left;
@@ -103,36 +104,46 @@ static bool send_bytes(struct ee_tunnel_link *link, struct ee_bytes bytes)
     return false;
 }
 
-/* One message of the engine, put together behind the room for its header. */
-static bool send_message(struct ee_tunnel_link *link, uint8_t *wire, size_t size)
-{
-    uint8_t header[EE_WS_HEADER_MAX];
-    uint8_t *payload = wire + EE_WS_HEADER_MAX;
-    const uint8_t *mask = mask_next(link);
-    size_t header_size = ee_ws_header_encode(EE_WS_BINARY, size, mask, header);
-    if (mask)
-        ee_ws_mask(payload, size, mask, 0);
-    for (size_t i = 0; i < header_size; i++)
-        wire[EE_WS_HEADER_MAX - header_size + i] = header[i];
-    return send_bytes(link, ee_bytes_of(payload - header_size, header_size + size));
-}
-
 static bool has_room(const struct ee_tunnel_link *link)
 {
     return ee_conn_queued(link->conn) < QUEUE_AHEAD_SIZE;
 }
 
+/* The next message of the engine, made where it is sent from: behind room for the longest header,
+ * then moved to what the header really takes. False: nothing was sent. */
+static bool send_message(struct ee_tunnel_link *link)
+{
+    uint8_t header[EE_WS_HEADER_MAX];
+    const size_t room = ee_tunnel_output_room(link->tunnel);
+    const size_t guess = ee_ws_header_size(room, link->client);
+    uint8_t *wire = ee_conn_reserve(link->conn, guess + room);
+    if (!wire) {
+        ee_tunnel_link_note(link, EE_NO_MEMORY, ee_bytes_str("no memory to send"));
+        ee_conn_abort(link->conn, EE_NO_MEMORY);
+        return false;
+    }
+    const size_t size = ee_tunnel_output(link->tunnel, wire + guess);
+    if (size == 0)
+        return false;
+    const uint8_t *mask = mask_next(link);
+    const size_t header_size = ee_ws_header_encode(EE_WS_BINARY, size, mask, header);
+    if (header_size < guess)
+        memmove(wire + header_size, wire + guess, size);
+    memcpy(wire, header, header_size);
+    if (mask)
+        ee_ws_mask(wire + header_size, size, mask, 0);
+    ee_conn_commit(link->conn, header_size + size);
+    return true;
+}
+
 /* Asking the engine may fire events, whose callbacks make more to send: so again after an empty
  * answer, but only once. */
-static void send_messages(struct ee_tunnel_link *link, uint8_t *wire)
+static void send_messages(struct ee_tunnel_link *link)
 {
     unsigned empty = 0;
-    while (empty < 2 && has_room(link) && ee_tunnel_has_output(link->tunnel)) {
-        size_t size = ee_tunnel_output(link->tunnel, wire + EE_WS_HEADER_MAX);
-        empty = size ? 0 : empty + 1;
-        if (size && !send_message(link, wire, size))
-            return;
-    }
+    while (empty < 2 && has_room(link) && ee_conn_is_open(link->conn) &&
+           ee_tunnel_has_output(link->tunnel))
+        empty = send_message(link) ? 0 : empty + 1;
 }
 
 static void send_pong(struct ee_tunnel_link *link)
@@ -179,16 +190,7 @@ static void pump(struct ee_tunnel_link *link)
     if (!link->conn || link->close_sent)
         return;
     send_pong(link);
-    if (has_room(link) && ee_tunnel_has_output(link->tunnel)) {
-        uint8_t *wire = ee_realloc(&ee_allocator_system, NULL, WIRE_SIZE, 1);
-        if (!wire) {
-            ee_tunnel_link_note(link, EE_NO_MEMORY, ee_bytes_str("no memory to send"));
-            ee_conn_abort(link->conn, EE_NO_MEMORY);
-            return;
-        }
-        send_messages(link, wire);
-        ee_free(&ee_allocator_system, wire);
-    }
+    send_messages(link);
     if (link->tunnel_over && !ee_tunnel_has_output(link->tunnel))
         send_close(link, close_code_of(link));
 }
@@ -360,7 +362,10 @@ enum ee_err ee_tunnel_link_new(struct ee_loop *loop, bool client,
     link->client = client;
     link->work = (struct ee_deferred){.fn = work_deferred, .context = link};
     ee_ws_decoder_init(&link->decoder, &ee_allocator_system, !client, EE_TUNNEL_OUTPUT_MAX);
-    if (ee_timer_new(loop, timer_fired, link, &link->timer) != EE_OK) {
+    if (client)
+        link->mask_pool = ee_alloc(&ee_allocator_system, 1, EE_TUNNEL_LINK_MASK_POOL);
+    if ((client && !link->mask_pool) ||
+        ee_timer_new(loop, timer_fired, link, &link->timer) != EE_OK) {
         ee_tunnel_link_free(link);
         return EE_NO_MEMORY;
     }
@@ -398,6 +403,26 @@ struct ee_conn *ee_tunnel_link_conn(const struct ee_tunnel_link *link)
 void *ee_tunnel_link_context(const struct ee_tunnel_link *link)
 {
     return link->context;
+}
+
+void ee_tunnel_link_owner_set(struct ee_tunnel_link *link,
+                              const struct ee_tunnel_link_events *events, void *context)
+{
+    link->events = events;
+    link->context = context;
+}
+
+uint64_t ee_tunnel_link_queued(const struct ee_tunnel_link *link)
+{
+    struct ee_tunnel_stats stats = {0};
+    if (link->tunnel)
+        ee_tunnel_stats_get(link->tunnel, &stats);
+    return stats.buffered + stats.control_unsent + (link->conn ? ee_conn_queued(link->conn) : 0);
+}
+
+uint32_t ee_tunnel_link_retry_after_s(const struct ee_tunnel_link *link)
+{
+    return link->retry_after_s;
 }
 
 uint16_t ee_tunnel_link_status(const struct ee_tunnel_link *link)

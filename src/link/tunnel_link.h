@@ -59,8 +59,15 @@ EE_MUST_USE enum ee_err ee_tunnel_link_control(struct ee_tunnel_link *link,
 /* NULL before `open` of a dialled link. For exporter, peer key and address only. */
 struct ee_conn *ee_tunnel_link_conn(const struct ee_tunnel_link *link);
 void *ee_tunnel_link_context(const struct ee_tunnel_link *link);
+/* Who gets the events from now on. */
+void ee_tunnel_link_owner_set(struct ee_tunnel_link *link,
+                              const struct ee_tunnel_link_events *events, void *context);
+/* Bytes that wait to be sent: in the engine and in the connection. */
+uint64_t ee_tunnel_link_queued(const struct ee_tunnel_link *link);
 /* Dialled: the HTTP status that was not 101; 0 otherwise. */
 uint16_t ee_tunnel_link_status(const struct ee_tunnel_link *link);
+/* Dialled: what the server said in Retry-After, in seconds; 0: nothing. */
+uint32_t ee_tunnel_link_retry_after_s(const struct ee_tunnel_link *link);
 /* The code of the peer's WebSocket close frame; 0 without one. */
 uint16_t ee_tunnel_link_close_code(const struct ee_tunnel_link *link);
 const char *ee_tunnel_link_reason(const struct ee_tunnel_link *link);

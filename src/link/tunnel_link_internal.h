@@ -10,6 +10,7 @@
 enum {
     EE_TUNNEL_LINK_UPGRADE_MS = 10000, /* from the TLS handshake to the answer 101 */
     EE_TUNNEL_LINK_MASK_POOL = 4096,
+    EE_TUNNEL_LINK_RETRY_AFTER_MAX_S = 3600,
     EE_TUNNEL_LINK_REASON = 192,
 };
 
@@ -36,9 +37,10 @@ struct ee_tunnel_link {
     enum ee_err err; /* the first reason to end */
     bool err_set;
     uint16_t status, peer_close_code;
+    uint32_t retry_after_s;
     char reason[EE_TUNNEL_LINK_REASON];
     char key_text[EE_WS_KEY_TEXT_SIZE];
-    uint8_t mask_pool[EE_TUNNEL_LINK_MASK_POOL];
+    uint8_t *mask_pool; /* of a client */
     size_t mask_left;
 };
 

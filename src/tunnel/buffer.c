@@ -26,15 +26,25 @@ enum ee_err ee_tunnel_buffer_add(const struct ee_allocator *allocator,
 {
     if (bytes.size == 0)
         return EE_OK;
-    if (buffer->size + bytes.size > buffer->capacity)
-        EE_TRY(grow(allocator, buffer, buffer->size + bytes.size));
-    if (buffer->head + buffer->size + bytes.size > buffer->capacity) {
+    uint8_t *room = ee_tunnel_buffer_reserve(allocator, buffer, bytes.size);
+    if (!room)
+        return EE_NO_MEMORY;
+    memcpy(room, bytes.data, bytes.size);
+    buffer->size += bytes.size;
+    return EE_OK;
+}
+
+uint8_t *ee_tunnel_buffer_reserve(const struct ee_allocator *allocator,
+                                  struct ee_tunnel_buffer *buffer, size_t size)
+{
+    if (buffer->size + size > buffer->capacity &&
+        grow(allocator, buffer, buffer->size + size) != EE_OK)
+        return NULL;
+    if (buffer->head + buffer->size + size > buffer->capacity) {
         memmove(buffer->data, buffer->data + buffer->head, buffer->size);
         buffer->head = 0;
     }
-    memcpy(buffer->data + buffer->head + buffer->size, bytes.data, bytes.size);
-    buffer->size += bytes.size;
-    return EE_OK;
+    return buffer->data + buffer->head + buffer->size;
 }
 
 struct ee_bytes ee_tunnel_buffer_view(const struct ee_tunnel_buffer *buffer)

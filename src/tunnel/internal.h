@@ -7,7 +7,12 @@
 
 #include "tunnel/tunnel.h"
 
-enum { EE_TUNNEL_BUCKETS = 256, EE_TUNNEL_INTERIM_MAX = 16 };
+enum {
+    EE_TUNNEL_BUCKETS = 64, /* sessions are many, streams of one mostly few */
+    EE_TUNNEL_INTERIM_MAX = 16,
+    EE_TUNNEL_SMALL = 64 * 1024, /* a stream that has sent less goes before the others */
+    EE_TUNNEL_SMALL_TURNS = 16,  /* but the others get one turn in so many */
+};
 
 /* Bytes waiting, oldest first. */
 struct ee_tunnel_buffer {
@@ -22,7 +27,8 @@ struct ee_tunnel_link {
 
 struct ee_tunnel_stream {
     struct ee_tunnel_stream *hash_next;
-    struct ee_tunnel_link turn; /* in data_turns or end_turns */
+    struct ee_tunnel_link turn; /* in small_turns, bulk_turns or end_turns */
+    struct ee_tunnel_link owed; /* in grants */
     struct ee_tunnel_link wait; /* in starved, wakes or finished */
     uint32_t id;
     bool ours;
@@ -33,12 +39,16 @@ struct ee_tunnel_stream {
     struct ee_tunnel_buffer trailers; /* the encoded frame */
     uint32_t send_window;
     uint32_t deficit; /* bytes left in this turn */
+    uint32_t sent;    /* bytes of data, up to EE_TUNNEL_SMALL */
     uint8_t interims_sent;
     bool head_sent, end_wanted, end_sent, starved;
 
     uint32_t receive_window; /* the peer may still send */
     uint32_t unconsumed;
-    uint32_t credit; /* consumed, not yet granted */
+    uint32_t credit;   /* consumed, not yet granted */
+    uint32_t grant;    /* granted, the frame not yet sent */
+    uint32_t window;   /* what is granted altogether: its size now */
+    uint64_t grant_us; /* when it was granted last */
     uint8_t interims_received;
     bool head_received, end_received;
 };
@@ -63,22 +73,31 @@ struct ee_tunnel {
     uint32_t goaway_sent_last, goaway_received_last;
 
     uint32_t send_window, receive_window, credit; /* of the connection */
+    uint32_t window, grant, stream_window_largest;
     uint64_t unconsumed, buffered;
-    bool total_starved;               /* somebody waits for the session's buffer */
-    bool messages_first;              /* the oldest CONTROL frame has waited for a message */
-    struct ee_tunnel_link data_turns; /* streams with data and window */
+    size_t trailers;     /* bytes of TRAILERS that wait behind data */
+    bool total_starved;  /* somebody waits for the session's buffer */
+    bool messages_first; /* the oldest CONTROL frame has waited for a message */
+    /* Streams with data and window: those that sent little yet, and the others. */
+    struct ee_tunnel_link small_turns, bulk_turns;
+    unsigned small_streak;            /* turns of the former since one of the latter */
+    struct ee_tunnel_link grants;     /* streams that a WINDOW frame is owed */
     struct ee_tunnel_link end_turns;  /* streams with only their end left to send */
     struct ee_tunnel_link starved;    /* streams whose data_send did not take all */
     struct ee_tunnel_link wakes;      /* WRITABLE is due */
     struct ee_tunnel_link finished;   /* FINISHED is due */
-    struct ee_tunnel_buffer urgent;   /* whole frames: all but DATA, TRAILERS, CONTROL */
+    struct ee_tunnel_buffer urgent;   /* whole frames: OPEN, HEAD, RESET, HELLO, GOAWAY, PING */
     struct ee_tunnel_buffer messages; /* whole CONTROL frames */
     uint8_t last_words[EE_TUNNEL_FRAME_HEADER + 13 + EE_TUNNEL_TEXT_MAX]; /* the final GOAWAY */
     size_t last_words_size;
 
-    uint64_t created_us, heard_us, ping_us; /* ping_us: of the outstanding PING */
-    bool ping_outstanding;
-    uint64_t rtt_us, sent, received;
+    uint64_t now_us, created_us, heard_us;
+    uint64_t ping_us; /* of the last PING */
+    bool ping_outstanding, pong_owed;
+    uint64_t pong; /* the newest PING's; answers older ones too */
+    uint64_t drain_until_us;
+    uint64_t rtt_us, rtt_low_us; /* the last; without what waiting behind data adds */
+    uint64_t sent, received;
 };
 
 /* --- buffer.c --- */
@@ -88,6 +107,10 @@ EE_MUST_USE enum ee_err ee_tunnel_buffer_add(const struct ee_allocator *allocato
                                              struct ee_bytes bytes);
 /* The oldest bytes; valid until the buffer is changed. */
 struct ee_bytes ee_tunnel_buffer_view(const struct ee_tunnel_buffer *buffer);
+/* Room for `size` more bytes behind the last one; NULL: no memory. They count once added to
+ * `buffer->size`. */
+uint8_t *ee_tunnel_buffer_reserve(const struct ee_allocator *allocator,
+                                  struct ee_tunnel_buffer *buffer, size_t size);
 void ee_tunnel_buffer_drop(const struct ee_allocator *allocator, struct ee_tunnel_buffer *buffer,
                            size_t size);
 void ee_tunnel_buffer_free(const struct ee_allocator *allocator, struct ee_tunnel_buffer *buffer);
@@ -101,7 +124,10 @@ bool ee_tunnel_link_alone(const struct ee_tunnel_link *link); /* an empty list, 
 void ee_tunnel_link_out(struct ee_tunnel_link *link);
 void ee_tunnel_link_last(struct ee_tunnel_link *list, struct ee_tunnel_link *link);
 struct ee_tunnel_stream *ee_tunnel_turn_first(struct ee_tunnel_link *list);
+struct ee_tunnel_stream *ee_tunnel_owed_first(struct ee_tunnel_link *list);
 struct ee_tunnel_stream *ee_tunnel_wait_first(struct ee_tunnel_link *list);
+/* The list where it waits for its turn to send data. */
+struct ee_tunnel_link *ee_tunnel_turns_of(struct ee_tunnel *t, const struct ee_tunnel_stream *s);
 
 struct ee_tunnel_stream *ee_tunnel_stream_find(const struct ee_tunnel *t, uint32_t id);
 /* NULL: no memory. */
@@ -133,7 +159,20 @@ void ee_tunnel_doom(struct ee_tunnel *t, enum ee_err err, enum ee_tunnel_code co
 void ee_tunnel_settle(struct ee_tunnel *t);
 /* Queues one whole frame; dooms the session when control_buffer is full. */
 void ee_tunnel_urgent_add(struct ee_tunnel *t, const struct ee_writer *frame);
+void ee_tunnel_ping_send(struct ee_tunnel *t);
+
+/* --- window.c --- */
+
+/* The connection window to begin with, taken from the pool; and given back. */
+void ee_tunnel_window_open(struct ee_tunnel *t);
+void ee_tunnel_window_close(struct ee_tunnel *t);
 /* Consumed bytes of the connection window. */
 void ee_tunnel_credit_connection(struct ee_tunnel *t, uint32_t size);
+/* A PONG came back after so long. */
+void ee_tunnel_rtt_note(struct ee_tunnel *t, uint64_t rtt_us);
+/* Bytes that may wait to be sent, given what other sessions hold. */
+uint64_t ee_tunnel_buffer_limit(const struct ee_tunnel *t);
+void ee_tunnel_buffered_add(struct ee_tunnel *t, size_t size);
+void ee_tunnel_buffered_drop(struct ee_tunnel *t, size_t size);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The next message: control frames, CONTROL messages, ends, then data by deficit round robin. */
+/* The next message: what is owed to the peer, control frames, CONTROL messages, ends, then data by
+ * deficit round robin, streams that have sent little first. */
 #include "tunnel/internal.h"
 
 #include <string.h>
@@ -37,6 +38,32 @@ static void frames_move(struct ee_tunnel *t, struct ee_tunnel_buffer *from, stru
     }
 }
 
+static size_t owed_size(const struct ee_tunnel *t)
+{
+    const size_t window = EE_TUNNEL_FRAME_HEADER + 4;
+    return (t->pong_owed ? EE_TUNNEL_FRAME_HEADER + 8u : 0) + (t->grant ? window : 0) +
+           (ee_tunnel_link_alone(&t->grants) ? 0 : window);
+}
+
+/* Answers that are state and not a queue: however many were asked for, one PONG and one WINDOW a
+ * stream wait here. */
+static void owed_move(struct ee_tunnel *t, struct message *m)
+{
+    struct ee_tunnel_stream *s;
+    if (t->pong_owed)
+        ee_tunnel_ping_encode(&m->w, EE_TUNNEL_PONG, t->pong);
+    if (t->grant)
+        ee_tunnel_window_encode(&m->w, 0, t->grant);
+    t->pong_owed = false;
+    t->grant = 0;
+    while ((s = ee_tunnel_owed_first(&t->grants)) != NULL && room(m) > EE_TUNNEL_FRAME_HEADER + 4) {
+        if (!s->end_received)
+            ee_tunnel_window_encode(&m->w, s->id, s->grant);
+        s->grant = 0;
+        ee_tunnel_link_out(&s->owed);
+    }
+}
+
 /* A CONTROL frame that needs a message for itself would never go while other control frames keep
  * coming, so it goes first once it has waited. */
 static void controls_move(struct ee_tunnel *t, struct message *m)
@@ -44,6 +71,8 @@ static void controls_move(struct ee_tunnel *t, struct message *m)
     const size_t waiting = t->messages.size;
     if (t->messages_first)
         frames_move(t, &t->messages, m);
+    if (!m->full)
+        owed_move(t, m);
     frames_move(t, &t->urgent, m);
     frames_move(t, &t->messages, m);
     t->messages_first = waiting && t->messages.size == waiting;
@@ -75,6 +104,8 @@ static void ends_move(struct ee_tunnel *t, struct message *m)
             m->full = true;
             return;
         }
+        if (trailers)
+            t->trailers -= size;
         if (trailers)
             frames_move(t, &s->trailers, m);
         else
@@ -109,7 +140,7 @@ static void turn_over(struct ee_tunnel *t, struct ee_tunnel_stream *s)
         ee_tunnel_link_out(&s->turn);
         ee_tunnel_stream_schedule(t, s);
     } else if (s->deficit == 0) {
-        ee_tunnel_link_last(&t->data_turns, &s->turn);
+        ee_tunnel_link_last(ee_tunnel_turns_of(t, s), &s->turn);
     }
 }
 
@@ -120,8 +151,9 @@ static void data_move(struct ee_tunnel *t, struct ee_tunnel_stream *s, struct me
     data_header(m, s, size, end);
     ee_writer_bytes(&m->w, ee_tunnel_buffer_view(&s->out).data, size);
     ee_tunnel_buffer_drop(t->allocator, &s->out, size);
-    t->buffered -= size;
+    ee_tunnel_buffered_drop(t, size);
     t->sent += size;
+    s->sent = smaller(s->sent + size, EE_TUNNEL_SMALL);
     t->send_window -= size;
     s->send_window -= size;
     s->deficit -= size;
@@ -131,12 +163,27 @@ static void data_move(struct ee_tunnel *t, struct ee_tunnel_stream *s, struct me
     turn_over(t, s);
 }
 
+/* Whose turn it is: small answers go before bulk, which still gets a turn in so many. */
+static struct ee_tunnel_stream *turn_next(struct ee_tunnel *t)
+{
+    struct ee_tunnel_stream *small = ee_tunnel_turn_first(&t->small_turns);
+    struct ee_tunnel_stream *bulk = ee_tunnel_turn_first(&t->bulk_turns);
+    return bulk && (!small || t->small_streak >= EE_TUNNEL_SMALL_TURNS) ? bulk : small;
+}
+
+static void turn_begin(struct ee_tunnel *t, struct ee_tunnel_stream *s)
+{
+    if (s->deficit)
+        return; /* it goes on */
+    s->deficit = QUANTUM;
+    t->small_streak = s->sent < EE_TUNNEL_SMALL ? t->small_streak + 1 : 0;
+}
+
 static void datas_move(struct ee_tunnel *t, struct message *m)
 {
     struct ee_tunnel_stream *s;
-    while (!m->full && t->send_window && (s = ee_tunnel_turn_first(&t->data_turns)) != NULL) {
-        if (s->deficit == 0)
-            s->deficit = QUANTUM;
+    while (!m->full && t->send_window && (s = turn_next(t)) != NULL) {
+        turn_begin(t, s);
         const uint32_t wanted = data_allowed(t, s);
         const size_t space =
             room(m) > EE_TUNNEL_FRAME_HEADER ? room(m) - EE_TUNNEL_FRAME_HEADER : 0;
@@ -153,7 +200,7 @@ static void datas_move(struct ee_tunnel *t, struct message *m)
 static void total_wake(struct ee_tunnel *t)
 {
     struct ee_tunnel_stream *s;
-    if (!t->total_starved || t->buffered > t->config.total_buffer / 2)
+    if (!t->total_starved || t->buffered > ee_tunnel_buffer_limit(t) / 2)
         return;
     t->total_starved = false;
     while ((s = ee_tunnel_wait_first(&t->starved)) != NULL)
@@ -192,8 +239,26 @@ bool ee_tunnel_has_output(const struct ee_tunnel *tunnel)
     const struct ee_tunnel *t = tunnel;
     if (t->closed)
         return t->messages.size || t->last_words_size;
-    return t->doom != EE_OK || t->urgent.size || t->messages.size ||
+    return t->doom != EE_OK || t->urgent.size || t->messages.size || owed_size(t) ||
            !ee_tunnel_link_alone(&t->end_turns) || !ee_tunnel_link_alone(&t->wakes) ||
            !ee_tunnel_link_alone(&t->finished) ||
-           (t->send_window && !ee_tunnel_link_alone(&t->data_turns));
+           (t->send_window &&
+            (!ee_tunnel_link_alone(&t->small_turns) || !ee_tunnel_link_alone(&t->bulk_turns)));
+}
+
+/* An upper bound, and small when little is to be sent. */
+size_t ee_tunnel_output_room(const struct ee_tunnel *tunnel)
+{
+    const struct ee_tunnel *t = tunnel;
+    const size_t first = ee_tunnel_buffer_frame(&t->messages);
+    if (first > EE_TUNNEL_MESSAGE_MAX)
+        return EE_TUNNEL_OUTPUT_MAX;
+    if (t->doom != EE_OK || !ee_tunnel_link_alone(&t->grants) ||
+        !ee_tunnel_link_alone(&t->end_turns) || t->buffered > 4 * CRUMB)
+        return EE_TUNNEL_MESSAGE_MAX;
+    const size_t streams = (size_t)t->streams_ours + t->streams_peers;
+    const size_t size = t->urgent.size + t->messages.size + owed_size(t) + t->last_words_size +
+                        (size_t)t->buffered + t->trailers +
+                        streams * 2 * EE_TUNNEL_FRAME_HEADER; /* a turn may end within its data */
+    return size < EE_TUNNEL_MESSAGE_MAX ? size : EE_TUNNEL_MESSAGE_MAX;
 }

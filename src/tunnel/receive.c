@@ -276,16 +276,13 @@ static void on_window(struct ee_tunnel *t, const struct frame *f)
 
 static void on_ping(struct ee_tunnel *t, const struct frame *f)
 {
-    uint8_t frame[EE_TUNNEL_FRAME_HEADER + 8];
-    struct ee_writer w;
     uint64_t value;
     if (ee_tunnel_ping_decode(f->payload, &value) != EE_OK) {
         broken(t, "malformed PING");
         return;
     }
-    ee_writer_init(&w, frame, sizeof(frame));
-    ee_tunnel_ping_encode(&w, EE_TUNNEL_PONG, value);
-    ee_tunnel_urgent_add(t, &w);
+    t->pong_owed = true; /* for the newest: PINGs faster than we can answer make no queue */
+    t->pong = value;
 }
 
 static void on_pong(struct ee_tunnel *t, const struct frame *f, uint64_t now_us)
@@ -298,7 +295,7 @@ static void on_pong(struct ee_tunnel *t, const struct frame *f, uint64_t now_us)
     if (!t->ping_outstanding || value != t->ping_us)
         return;
     t->ping_outstanding = false;
-    t->rtt_us = now_us > value ? now_us - value : 0;
+    ee_tunnel_rtt_note(t, now_us > value ? now_us - value : 0);
     struct ee_tunnel_event event = {.kind = EE_TUNNEL_EVENT_RTT, .rtt_us = t->rtt_us};
     ee_tunnel_fire(t, &event);
 }

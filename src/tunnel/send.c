@@ -6,44 +6,44 @@
 
 #include "base/banned.h"
 
-/* Encodes into heap memory of the largest frame, since heads are large and rare. */
-struct scratch {
-    const struct ee_allocator *allocator;
-    uint8_t *memory;
-    struct ee_writer w;
-};
+enum { FIXED_MAX = EE_TUNNEL_FRAME_HEADER + 1024 }; /* a frame but for target and pairs */
 
-static enum ee_err scratch_open(struct scratch *scratch, const struct ee_tunnel *t)
+/* Frames are encoded where they wait: `room` bytes behind the last of `buffer` are enough, or the
+ * encoder says EE_TOO_LARGE. */
+static enum ee_err frame_open(const struct ee_tunnel *t, struct ee_tunnel_buffer *buffer,
+                              size_t room, struct ee_writer *w)
 {
-    scratch->allocator = t->allocator;
-    scratch->memory = ee_realloc(t->allocator, NULL, EE_TUNNEL_MESSAGE_MAX, 1);
-    if (!scratch->memory)
+    const size_t size = room < EE_TUNNEL_MESSAGE_MAX ? room : EE_TUNNEL_MESSAGE_MAX;
+    uint8_t *memory = ee_tunnel_buffer_reserve(t->allocator, buffer, size);
+    if (!memory)
         return EE_NO_MEMORY;
-    ee_writer_init(&scratch->w, scratch->memory, EE_TUNNEL_MESSAGE_MAX);
+    ee_writer_init(w, memory, size);
     return EE_OK;
 }
 
-static void scratch_close(struct scratch *scratch)
+static size_t pairs_room(const struct ee_tunnel_pair *pairs, size_t count)
 {
-    ee_free(scratch->allocator, scratch->memory);
+    size_t room = FIXED_MAX;
+    for (size_t i = 0; i < count && room < EE_TUNNEL_MESSAGE_MAX; i++)
+        room += 4 + pairs[i].name.size + pairs[i].value.size;
+    return room;
 }
 
 /* The shells' own frames fill half of the control buffer at most, so that they cannot make the
  * answers owed to the peer overflow it. */
-static enum ee_err urgent_offer(struct ee_tunnel *t, const struct ee_writer *frame)
+static enum ee_err urgent_take(struct ee_tunnel *t, const struct ee_writer *frame)
 {
     if (frame->err != EE_OK)
         return frame->err;
     if (t->urgent.size && t->urgent.size + frame->size > t->config.control_buffer / 2)
         return EE_FULL;
-    return ee_tunnel_buffer_add(t->allocator, &t->urgent, ee_writer_done(frame));
+    t->urgent.size += frame->size;
+    return EE_OK;
 }
 
-enum ee_err ee_tunnel_hello_send(struct ee_tunnel *tunnel)
+static void hello_encode(const struct ee_tunnel *tunnel, struct ee_writer *w)
 {
     const struct ee_tunnel_config *config = &tunnel->config;
-    uint8_t frame[256];
-    struct ee_writer w;
     const struct ee_tunnel_hello hello = {
         .version_min = config->version_min,
         .version_max = config->version_max,
@@ -51,16 +51,23 @@ enum ee_err ee_tunnel_hello_send(struct ee_tunnel *tunnel)
         .epoch = config->epoch,
         .max_streams = config->max_streams,
         .stream_window = config->stream_window,
-        .connection_window = config->connection_window,
+        .connection_window = tunnel->receive_window,
         .features = config->features,
     };
+    ee_tunnel_hello_encode(w, &hello);
+}
+
+enum ee_err ee_tunnel_hello_send(struct ee_tunnel *tunnel)
+{
+    struct ee_writer w;
     if (tunnel->closed)
         return EE_CLOSED;
     if (tunnel->hello_sent)
         return EE_STATE;
-    ee_writer_init(&w, frame, sizeof(frame));
-    ee_tunnel_hello_encode(&w, &hello);
-    EE_TRY(urgent_offer(tunnel, &w));
+    EE_TRY(frame_open(tunnel, &tunnel->urgent, FIXED_MAX, &w));
+    ee_tunnel_window_open(tunnel); /* only now: who is not admitted takes nothing from others */
+    hello_encode(tunnel, &w);
+    EE_TRY(urgent_take(tunnel, &w));
     tunnel->hello_sent = true;
     return EE_OK;
 }
@@ -91,7 +98,9 @@ enum ee_err ee_tunnel_goaway(struct ee_tunnel *tunnel, enum ee_tunnel_code code,
 {
     uint8_t frame[EE_TUNNEL_FRAME_HEADER + 13 + EE_TUNNEL_TEXT_MAX];
     struct ee_writer w;
-    const uint32_t last = tunnel->goaway_sent ? tunnel->goaway_sent_last : tunnel->last_peer_id;
+    uint32_t last = code == EE_TUNNEL_NO_ERROR ? EE_TUNNEL_WINDOW_MAX : tunnel->last_peer_id;
+    if (tunnel->goaway_sent && tunnel->goaway_sent_last < last)
+        last = tunnel->goaway_sent_last;
     const struct ee_tunnel_reason reason = {last, drain_ms, code, ee_bytes_str(text)};
     if (tunnel->closed)
         return EE_CLOSED;
@@ -100,6 +109,8 @@ enum ee_err ee_tunnel_goaway(struct ee_tunnel *tunnel, enum ee_tunnel_code code,
     tunnel->goaway_sent = true;
     tunnel->goaway_sent_last = last;
     ee_tunnel_urgent_add(tunnel, &w);
+    if (drain_ms)
+        tunnel->drain_until_us = tunnel->now_us + drain_ms * (uint64_t)1000;
     return EE_OK;
 }
 
@@ -117,28 +128,22 @@ static enum ee_err open_check(const struct ee_tunnel *t)
 enum ee_err ee_tunnel_open(struct ee_tunnel *tunnel, const struct ee_tunnel_open *open, bool end,
                            void *stream_context, uint32_t *stream_out)
 {
-    struct scratch scratch;
+    struct ee_writer w;
     EE_TRY(open_check(tunnel));
-    EE_TRY(scratch_open(&scratch, tunnel));
-    ee_tunnel_open_encode(&scratch.w, tunnel->next_id, end, open);
-    struct ee_tunnel_stream *s = NULL;
-    enum ee_err err = scratch.w.err;
-    if (err != EE_OK)
-        goto out;
-    s = ee_tunnel_stream_add(tunnel, tunnel->next_id, true, open->kind);
-    err = s ? urgent_offer(tunnel, &scratch.w) : EE_NO_MEMORY;
-    if (err != EE_OK)
-        goto out;
+    EE_TRY(frame_open(tunnel, &tunnel->urgent,
+                      pairs_room(open->pairs, open->pair_count) + open->target.size, &w));
+    ee_tunnel_open_encode(&w, tunnel->next_id, end, open);
+    EE_TRY(w.err);
+    struct ee_tunnel_stream *s = ee_tunnel_stream_add(tunnel, tunnel->next_id, true, open->kind);
+    const enum ee_err err = s ? urgent_take(tunnel, &w) : EE_NO_MEMORY;
+    if (err != EE_OK && s)
+        ee_tunnel_stream_remove(tunnel, s);
+    EE_TRY(err);
     s->context = stream_context;
     s->end_wanted = s->end_sent = end;
     *stream_out = tunnel->next_id;
     tunnel->next_id += 2;
-    s = NULL; /* stays */
-out:
-    if (s)
-        ee_tunnel_stream_remove(tunnel, s);
-    scratch_close(&scratch);
-    return err;
+    return EE_OK;
 }
 
 void *ee_tunnel_stream_context(const struct ee_tunnel *tunnel, uint32_t stream)
@@ -180,18 +185,16 @@ static void head_note(struct ee_tunnel *t, struct ee_tunnel_stream *s, uint16_t 
 enum ee_err ee_tunnel_head_send(struct ee_tunnel *tunnel, uint32_t stream,
                                 const struct ee_tunnel_head *head, bool end)
 {
-    struct scratch scratch;
+    struct ee_writer w;
     struct ee_tunnel_stream *s = ee_tunnel_stream_find(tunnel, stream);
     if (!s)
         return EE_NOT_FOUND;
     EE_TRY(head_check(s, head->status, end));
-    EE_TRY(scratch_open(&scratch, tunnel));
-    ee_tunnel_head_encode(&scratch.w, stream, end, head);
-    const enum ee_err err = urgent_offer(tunnel, &scratch.w);
-    scratch_close(&scratch);
-    if (err == EE_OK)
-        head_note(tunnel, s, head->status, end);
-    return err;
+    EE_TRY(frame_open(tunnel, &tunnel->urgent, pairs_room(head->pairs, head->pair_count), &w));
+    ee_tunnel_head_encode(&w, stream, end, head);
+    EE_TRY(urgent_take(tunnel, &w));
+    head_note(tunnel, s, head->status, end);
+    return EE_OK;
 }
 
 /* May body bytes or trailers be sent now? An answer begins with its HEAD. */
@@ -209,7 +212,7 @@ static size_t smaller(size_t a, size_t b)
 
 static void starved_note(struct ee_tunnel *t, struct ee_tunnel_stream *s, bool starved)
 {
-    if (starved && t->buffered >= t->config.total_buffer)
+    if (starved && t->buffered >= ee_tunnel_buffer_limit(t))
         t->total_starved = true;
     if (starved)
         ee_tunnel_link_last(&t->starved, &s->wait);
@@ -226,12 +229,11 @@ enum ee_err ee_tunnel_data_send(struct ee_tunnel *tunnel, uint32_t stream, struc
         return EE_NOT_FOUND;
     EE_TRY(body_check(s));
     size_t room = tunnel->config.stream_buffer - s->out.size;
-    if (tunnel->buffered >= tunnel->config.total_buffer)
-        room = 0;
-    room = smaller(room, (size_t)(tunnel->config.total_buffer - tunnel->buffered));
+    const uint64_t limit = ee_tunnel_buffer_limit(tunnel);
+    room = tunnel->buffered < limit ? smaller(room, (size_t)(limit - tunnel->buffered)) : 0;
     const size_t taken = smaller(room, data.size);
     EE_TRY(ee_tunnel_buffer_add(tunnel->allocator, &s->out, ee_bytes_of(data.data, taken)));
-    tunnel->buffered += taken;
+    ee_tunnel_buffered_add(tunnel, taken);
     s->end_wanted = end && taken == data.size;
     starved_note(tunnel, s, taken < data.size);
     ee_tunnel_stream_schedule(tunnel, s);
@@ -242,21 +244,18 @@ enum ee_err ee_tunnel_data_send(struct ee_tunnel *tunnel, uint32_t stream, struc
 enum ee_err ee_tunnel_trailers_send(struct ee_tunnel *tunnel, uint32_t stream,
                                     const struct ee_tunnel_pair *pairs, size_t count)
 {
-    struct scratch scratch;
+    struct ee_writer w;
     struct ee_tunnel_stream *s = ee_tunnel_stream_find(tunnel, stream);
     if (!s)
         return EE_NOT_FOUND;
     EE_TRY(body_check(s));
     if (s->kind == EE_TUNNEL_KIND_TCP)
         return EE_STATE;
-    EE_TRY(scratch_open(&scratch, tunnel));
-    ee_tunnel_trailers_encode(&scratch.w, stream, pairs, count);
-    enum ee_err err = scratch.w.err;
-    if (err == EE_OK)
-        err = ee_tunnel_buffer_add(tunnel->allocator, &s->trailers, ee_writer_done(&scratch.w));
-    scratch_close(&scratch);
-    if (err != EE_OK)
-        return err;
+    EE_TRY(frame_open(tunnel, &s->trailers, pairs_room(pairs, count), &w));
+    ee_tunnel_trailers_encode(&w, stream, pairs, count);
+    EE_TRY(w.err);
+    s->trailers.size = w.size;
+    tunnel->trailers += w.size;
     s->end_wanted = true;
     ee_tunnel_stream_schedule(tunnel, s);
     return EE_OK;

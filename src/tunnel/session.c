@@ -15,7 +15,9 @@ void ee_tunnel_config_default(struct ee_tunnel_config *config, enum ee_tunnel_ro
         .version_max = EE_TUNNEL_VERSION,
         .max_streams = 1000,
         .stream_window = 256 * 1024,
+        .stream_window_max = 4 * 1024 * 1024,
         .connection_window = 16 * 1024 * 1024,
+        .connection_window_min = 1024 * 1024,
         .stream_buffer = 256 * 1024,
         .total_buffer = 16 * 1024 * 1024,
         .control_buffer = 1024 * 1024,
@@ -33,6 +35,10 @@ static bool window_valid(uint32_t window)
 static bool config_valid(const struct ee_tunnel_config *config)
 {
     return window_valid(config->stream_window) && window_valid(config->connection_window) &&
+           window_valid(config->stream_window_max) &&
+           config->stream_window_max >= config->stream_window &&
+           (!config->pool || (window_valid(config->connection_window_min) &&
+                              config->connection_window_min <= config->connection_window)) &&
            config->version_min > 0 && config->version_min <= config->version_max &&
            config->stream_buffer > 0 && config->total_buffer > 0 && config->control_buffer > 0 &&
            memchr(config->agent, 0, sizeof(config->agent)) &&
@@ -53,9 +59,12 @@ struct ee_tunnel *ee_tunnel_new(const struct ee_allocator *allocator,
     t->on_event = on_event;
     t->context = context;
     t->next_id = config->role == EE_TUNNEL_ROLE_CONTROL ? 1 : 2;
-    t->receive_window = config->connection_window;
-    t->created_us = t->heard_us = now_us;
-    ee_tunnel_link_init(&t->data_turns);
+    t->now_us = t->created_us = t->heard_us = now_us;
+    t->drain_until_us = UINT64_MAX;
+    t->stream_window_largest = config->stream_window;
+    ee_tunnel_link_init(&t->small_turns);
+    ee_tunnel_link_init(&t->bulk_turns);
+    ee_tunnel_link_init(&t->grants);
     ee_tunnel_link_init(&t->end_turns);
     ee_tunnel_link_init(&t->starved);
     ee_tunnel_link_init(&t->wakes);
@@ -70,6 +79,7 @@ void ee_tunnel_free(struct ee_tunnel *tunnel)
     for (size_t i = 0; i < EE_TUNNEL_BUCKETS; i++)
         while (tunnel->buckets[i])
             ee_tunnel_stream_remove(tunnel, tunnel->buckets[i]);
+    ee_tunnel_window_close(tunnel);
     ee_tunnel_buffer_free(tunnel->allocator, &tunnel->urgent);
     ee_tunnel_buffer_free(tunnel->allocator, &tunnel->messages);
     ee_free(tunnel->allocator, tunnel);
@@ -104,6 +114,8 @@ static void end_session(struct ee_tunnel *t, enum ee_err err, enum ee_tunnel_cod
     ee_writer_init(&w, t->last_words, sizeof(t->last_words));
     ee_tunnel_goaway_encode(&w, &words);
     t->last_words_size = w.size;
+    t->pong_owed = false;
+    t->grant = 0;
     ee_tunnel_buffer_free(t->allocator, &t->urgent);
     ee_tunnel_streams_lose(t, true, 0, &lost);
     ee_tunnel_fire(t, &event);
@@ -147,55 +159,11 @@ void ee_tunnel_urgent_add(struct ee_tunnel *t, const struct ee_writer *frame)
         ee_tunnel_doom(t, EE_NO_MEMORY, EE_TUNNEL_INTERNAL, "out of memory");
 }
 
-static void window_send(struct ee_tunnel *t, uint32_t stream, uint32_t increment)
-{
-    uint8_t frame[EE_TUNNEL_FRAME_HEADER + 4];
-    struct ee_writer w;
-    ee_writer_init(&w, frame, sizeof(frame));
-    ee_tunnel_window_encode(&w, stream, increment);
-    ee_tunnel_urgent_add(t, &w);
-}
-
-/* Credit is granted in steps of half a window, so that a WINDOW frame is rare. */
-static bool credit_due(uint32_t credit, uint32_t window)
-{
-    return credit > 0 && credit >= window / 2;
-}
-
-void ee_tunnel_credit_connection(struct ee_tunnel *t, uint32_t size)
-{
-    t->credit += size;
-    if (!credit_due(t->credit, t->config.connection_window))
-        return;
-    window_send(t, 0, t->credit);
-    t->receive_window += t->credit;
-    t->credit = 0;
-}
-
-enum ee_err ee_tunnel_consumed(struct ee_tunnel *tunnel, uint32_t stream, size_t size)
-{
-    struct ee_tunnel_stream *s = ee_tunnel_stream_find(tunnel, stream);
-    if (!s)
-        return EE_NOT_FOUND;
-    if (size > s->unconsumed)
-        return EE_RANGE;
-    s->unconsumed -= (uint32_t)size;
-    s->credit += (uint32_t)size;
-    tunnel->unconsumed -= size;
-    ee_tunnel_credit_connection(tunnel, (uint32_t)size);
-    if (!s->end_received && credit_due(s->credit, tunnel->config.stream_window)) {
-        window_send(tunnel, stream, s->credit);
-        s->receive_window += s->credit;
-        s->credit = 0;
-    }
-    ee_tunnel_stream_settle(tunnel, s);
-    return EE_OK;
-}
-
 void ee_tunnel_heard(struct ee_tunnel *tunnel, uint64_t now_us)
 {
-    if (now_us > tunnel->heard_us)
-        tunnel->heard_us = now_us;
+    if (now_us > tunnel->now_us)
+        tunnel->now_us = now_us;
+    tunnel->heard_us = tunnel->now_us;
 }
 
 bool ee_tunnel_ready(const struct ee_tunnel *tunnel)
@@ -220,17 +188,17 @@ uint64_t ee_tunnel_deadline(const struct ee_tunnel *tunnel)
         due = ping;
     if (!ee_tunnel_ready(tunnel) && hello < due)
         due = hello;
-    return due;
+    return tunnel->drain_until_us < due ? tunnel->drain_until_us : due;
 }
 
-static void ping_send(struct ee_tunnel *t, uint64_t now_us)
+void ee_tunnel_ping_send(struct ee_tunnel *t)
 {
     uint8_t frame[EE_TUNNEL_FRAME_HEADER + 8];
     struct ee_writer w;
     ee_writer_init(&w, frame, sizeof(frame));
-    ee_tunnel_ping_encode(&w, EE_TUNNEL_PING, now_us);
+    ee_tunnel_ping_encode(&w, EE_TUNNEL_PING, t->now_us);
     ee_tunnel_urgent_add(t, &w);
-    t->ping_us = now_us;
+    t->ping_us = t->now_us;
     t->ping_outstanding = true;
 }
 
@@ -239,13 +207,17 @@ void ee_tunnel_tick(struct ee_tunnel *tunnel, uint64_t now_us)
     const struct ee_tunnel_config *config = &tunnel->config;
     if (tunnel->closed)
         return;
+    if (now_us > tunnel->now_us)
+        tunnel->now_us = now_us;
     if (now_us >= after(tunnel->heard_us, config->dead_after_us))
         ee_tunnel_doom(tunnel, EE_TIMEOUT, EE_TUNNEL_TIMEOUT, "nothing was heard");
     else if (!ee_tunnel_ready(tunnel) &&
              now_us >= after(tunnel->created_us, config->hello_timeout_us))
         ee_tunnel_doom(tunnel, EE_TIMEOUT, EE_TUNNEL_TIMEOUT, "no HELLO in time");
+    else if (now_us >= tunnel->drain_until_us)
+        ee_tunnel_doom(tunnel, EE_CLOSED, EE_TUNNEL_GOING_AWAY, "the time to drain is over");
     else if (!tunnel->ping_outstanding && now_us >= after(tunnel->heard_us, config->ping_after_us))
-        ping_send(tunnel, now_us);
+        ee_tunnel_ping_send(tunnel);
     ee_tunnel_settle(tunnel);
 }
 
@@ -271,5 +243,9 @@ void ee_tunnel_stats_get(const struct ee_tunnel *tunnel, struct ee_tunnel_stats 
         .rtt_us = tunnel->rtt_us,
         .sent = tunnel->sent,
         .received = tunnel->received,
+        .connection_window = tunnel->window,
+        .stream_window = tunnel->stream_window_largest,
+        .goaway_sent = tunnel->goaway_sent,
+        .goaway_received = tunnel->goaway_received,
     };
 }

@@ -39,6 +39,11 @@ struct ee_tunnel_stream *ee_tunnel_turn_first(struct ee_tunnel_link *list)
     return containing(list, offsetof(struct ee_tunnel_stream, turn));
 }
 
+struct ee_tunnel_stream *ee_tunnel_owed_first(struct ee_tunnel_link *list)
+{
+    return containing(list, offsetof(struct ee_tunnel_stream, owed));
+}
+
 struct ee_tunnel_stream *ee_tunnel_wait_first(struct ee_tunnel_link *list)
 {
     return containing(list, offsetof(struct ee_tunnel_stream, wait));
@@ -47,7 +52,7 @@ struct ee_tunnel_stream *ee_tunnel_wait_first(struct ee_tunnel_link *list)
 /* Ids of one side go up by two, so neighbours fall into neighbouring buckets. */
 static size_t bucket_of(uint32_t id)
 {
-    return (id >> 1 ^ (id & 1) << 7) % EE_TUNNEL_BUCKETS;
+    return (id >> 1 ^ (id & 1) << 5) % EE_TUNNEL_BUCKETS;
 }
 
 struct ee_tunnel_stream *ee_tunnel_stream_find(const struct ee_tunnel *t, uint32_t id)
@@ -68,8 +73,10 @@ struct ee_tunnel_stream *ee_tunnel_stream_add(struct ee_tunnel *t, uint32_t id, 
     s->ours = ours;
     s->kind = kind;
     s->send_window = t->peer_stream_window;
-    s->receive_window = t->config.stream_window;
+    s->receive_window = s->window = t->config.stream_window;
+    s->grant_us = t->now_us;
     ee_tunnel_link_init(&s->turn);
+    ee_tunnel_link_init(&s->owed);
     ee_tunnel_link_init(&s->wait);
     s->hash_next = t->buckets[bucket_of(id)];
     t->buckets[bucket_of(id)] = s;
@@ -89,14 +96,21 @@ void ee_tunnel_stream_remove(struct ee_tunnel *t, struct ee_tunnel_stream *s)
 {
     unhash(t, s);
     ee_tunnel_link_out(&s->turn);
+    ee_tunnel_link_out(&s->owed);
     ee_tunnel_link_out(&s->wait);
     *(s->ours ? &t->streams_ours : &t->streams_peers) -= 1;
-    t->buffered -= s->out.size;
+    ee_tunnel_buffered_drop(t, s->out.size);
+    t->trailers -= s->trailers.size;
     t->unconsumed -= s->unconsumed;
     ee_tunnel_credit_connection(t, s->unconsumed);
     ee_tunnel_buffer_free(t->allocator, &s->out);
     ee_tunnel_buffer_free(t->allocator, &s->trailers);
     ee_free(t->allocator, s);
+}
+
+struct ee_tunnel_link *ee_tunnel_turns_of(struct ee_tunnel *t, const struct ee_tunnel_stream *s)
+{
+    return s->sent < EE_TUNNEL_SMALL ? &t->small_turns : &t->bulk_turns;
 }
 
 void ee_tunnel_stream_schedule(struct ee_tunnel *t, struct ee_tunnel_stream *s)
@@ -105,7 +119,7 @@ void ee_tunnel_stream_schedule(struct ee_tunnel *t, struct ee_tunnel_stream *s)
         if (s->send_window == 0)
             ee_tunnel_link_out(&s->turn);
         else if (ee_tunnel_link_alone(&s->turn))
-            ee_tunnel_link_last(&t->data_turns, &s->turn);
+            ee_tunnel_link_last(ee_tunnel_turns_of(t, s), &s->turn);
         return;
     }
     s->deficit = 0;

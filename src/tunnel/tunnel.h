@@ -21,6 +21,14 @@ enum ee_tunnel_role {
     EE_TUNNEL_ROLE_AGENT,   /* opens even streams */
 };
 
+/* What all sessions of one process may hold together, so that many stalled peers do not add up. The
+ * caller's memory, shared by its sessions, of one thread; outlives them. */
+struct ee_tunnel_pool {
+    uint64_t limit;     /* bytes, of granted windows and of send buffers, each */
+    uint64_t committed; /* connection windows granted now */
+    uint64_t buffered;  /* bytes waiting to be sent */
+};
+
 struct ee_tunnel_config {
     enum ee_tunnel_role role;
     uint16_t version_min, version_max;
@@ -29,16 +37,22 @@ struct ee_tunnel_config {
     uint32_t features;
     uint32_t max_streams;       /* the peer may have open; RESET(refused) above */
     uint32_t stream_window;     /* bytes a stream may send us before we report consumption */
-    uint32_t connection_window; /* the same for all streams together */
-    uint32_t stream_buffer;     /* bytes waiting to be sent, per stream */
-    uint32_t total_buffer;      /* the same for all streams together */
-    uint32_t control_buffer;    /* unsent bytes of control frames; the session is closed above */
-    uint64_t hello_timeout_us;  /* from ee_tunnel_new to both HELLOs; admission included */
-    uint64_t ping_after_us;     /* of silence */
-    uint64_t dead_after_us;     /* of silence */
+    uint32_t stream_window_max; /* it grows to that while the consumer keeps up; docs: growth */
+    uint32_t connection_window; /* the same for all streams together; at most, see `pool` */
+    /* NULL: none. Else the connection window is a sixteenth of what is left of the pool's limit,
+     * between `connection_window_min` and `connection_window`, and follows that at each grant. */
+    struct ee_tunnel_pool *pool;
+    uint32_t connection_window_min;
+    uint32_t stream_buffer;    /* bytes waiting to be sent, per stream */
+    uint32_t total_buffer;     /* the same for all streams together */
+    uint32_t control_buffer;   /* unsent bytes of control frames; the session is closed above */
+    uint64_t hello_timeout_us; /* from ee_tunnel_new to both HELLOs; admission included */
+    uint64_t ping_after_us;    /* of silence */
+    uint64_t dead_after_us;    /* of silence */
 };
 
-/* 1000 streams, windows 256 KiB and 16 MiB, buffers 256 KiB, 16 MiB and 1 MiB, 10 s, 10 s, 25 s. */
+/* 1000 streams, windows 256 KiB (to 4 MiB) and 16 MiB (from 1 MiB with a pool), buffers 256 KiB,
+ * 16 MiB and 1 MiB, 10 s, 10 s, 25 s. */
 void ee_tunnel_config_default(struct ee_tunnel_config *config, enum ee_tunnel_role role);
 
 enum ee_tunnel_event_kind {
@@ -103,6 +117,9 @@ void ee_tunnel_heard(struct ee_tunnel *tunnel, uint64_t now_us);
 size_t ee_tunnel_output(struct ee_tunnel *tunnel, uint8_t *out);
 /* Has ee_tunnel_output something to give or an event to fire? Ask after every other call. */
 bool ee_tunnel_has_output(const struct ee_tunnel *tunnel);
+/* Room that the next message needs at most, so that `out` may be smaller; up to
+ * EE_TUNNEL_OUTPUT_MAX. */
+size_t ee_tunnel_output_room(const struct ee_tunnel *tunnel);
 
 /* --- time --- */
 
@@ -120,8 +137,10 @@ bool ee_tunnel_ready(const struct ee_tunnel *tunnel);
 /* One ordered message of the shells, 1 to 262144 bytes. EE_TOO_LARGE; EE_FULL: more than
  * `control_buffer` unsent (a buffer that is empty takes any message); EE_CLOSED; EE_NO_MEMORY. */
 EE_MUST_USE enum ee_err ee_tunnel_control_send(struct ee_tunnel *tunnel, struct ee_bytes message);
-/* Takes no new streams of the peer from now on (they get RESET(refused)); those it has go on. Text
- * of this and the next functions: cut at 255, unprintable characters replaced. EE_CLOSED. */
+/* Takes no new streams of the peer from now on (they get RESET(refused)); with EE_TUNNEL_NO_ERROR
+ * the peer is only asked to open none, and what crosses that is taken. Those it has go on, for
+ * `drain_ms` (0: without end), then the session ends. Text of this and the next functions: cut at
+ * 255, unprintable characters replaced. EE_CLOSED. */
 EE_MUST_USE enum ee_err ee_tunnel_goaway(struct ee_tunnel *tunnel, enum ee_tunnel_code code,
                                          uint32_t drain_ms, const char *text);
 /* Ends the session: RESET(going away) event for each stream, then CLOSED; GOAWAY is what is left to
@@ -169,6 +188,9 @@ struct ee_tunnel_stats {
     uint64_t control_unsent;              /* bytes of control frames and messages */
     uint64_t rtt_us;                      /* of the last PING; 0: none yet */
     uint64_t sent, received;              /* bytes of DATA payload */
+    uint32_t connection_window;           /* that we grant now */
+    uint32_t stream_window;               /* the largest that any stream was ever granted */
+    bool goaway_sent, goaway_received;
 };
 void ee_tunnel_stats_get(const struct ee_tunnel *tunnel, struct ee_tunnel_stats *out);
 

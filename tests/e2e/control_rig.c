@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/identity.h"
 #include "base/text.h"
 #include "core/command.h"
 #include "io/clock.h"
@@ -20,6 +22,7 @@
 #include "io/file.h"
 #include "io/random.h"
 #include "io/x509.h"
+#include "link/tdx_device.h"
 #include "sim/collateral.h"
 #include "sim/td.h"
 
@@ -130,10 +133,10 @@ static bool make_genesis(struct rig *rig, const struct ee_sim_authority *authori
     return put(rig, "genesis.json", ee_writer_done(&writer));
 }
 
-static bool put_platform(const struct rig *rig, const char *name, uint8_t number,
+static bool put_platform(const struct rig *rig, const char *name, uint32_t number,
                          const char *program)
 {
-    uint8_t seed[32] = {number};
+    uint8_t seed[32] = {(uint8_t)number, (uint8_t)(number >> 8), (uint8_t)(number >> 16)};
     char authority[65], platform[65], text[512];
     snprintf(text, sizeof text,
              "{\"authority_seed\":\"%s\",\"platform_seed\":\"%s\",\"program\":\"%s\",\"vcpus\":8}",
@@ -438,6 +441,46 @@ bool rig_agent_enrol(struct rig *rig, size_t index, const char *price, const cha
 bool rig_agent_start(struct rig *rig, size_t index, const char *price, const char *program)
 {
     return rig_agent_enrol(rig, index, price, program) && rig_agent_run(rig, index);
+}
+
+void rig_path(const struct rig *rig, const char *name, char out[RIG_PATH_SIZE])
+{
+    path_of(rig, name, out);
+}
+
+static bool platform_id_of(const char *platform, uint8_t out[16])
+{
+    char spec[RIG_PATH_SIZE + 8];
+    struct ee_tdx_device *device = NULL;
+    struct ee_tdx_identity machine;
+    const struct ee_tdx_device_options options = {
+        .spec = spec, .program = "ee-agent", .crypto = crypto};
+    snprintf(spec, sizeof spec, "sim:%s", platform);
+    enum ee_err err = ee_tdx_device_open(&options, NULL, &device);
+    if (err == EE_OK)
+        err = ee_tdx_device_identity(device, NULL, &machine);
+    if (err == EE_OK)
+        memcpy(out, machine.platform_id, 16);
+    ee_tdx_device_free(device);
+    return err == EE_OK;
+}
+
+bool rig_swarm_enrol(struct rig *rig, uint32_t number, struct rig_agent *out, char *state_out,
+                     char *platform_out)
+{
+    char name[64];
+    struct ee_agent_identity identity;
+    snprintf(out->node, sizeof out->node, "s%u", (unsigned)number);
+    path_of(rig, out->node, state_out);
+    snprintf(name, sizeof name, "%s.platform", out->node);
+    path_of(rig, name, platform_out);
+    if (!put_platform(rig, name, 1000 + number, "ee-agent") || mkdir(state_out, 0700) != 0 ||
+        ee_agent_identity_load(state_out, crypto, &identity) != EE_OK ||
+        !platform_id_of(platform_out, out->platform_id))
+        return rig_fail("a member of the swarm");
+    memcpy(out->agent_key, identity.public_key, 32);
+    ee_agent_identity_wipe(&identity);
+    return enrol(rig, out, "0.01");
 }
 
 static void remove_folder(const char *path)

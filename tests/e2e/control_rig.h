@@ -52,6 +52,11 @@ int rig_stop(pid_t *pid, int signal_number);
 bool rig_agent_start(struct rig *rig, size_t index, const char *price, const char *program);
 bool rig_agent_enrol(struct rig *rig, size_t index, const char *price, const char *program);
 bool rig_agent_run(struct rig *rig, size_t index);
+/* One of many agents that the test runs by itself: state folder with keys, platform file, enrolled.
+ * The paths have room for RIG_PATH_SIZE. */
+bool rig_swarm_enrol(struct rig *rig, uint32_t number, struct rig_agent *out, char *state_out,
+                     char *platform_out);
+void rig_path(const struct rig *rig, const char *name, char out[RIG_PATH_SIZE]);
 
 /* One request; the status and, if not NULL, the JSON body (the caller's) or null. 0: no answer. */
 int rig_call(struct rig *rig, const char *key, const char *method, const char *target, json_t *body,

@@ -18,11 +18,13 @@ CLOSE, RST, HOLD = "close", "rst", "hold"
 BROKEN = "502 or cut"
 OK = b"HTTP/1.1 200 OK\r\n"
 E = b"\r\n"
+KEEP = b"Connection: keep-alive\r\n"
 POISON = OK + b"Content-Length: 6\r\n\r\npoison"
 
 
 class Script(Server):
-    """/honest/N answers "honest-N"; /h/ID answers with the bytes registered under ID and then does what is said."""
+    """/honest/N answers "honest-N" and goes on with the connection; /h/ID answers with the bytes registered under ID and then
+    does what is said."""
 
     def __init__(self):
         super().__init__()
@@ -30,12 +32,13 @@ class Script(Server):
 
     def serve(self, sock):
         stream = Stream(sock)
-        target = stream.until(E + E).split(b" ")[1].decode()
-        kind, _, what = target.strip("/").partition("/")
-        if kind == "honest":
+        while True:
+            target = stream.until(E + E).split(b" ")[1].decode()
+            kind, _, what = target.strip("/").partition("/")
+            if kind != "honest":
+                break
             body = b"honest-" + what.encode()
-            sock.sendall(OK + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-            return
+            sock.sendall(OK + KEEP + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
         pieces, end = self.rows[what]
         for piece in pieces if isinstance(pieces, list) else [pieces]:
             sock.sendall(piece)
@@ -108,7 +111,7 @@ HONEST = [
     ("426 with Upgrade", sized(b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", start=b"HTTP/1.1 426 x\r\n"), HOLD,
      ok(426, b"ok", [(b"Upgrade", [b"websocket"]), (b"Connection", [b"Upgrade"]), (b"Sec-WebSocket-Version", [b"13"])])),
     ("cookies in order", sized(b"Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n"), HOLD, ok(body=b"ok", has=[(b"Set-Cookie", [b"a=1", b"b=2"])])),
-    ("fields of one hop", sized(b"Connection: X-Own, keep-alive\r\nX-Own: 1\r\nKeep-Alive: 5\r\nProxy-Authenticate: x\r\nUpgrade: h2c\r\nTrailer: x\r\n"), HOLD,
+    ("fields of one hop", sized(b"Connection: X-Own, keep-alive\r\nX-Own: 1\r\nKeep-Alive: 5\r\nProxy-Authenticate: x\r\nUpgrade: h2c\r\nTrailer: x\r\n"), CLOSE,
      ok(body=b"ok", lacks=[b"X-Own", b"Keep-Alive", b"Proxy-Authenticate", b"Upgrade", b"Trailer", b"Connection"])),
     ("Date of the backend", sized(b"Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n"), HOLD, ok(body=b"ok", has=[(b"Date", [b"Tue, 15 Nov 1994 08:12:31 GMT"])])),
     ("field without value", sized(b"X-A:\r\n"), HOLD, ok(body=b"ok", has=[(b"X-A", [b""])])),
@@ -143,6 +146,10 @@ HONEST = [
     ("poison behind 304", b"HTTP/1.1 304 x\r\n\r\n" + POISON, HOLD, ok(304)),
     ("poison behind HEAD", sized() + POISON, HOLD, ok(), HEAD),
     ("poison of 1 MiB behind a length", sized() + POISON * 20000, HOLD, ok(body=b"ok")),
+    ("poison behind a connection that is kept", sized(KEEP) + POISON, HOLD, ok(body=b"ok")),
+    ("half an answer behind a connection that is kept", [sized(KEEP), OK], CLOSE, ok(body=b"ok")),
+    ("connection that is kept and is not", sized(KEEP), CLOSE, ok(body=b"ok")),
+    ("connection that is kept and is reset", sized(KEEP), RST, ok(body=b"ok")),
     ("body that looks like an answer", sized(body=POISON), HOLD, ok(body=POISON)),
 ]
 

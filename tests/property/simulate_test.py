@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Random scripts for `ee simulate` against a short independent model of locks, verdicts and balances.
+"""Random scripts for `ee simulate` against a short independent model of locks, verdicts, balances, card payments, holds
+and limits. Every second seed has the limits on.
 
 usage: simulate_test.py EE [SEEDS [FIRST]]     prints TAP; a failing seed is printed with its script
 """
@@ -13,6 +14,7 @@ import sys
 PERIOD, LEAD, HEALTH_SLOT, ATTESTATION_SLOT = 10, 2, 1, 4
 SEEDS_FULL = 10_000
 USERS, STEPS = ["ann", "ben", "cat"], 40
+HOLD, HOLD_STEP, LEAST, DAY = 35, 5, 100, 20_000  # of seeds with limits; all of a script is within one day
 NODES = {"n1": ("op-a", 10_000_000, 4), "n2": ("op-b", 333_333_333, 8)}
 
 
@@ -34,10 +36,13 @@ class Lease:
 
 
 class Model:
-    def __init__(self):
+    def __init__(self, hold, least, day):
+        self.hold, self.least, self.day = hold, least, day
         self.now = 0
         self.free = dict.fromkeys(USERS + ["op-a", "op-b"], 0)
         self.locked = dict.fromkeys(self.free, 0)
+        self.redeeming, self.owed, self.sent = dict(self.free), dict(self.free), dict(self.free)
+        self.lots = {name: [] for name in self.free}  # [until, amount], earliest first
         self.minted = self.redeemed = 0
         self.leases = []
         self.spans = []
@@ -49,9 +54,50 @@ class Model:
         self.locked[lease.user] += lease.lock
         return True
 
+    def held(self, name):
+        fresh = sum(amount for until, amount in self.lots[name] if until > self.now)
+        return max(0, fresh - (self.locked[name] - self.redeeming[name]))
+
+    def gone(self, name, amount, own=None):
+        """Credits have left for good: those of the lot `own` first, then the earliest."""
+        lots = self.lots[name] = [lot for lot in self.lots[name] if lot[0] > self.now]
+        for lot in [lot for lot in lots if lot[0] == own] + lots:
+            taken = min(amount, lot[1])
+            lot[1] -= taken
+            amount -= taken
+        self.lots[name] = [lot for lot in lots if lot[1]]
+
+    def credit(self, name, amount, until=None):
+        repaid = min(amount, self.owed[name])
+        self.owed[name] -= repaid
+        self.free[name] += amount - repaid
+        if until is not None and until > self.now and amount > repaid:
+            self.lots[name] = sorted(self.lots[name] + [[until, amount - repaid]])
+
+    def charge_back(self, name, amount, until):
+        own = min(amount, self.free[name])
+        self.free[name] -= own
+        self.owed[name] += amount - own
+        self.gone(name, own, until)
+
+    def leave(self, name, amount):
+        """Why this amount may not leave the account; "ok"."""
+        if self.owed[name]:
+            return "debt"
+        if amount > self.free[name]:
+            return "insufficient_credits"
+        return "credits_held" if amount > self.free[name] - self.held(name) else "ok"
+
+    def transfer(self, name, amount):
+        if amount < self.least:
+            return "transfer_minimum"
+        result = self.leave(name, amount)
+        return "transfer_day" if result == "ok" and self.sent[name] + amount > self.day else result
+
     def back(self, lease, paid=0):
         self.locked[lease.user] -= lease.lock
         self.free[lease.user] += lease.lock - paid
+        self.gone(lease.user, paid)
         self.free[NODES[lease.node][0]] += paid
 
     def check_ok(self, moment):
@@ -116,23 +162,26 @@ class Model:
                 sum(lease.vcpus for lease in on_it) + vcpus <= NODES[node][2])
 
     def balances(self):
-        return {name: (self.free[name], self.locked[name]) for name in self.free}
+        return {name: (self.free[name], self.locked[name], self.held(name), self.owed[name]) for name in self.free}
 
 
 class Script:
     """Draws lines, says what the model expects of each."""
 
     def __init__(self, seed):
-        self.random, self.model = random.Random(seed), Model()
-        self.lines, self.expected = [], []
-        self.add({"do": "genesis"}, "ok")
+        self.random = random.Random(seed)
+        limits = seed % 2 == 0
+        self.model = Model(HOLD, LEAST, DAY) if limits else Model(0, 1, float("inf"))
+        self.lines, self.expected, self.payments = [], [], []
+        self.add({"do": "genesis", "hold": HOLD, "transfer_minimum": str(LEAST), "transfer_day": DAY} if limits else
+                 {"do": "genesis", "hold": 0}, "ok")
         for user in USERS:
             self.add({"do": "account", "name": user}, "ok")
         for node, (operator, nanos, vcpus) in NODES.items():
             self.add({"do": "operator", "name": operator}, "ok")
             self.add({"do": "node", "name": node, "operator": operator, "price": str(nanos), "vcpus": vcpus}, "ok")
         for _ in range(STEPS):
-            getattr(self, self.random.choice(["mint", "transfer", "redeem", "lease", "lease", "stop", "report",
+            getattr(self, self.random.choice(["mint", "payment", "dispute", "transfer", "transfer", "redeem", "lease", "lease", "stop", "report",
                                               "slot", "advance", "advance", "advance"]))()
             self.show()
 
@@ -145,32 +194,60 @@ class Script:
 
     def mint(self):
         user, amount = self.random.choice(USERS), self.random.choice([1, 28, 5000, 100_000])
-        self.model.free[user] += amount
+        self.model.credit(user, amount)
         self.model.minted += amount
         self.add({"do": "mint", "account": user, "amount": str(amount)}, "ok")
+
+    def payment(self):
+        """An order and its payment, which may be told twice."""
+        user, amount, name = self.random.choice(USERS), self.random.choice([1, 2, 7]) * 10_000, "pi_%d" % len(self.lines)
+        until = -(-(self.model.now + self.model.hold) // HOLD_STEP) * HOLD_STEP if self.model.hold else 0
+        self.add({"do": "topup", "account": user, "order": name, "amount": str(amount)}, "ok")
+        for _ in range(self.random.choice([1, 1, 2])):
+            self.add({"do": "payment", "payment": name, "order": name, "amount": str(amount)}, "ok")
+        self.model.credit(user, amount, until)
+        self.model.minted += amount
+        self.payments.append([name, user, amount, until, 0])
+
+    def dispute(self):
+        """A payment is disputed, and perhaps the dispute is won later."""
+        if not self.payments:
+            return
+        payment = self.random.choice(self.payments)
+        name, user, amount, until, state = payment
+        if state == 2:
+            return
+        if state == 0:
+            self.model.charge_back(user, amount, until)
+        else:
+            self.model.credit(user, amount, until)
+        payment[4] += 1
+        self.add({"do": "payment", "payment": name, "amount": str(amount),
+                  "says": "dispute_won" if state else "disputed"}, "ok")
 
     def transfer(self):
         source, target = self.random.sample(sorted(self.model.free), 2)
         amount = self.random.randint(1, 3000)
-        enough = self.model.free[source] >= amount
-        if enough:
+        result = self.model.transfer(source, amount)
+        if result == "ok":
             self.model.free[source] -= amount
             self.model.free[target] += amount
-        self.add({"do": "transfer", "from": source, "to": target, "amount": str(amount)},
-                 "ok" if enough else "insufficient_credits")
+            self.model.sent[source] += amount
+        self.add({"do": "transfer", "from": source, "to": target, "amount": str(amount)}, result)
 
     def redeem(self):
         name, amount = self.random.choice(sorted(self.model.free)), self.random.randint(1, 500)
         outcome = self.random.choice(["confirm", "refuse", "pending"])
-        enough = self.model.free[name] >= amount
+        result = self.model.leave(name, amount)
+        enough = result == "ok"
         if enough and outcome != "refuse":
             self.model.free[name] -= amount
         if enough and outcome == "pending":
             self.model.locked[name] += amount
+            self.model.redeeming[name] += amount
         if enough and outcome == "confirm":
             self.model.redeemed += amount
-        self.add({"do": "redeem", "account": name, "amount": str(amount), "outcome": outcome},
-                 "ok" if enough else "insufficient_credits")
+        self.add({"do": "redeem", "account": name, "amount": str(amount), "outcome": outcome}, result)
 
     def lease(self):
         user, node = self.random.choice(USERS), self.random.choice(sorted(NODES))
@@ -223,7 +300,8 @@ def differs(expected, answer):
     if isinstance(expected, str):
         return answer["result"] != expected
     _, balances, minted, redeemed = expected
-    found = {name: (int(b["available"]), int(b["locked"])) for name, b in answer["balances"].items()}
+    found = {name: (int(b["available"]), int(b["locked"]), int(b.get("fresh", 0)), int(b.get("owed", 0)))
+             for name, b in answer["balances"].items()}
     return found != balances or (int(answer["minted"]), int(answer["redeemed"])) != (minted, redeemed)
 
 

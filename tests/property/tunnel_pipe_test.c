@@ -106,7 +106,7 @@ static void on_data(struct side *side, const struct ee_tunnel_event *e)
         HOLDS(e->data.data[i] == content(e->stream, !side->agent, flow->received + (uint32_t)i));
     flow->received += (uint32_t)e->data.size;
     flow->held += (uint32_t)e->data.size;
-    HOLDS(flow->held <= STREAM_WINDOW);
+    HOLDS(flow->held <= 2 * STREAM_WINDOW);
     HOLDS(!e->end || flow->received == total(e->stream, !side->agent));
 }
 
@@ -160,6 +160,7 @@ static void start(uint64_t seed)
         ee_tunnel_config_default(&config, i ? EE_TUNNEL_ROLE_AGENT : EE_TUNNEL_ROLE_CONTROL);
         config.max_streams = 20;
         config.stream_window = STREAM_WINDOW;
+        config.stream_window_max = 2 * STREAM_WINDOW;
         config.connection_window = CONNECTION_WINDOW;
         config.stream_buffer = STREAM_BUFFER;
         config.total_buffer = TOTAL_BUFFER;

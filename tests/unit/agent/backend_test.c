@@ -27,6 +27,9 @@ static struct text request;     /* what reached the app */
 static const char *answer;      /* what it answers once the request's end was seen */
 static const char *request_end; /* bytes that end a request */
 static bool close_after_answer;
+static bool answers_once;  /* on each connection */
+static bool close_instead; /* of answering the next request */
+static unsigned accepts;
 static struct text body;
 static uint16_t status;
 static size_t trailer_count;
@@ -45,19 +48,29 @@ static void append(struct text *text, struct ee_bytes bytes)
 
 /* ---- the app ---- */
 
+static const struct ee_conn *answered_conn;
+static struct ee_conn *app_conn; /* last accepted or used; NULL once closed */
+
 static void on_app_data(void *context, struct ee_conn *conn, struct ee_bytes data)
 {
     (void)context;
     append(&request, data);
+    app_conn = conn;
+    if (close_instead) {
+        close_instead = false;
+        ee_conn_close(conn, EE_OK);
+        return;
+    }
+    if (answers_once && conn == answered_conn)
+        return;
     if (!answer || !strstr(request.bytes, request_end))
         return;
     CHECK(ee_conn_write(conn, ee_bytes_str(answer)) == EE_OK);
     answer = NULL;
+    answered_conn = conn;
     if (close_after_answer)
         ee_conn_close(conn, EE_OK);
 }
-
-static struct ee_conn *app_conn; /* the newest; NULL once closed */
 
 static void on_app_closed(void *context, struct ee_conn *conn, enum ee_err err)
 {
@@ -73,6 +86,7 @@ static void on_accept(void *context, struct ee_conn *conn)
 {
     (void)context;
     app_conn = conn;
+    accepts++;
     ee_conn_set_events(conn, &app_events, NULL);
 }
 
@@ -109,7 +123,7 @@ static bool port_of(void *context, const uint8_t instance[EE_TUNNEL_INSTANCE_SIZ
 {
     (void)context;
     *port_out = port;
-    return instance[0] == 1;
+    return instance[0] == 1 || instance[0] == 3;
 }
 
 /* The test carries bytes all the time. */
@@ -181,7 +195,7 @@ static void request_is_rebuilt_and_answer_comes_back(void)
     CHECK(status == 200 && strcmp(body.bytes, "hello") == 0 && !was_reset);
     CHECK(strncmp(request.bytes, "GET /a?b HTTP/1.1\r\n", 19) == 0);
     CHECK(strstr(request.bytes, "Host: web.apps.localhost\r\n") != NULL);
-    CHECK(strstr(request.bytes, "Connection: close\r\n") != NULL);
+    CHECK(strstr(request.bytes, "Connection") == NULL);
     CHECK(flushes > 0);
 }
 
@@ -342,6 +356,125 @@ static void raw_stream_ends_with_its_half_close(void)
     CHECK(strcmp(body.bytes, "pong") == 0 && !was_reset);
 }
 
+/* ---- connections that wait ---- */
+
+static const char kept_open[] =
+    "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 4\r\n\r\nkept";
+
+static void turn_loop(unsigned turns)
+{
+    bool never = false;
+    for (unsigned i = 0; i < turns; i++)
+        (void)!ee_loop_run_until(loop, &never, 1);
+}
+
+static void connection_is_used_for_the_next_request(void)
+{
+    get(kept_open, false);
+    const unsigned before = accepts;
+    for (unsigned i = 0; i < 5; i++) {
+        get(kept_open, false);
+        CHECK(status == 200 && strcmp(body.bytes, "kept") == 0 && accepts == before);
+    }
+    get("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n1\r\na\r\n0\r\n"
+        "X-Sum: 1\r\n\r\n",
+        false);
+    CHECK(trailer_count == 1 && accepts == before);
+    get(kept_open, false);
+    CHECK(strcmp(body.bytes, "kept") == 0 && accepts == before);
+}
+
+static void app_that_does_not_say_that_it_goes_on(void)
+{
+    const unsigned before = accepts;
+    turn_loop(5);
+    for (unsigned i = 1; i <= 3; i++) {
+        get("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nonce", false);
+        CHECK(status == 200 && strcmp(body.bytes, "once") == 0 && accepts == before + i);
+        turn_loop(5);
+        CHECK(app_conn == NULL); /* ended in order from here */
+    }
+}
+
+static void request_that_may_not_be_made_twice_gets_its_own(void)
+{
+    get(kept_open, false);
+    const unsigned before = accepts;
+    answer = kept_open;
+    (void)open_stream(EE_TUNNEL_KIND_HTTP, "POST", 1, true);
+    settle();
+    CHECK(status == 200 && accepts == before + 1);
+}
+
+static void connection_the_app_closed_meanwhile(void)
+{
+    get(kept_open, false);
+    const unsigned before = accepts;
+    close_instead = true;
+    get(kept_open, false);
+    CHECK(status == 200 && strcmp(body.bytes, "kept") == 0 && !was_reset && accepts == before + 1);
+    CHECK(strstr(strstr(request.bytes, "GET ") + 1, "GET ") != NULL); /* it went out twice */
+}
+
+static void new_connection_is_not_tried_twice(void)
+{
+    get("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", true);
+    turn_loop(5);
+    answer = kept_open;
+    close_after_answer = true;
+    (void)open_stream(EE_TUNNEL_KIND_HTTP, "POST", 1, true);
+    settle();
+    turn_loop(5);
+    const unsigned before = accepts;
+    close_instead = true;
+    (void)open_stream(EE_TUNNEL_KIND_HTTP, "POST", 1, true);
+    settle();
+    CHECK(was_reset && reset_code == EE_TUNNEL_BACKEND_CLOSED && accepts == before + 1);
+}
+
+static void answer_nobody_asked_for(void)
+{
+    get(kept_open, false);
+    const unsigned before = accepts;
+    REQUIRE(app_conn != NULL);
+    CHECK(ee_conn_write(app_conn, ee_bytes_str("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"
+                                               "poison")) == EE_OK);
+    turn_loop(10);
+    get(kept_open, false);
+    CHECK(strcmp(body.bytes, "kept") == 0 && accepts == before + 1);
+}
+
+static void bytes_right_behind_an_answer(void)
+{
+    get("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: "
+        "6\r\n\r\npoison",
+        false);
+    CHECK(strcmp(body.bytes, "ok") == 0);
+    const unsigned before = accepts;
+    get(kept_open, false);
+    CHECK(strcmp(body.bytes, "kept") == 0 && accepts == before + 1);
+}
+
+/* Another lease, whose word nobody knows yet. */
+static void app_that_keeps_connections_and_reads_no_more(void)
+{
+    answers_once = true;
+    request_end = "\r\n\r\n";
+    close_after_answer = false;
+    answer = kept_open;
+    (void)open_stream(EE_TUNNEL_KIND_HTTP, "GET", 3, true);
+    settle();
+    const unsigned before = accepts;
+    for (unsigned i = 1; i <= 3; i++) {
+        answer = kept_open;
+        (void)open_stream(EE_TUNNEL_KIND_HTTP, "GET", 3, true);
+        settle();
+        CHECK(status == 200 && strcmp(body.bytes, "kept") == 0 && accepts == before + i);
+    }
+    answers_once = false;
+}
+
 static void no_stream_is_left_behind(void)
 {
     struct ee_tunnel_stats stats;
@@ -399,6 +532,14 @@ int main(void)
         TEST(bytes_behind_the_answer_are_not_kept),
         TEST(bytes_pass_both_ways_after_101),
         TEST(raw_stream_ends_with_its_half_close),
+        TEST(app_that_does_not_say_that_it_goes_on),
+        TEST(connection_is_used_for_the_next_request),
+        TEST(request_that_may_not_be_made_twice_gets_its_own),
+        TEST(connection_the_app_closed_meanwhile),
+        TEST(new_connection_is_not_tried_twice),
+        TEST(answer_nobody_asked_for),
+        TEST(bytes_right_behind_an_answer),
+        TEST(app_that_keeps_connections_and_reads_no_more),
         TEST(no_stream_is_left_behind),
     };
     if (!set_up())

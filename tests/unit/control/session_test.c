@@ -76,6 +76,9 @@ static void questions_of_clients_leave_room_for_checks(void)
     struct parts p;
     parts_init(&p);
     struct ee_session *session = parts_session(&p, EE_SESSION_ADMITTED, 1);
+    session->asks = calloc(EE_SESSION_ASKS_MAX, sizeof *session->asks);
+    REQUIRE(session->asks != NULL);
+    session->ask_capacity = EE_SESSION_ASKS_MAX;
     for (uint64_t i = 0; i < EE_SESSION_CLIENT_ASKS_MAX; i++)
         session->asks[i] = (struct ee_session_ask){.id = i + 1, .for_client = true};
     CHECK(ee_session_ask_for_client(session, json_object(), "logs", answered, NULL) == EE_FULL);

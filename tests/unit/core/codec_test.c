@@ -158,10 +158,23 @@ static const struct ee_tick_result tick_result = {
     .locks = {{.lease = {1}, .period = 4, .amount = {28}}, {.lease = {2}, .amount = {1}}}};
 static const struct ee_liabilities_result liabilities_result = {
     .of_seq = 7, .of_time_us = 8, .count = 3, .total = {12}, .cash = {10}, .house = {-2}};
+static const struct ee_topup topup = {.cents = 500, .currency = "usd"};
+static const struct ee_payment_word payment_word = {.event = EE_PAYMENT_DISPUTE_OPENED,
+                                                    .payment = "pi_1",
+                                                    .dispute = "dp_1",
+                                                    .cents = 500,
+                                                    .currency = "usd",
+                                                    .provider_event = "evt_1"};
+static const struct ee_limit_result limit_result = {
+    .account = "alice", .amount = {7}, .until_us = 9};
+static const struct ee_topup_result topup_result = {
+    .order = {1}, .account = "alice", .amount = {5000000}};
+static const struct ee_payment_result payment_result = {
+    .payment = "pi_1", .account = "alice", .trouble = 3, .minted = {7}, .charged_back = {5}};
 
-static struct format formats[40];
+static struct format formats[64];
 static size_t format_count;
-static uint8_t samples[40][SAMPLE_MAX];
+static uint8_t samples[64][SAMPLE_MAX];
 
 static void sample(const char *name, enum ee_err (*again)(struct ee_bytes, struct ee_writer *),
                    enum ee_err encoded, const struct ee_writer *w)
@@ -312,6 +325,18 @@ static void fields_outside_their_rules(void)
     REFUSED(redeem, EE_RANGE, bad.amount.micros = 0);
     REFUSED(redemption_word, EE_RANGE, bad.confirm = 2);
     REFUSED(allow_change, EE_UNSUPPORTED, bad.role = 0);
+    REFUSED(topup, EE_RANGE, bad.cents = 0);
+    REFUSED(topup, EE_RANGE, bad.cents = EE_PAYMENT_CENTS_MAX + 1);
+    REFUSED(topup, EE_UNSUPPORTED, bad.currency[0] = 'e');
+    REFUSED(topup, EE_RANGE, bad.currency[0] = 'U');
+    REFUSED(payment_word, EE_RANGE, bad.dispute[0] = '\0');
+    REFUSED(payment_word, EE_RANGE, bad.event = EE_PAYMENT_REFUNDED);
+    REFUSED(payment_word, EE_RANGE, bad.order[0] = 1; bad.dispute[0] = '\0';
+            bad.event = EE_PAYMENT_REFUNDED);
+    REFUSED(payment_word, EE_RANGE, bad.event = EE_PAYMENT_SUCCEEDED);
+    REFUSED(payment_word, EE_UNSUPPORTED, bad.event = (enum ee_payment_event)6);
+    REFUSED(payment_word, EE_RANGE, bad.payment[0] = '\0');
+    REFUSED(payment_result, EE_RANGE, bad.trouble = EE_TROUBLE_ALL + 1);
     REFUSED(collateral_taken, EE_UNSUPPORTED, bad.set = (enum ee_tcb_set)3);
     REFUSED(collateral_taken, EE_RANGE, bad.expires_s = 4); /* before it was issued */
     REFUSED(collateral_taken, EE_RANGE, bad.simulated = 2);

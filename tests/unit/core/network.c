@@ -156,7 +156,8 @@ static const char *broken_rule(const struct ee_core *core)
 enum ee_err network_submit(struct network *n, enum ee_actor_kind actor_kind, const char *actor,
                            enum ee_command_kind kind, struct ee_bytes payload)
 {
-    struct ee_command command = {.core_version = EE_CORE_VERSION,
+    struct ee_command command = {.core_version =
+                                     n->core_version ? n->core_version : EE_CORE_VERSION,
                                  .seq = ee_core_seq(n->core) + 1,
                                  .time_us = n->now_us,
                                  .actor_kind = actor_kind,

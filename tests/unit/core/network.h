@@ -20,7 +20,8 @@ struct network {
     bool unchecked;         /* leave out the invariants (long runs) */
     uint8_t *log;           /* u32 size, command, u32 size, result, ... */
     size_t log_size, log_capacity;
-    bool silent; /* do not record */
+    bool silent;           /* do not record */
+    uint16_t core_version; /* of the commands; 0: the present */
 };
 
 extern const uint8_t network_seed_founder[32], network_seed_issuer[32], network_seed_operator[32];

@@ -54,7 +54,7 @@ static void periods_are_contiguous_and_locked_ahead(void)
     CHECK(ee_core_next_due_us(n.core) == period(0)->ends_us);
     n.now_us = period(0)->ends_us;
     CHECK(network_tick(&n) == EE_OK && network_effects(&n, EE_EFFECT_PERIOD_DUE) == 1);
-    CHECK(period(0)->state == EE_LOCK_DUE && network_balance(&n, "alice").held.micros == LOCK);
+    CHECK(period(0)->state == EE_LOCK_DUE && network_balance(&n, "alice").due.micros == LOCK);
     close_network();
 }
 

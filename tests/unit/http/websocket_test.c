@@ -285,7 +285,7 @@ static void decoder_without_memory(void)
     struct ee_ws_event event;
     size_t used;
     ee_ws_decoder_init(&d, &none, false, 64);
-    CHECK(ee_ws_decoder_next(&d, BYTES("\x82\x01x"), &used, &event) == EE_NO_MEMORY);
+    CHECK(ee_ws_decoder_next(&d, BYTES("\x82\x02x"), &used, &event) == EE_NO_MEMORY);
     CHECK(ee_ws_decoder_close_code(&d) == EE_WS_CLOSE_INTERNAL);
     ee_ws_decoder_close(&d);
 }

@@ -18,7 +18,7 @@ static bool two_streams(uint32_t stream_window, uint32_t connection_window, uint
 {
     struct ee_tunnel_config config;
     ee_tunnel_config_default(&config, EE_TUNNEL_ROLE_AGENT);
-    config.stream_window = stream_window;
+    config.stream_window = config.stream_window_max = stream_window;
     config.connection_window = connection_window;
     config.stream_buffer = stream_buffer;
     config.total_buffer = total_buffer;

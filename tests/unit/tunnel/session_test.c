@@ -192,17 +192,45 @@ static void pong_measures_the_round_trip(void)
     bench_close(&b);
 }
 
-static void peer_that_never_takes_its_pongs(void)
+static void pings_faster_than_they_can_be_answered(void)
+{
+    struct ee_tunnel_stats stats;
+    REQUIRE(bench_ready(&b, EE_TUNNEL_ROLE_AGENT, NULL));
+    for (uint64_t pings = 0; pings < 100000; pings++) {
+        ee_tunnel_ping_encode(&b.w, EE_TUNNEL_PING, pings);
+        CHECK(bench_put(&b) == EE_OK);
+    }
+    ee_tunnel_stats_get(b.t, &stats);
+    CHECK(stats.control_unsent == 0 && bench_sends(&b, "PONG /"));
+    bench_close(&b);
+}
+
+static void peer_that_makes_us_owe_more_than_a_mebibyte(void)
 {
     REQUIRE(bench_ready(&b, EE_TUNNEL_ROLE_AGENT, NULL));
+    CHECK(ee_tunnel_goaway(b.t, EE_TUNNEL_GOING_AWAY, 0, "") == EE_OK);
     enum ee_err err = EE_OK;
-    size_t pings = 0;
-    for (; err == EE_OK && pings < 100000; pings++) {
-        ee_tunnel_ping_encode(&b.w, EE_TUNNEL_PING, pings);
+    uint32_t id = 1;
+    for (; err == EE_OK && id < 200001; id += 2) {
+        bench_opened(&b.w, id, EE_TUNNEL_KIND_TCP, true);
         err = bench_put(&b);
     }
-    CHECK(err == EE_FULL && pings == 1024 * 1024 / 20 + 1);
+    CHECK(err == EE_FULL && id / 2 > 1024 * 1024 / 40 && id / 2 < 1024 * 1024 / 20);
     CHECK(bench_told(&b, "closed:overload ") && bench_sends(&b, "GOAWAY:0 /"));
+    bench_close(&b);
+}
+
+static void drain_that_takes_too_long(void)
+{
+    REQUIRE(bench_ready(&b, EE_TUNNEL_ROLE_AGENT, NULL));
+    bench_opened(&b.w, 1, EE_TUNNEL_KIND_TCP, false);
+    CHECK(bench_put(&b) == EE_OK && bench_told(&b, "open:1 "));
+    CHECK(ee_tunnel_goaway(b.t, EE_TUNNEL_GOING_AWAY, 3000, "") == EE_OK);
+    CHECK(bench_sends(&b, "GOAWAY:1 /") && ee_tunnel_deadline(b.t) == 1000 + 3000000);
+    tick_at(2999);
+    CHECK(bench_told(&b, ""));
+    tick_at(3000);
+    CHECK(bench_told(&b, "reset:1:going_away closed:going_away ") && bench_sends(&b, "GOAWAY:1 /"));
     bench_close(&b);
 }
 
@@ -316,7 +344,8 @@ TESTS(TEST(control_messages_travel_before_hello), TEST(largest_control_message_g
       TEST(hello_tells_the_common_version), TEST(hello_without_a_common_version),
       TEST(streams_before_hello), TEST(configuration_out_of_range), TEST(no_hello_in_time),
       TEST(silence_makes_a_ping_and_then_the_end), TEST(any_byte_counts_as_life),
-      TEST(pong_measures_the_round_trip), TEST(peer_that_never_takes_its_pongs),
+      TEST(pong_measures_the_round_trip), TEST(pings_faster_than_they_can_be_answered),
+      TEST(peer_that_makes_us_owe_more_than_a_mebibyte), TEST(drain_that_takes_too_long),
       TEST(goaway_refuses_what_comes_later),
       TEST(goaway_of_the_peer_gives_back_what_it_did_not_take),
       TEST(closing_ends_every_stream_and_delivers_the_last_message),
