@@ -28,7 +28,8 @@ static const char usage[] =
     "      [--admin-key-hash-file FILE] [--collateral FILE] [--tdx-device DEVICE]\n"
     "      [--evidence-queue N] [--deployments measured|any] [--collateral-warn-days N]\n"
     "      [--holders FILE | --journal-key-file FILE | --plain-journal] [--ready-file FILE]\n"
-    "      [--liabilities-every SECONDS]\n"
+    "      [--liabilities-every SECONDS] [--take-over]\n"
+    "      [--acme-listen ADDR:PORT --acme-challenge-dir DIR]\n"
     "      serve until SIGTERM; SIGHUP reads collateral and certificates again\n"
     "  ee-control cert csr --state DIR --name NAME [--name NAME ...] [-o FILE]\n"
     "      a request for the key made here\n"
@@ -176,9 +177,8 @@ static enum ee_err read_every(const char *text, uint64_t *out)
     return ee_u64_parse(text, out) == EE_OK && *out >= 1 && *out <= 366 * 86400 ? EE_OK : EE_USAGE;
 }
 
-static int read_run(int argc, char **argv, struct ee_control_options *out)
-{
-    static const struct option options[] = {{"state", required_argument, NULL, 0},
+/* In the order of the fields in read_run(). */
+static const struct option run_options[] = {{"state", required_argument, NULL, 0},
                                             {"genesis", required_argument, NULL, 0},
                                             {"listen", required_argument, NULL, 0},
                                             {"gateway-listen", required_argument, NULL, 0},
@@ -196,8 +196,14 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                                             {"liabilities-every", required_argument, NULL, 0},
                                             {"holders", required_argument, NULL, 0},
                                             {"journal-key-file", required_argument, NULL, 0},
+                                            {"acme-listen", required_argument, NULL, 0},
+                                            {"acme-challenge-dir", required_argument, NULL, 0},
+                                            {"take-over", no_argument, NULL, 't'},
                                             {"plain-journal", no_argument, NULL, 'p'},
                                             {NULL, 0, NULL, 0}};
+
+static int read_run(int argc, char **argv, struct ee_control_options *out)
+{
     const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL,
                *liabilities = NULL;
     const char **fields[] = {&out->state_folder,
@@ -217,10 +223,14 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &warn_days,
                              &liabilities,
                              &out->holders_path,
-                             &out->journal_key_path};
+                             &out->journal_key_path,
+                             &out->acme_address,
+                             &out->acme_folder};
     int index = 0, option;
-    while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
-        if (option == 'p')
+    while ((option = getopt_long(argc, argv, "", run_options, &index)) != -1) {
+        if (option == 't')
+            out->take_over = true;
+        else if (option == 'p')
             out->plain_journal = true;
         else if (option != 0)
             return ee_control_usage("run: an option is wrong");
@@ -240,6 +250,8 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
         return ee_control_usage("run: --collateral-warn-days is 1 to 365");
     if (read_every(liabilities, &out->liabilities_every_s) != EE_OK)
         return ee_control_usage("run: --liabilities-every is a number of seconds");
+    if ((out->acme_address == NULL) != (out->acme_folder == NULL))
+        return ee_control_usage("run: --acme-listen and --acme-challenge-dir go together");
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
         out->listen == NULL || out->gateway == NULL)
         return ee_control_usage("run needs --state, --genesis, --listen, --gateway-listen");

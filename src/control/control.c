@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/control.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "control/acme_http.h"
 #include "control/anchor.h"
 #include "control/api.h"
 #include "control/api_server.h"
@@ -280,18 +280,28 @@ static enum ee_err listen_api(struct ee_control *control, const struct ee_contro
     if (control->api != NULL)
         return EE_OK; /* since it was locked */
     EE_TRY(make_tls(control, options, false, &control->api_tls));
-    return ee_api_server_new(control, options->listen, control->api_tls, &control->api);
+    return ee_api_server_new(control, options->listen,
+                             ee_inheritance_take(&control->inheritance, "api"), control->api_tls,
+                             &control->api);
 }
 
 static enum ee_err listen_all(struct ee_control *control, const struct ee_control_options *options)
 {
     EE_TRY(listen_api(control, options));
     EE_TRY(make_tls(control, options, true, &control->gateway_tls));
-    struct ee_gateway_options gateway = {.address = options->gateway,
-                                         .tls = control->gateway_tls,
-                                         .http_address = options->http,
-                                         .domain = options->domain};
-    return ee_gateway_new(control, &gateway, &control->gateway);
+    struct ee_gateway_options gateway = {
+        .address = options->gateway,
+        .tls = control->gateway_tls,
+        .http_address = options->http,
+        .socket = ee_inheritance_take(&control->inheritance, "gateway"),
+        .http_socket = ee_inheritance_take(&control->inheritance, "http"),
+        .domain = options->domain};
+    EE_TRY(ee_gateway_new(control, &gateway, &control->gateway));
+    if (options->acme_address == NULL)
+        return EE_OK;
+    return ee_acme_http_new(control->loop, options->acme_address,
+                            ee_inheritance_take(&control->inheritance, "acme"),
+                            options->acme_folder, &control->acme);
 }
 
 static enum ee_err write_ready(const struct ee_control *control, const char *path)
@@ -310,61 +320,6 @@ static enum ee_err write_ready(const struct ee_control *control, const char *pat
     if (length < 0 || (size_t)length >= sizeof text)
         return EE_TOO_LARGE;
     return ee_file_write(path, ee_bytes_of(text, (size_t)length), 0600);
-}
-
-/* ---- signals ---- */
-
-static void stop_when_idle(void *context)
-{
-    struct ee_control *control = context;
-    bool busy = control->call_count > 0 || ee_gateway_busy(control->gateway) > 0;
-    if (busy && ee_loop_now_us(control->loop) < control->drain_until_us)
-        return;
-    ee_session_close_all(control);
-    ee_loop_stop(control->loop);
-}
-
-/* New work is refused, what is in progress may finish, agents hear GOAWAY. */
-static void on_terminate(void *context)
-{
-    struct ee_control *control = context;
-    if (control->stopping)
-        return;
-    if (control->locked) {
-        control->stopping = true; /* the start sees it */
-        ee_unseal_stop(control);
-        return;
-    }
-    EE_LOG(EE_LOG_INFO, "control", "stopping", ee_log_unsigned("calls", control->call_count));
-    control->stopping = true;
-    control->drain_until_us = ee_loop_now_us(control->loop) + (uint64_t)EE_CONTROL_DRAIN_MS * 1000;
-    ee_api_server_drain(control->api);
-    ee_gateway_drain(control->gateway);
-    ee_session_goaway_all(control);
-    ee_timer_start(control->drain, 1, 20);
-}
-
-static void on_hangup(void *context)
-{
-    struct ee_control *control = context;
-    if (control->certificates != NULL)
-        (void)!ee_certificates_reload(control->certificates); /* it has said what came of it */
-    if (control->locked)
-        return; /* nothing judges by collateral yet */
-    enum ee_err err = ee_anchor_recover(control);
-    if (err != EE_OK && err != EE_STATE)
-        EE_LOG(EE_LOG_ERROR, "control", "the recovery was not written", ee_log_err(err));
-    (void)!ee_control_collateral_reload(control); /* it has said what came of it */
-}
-
-static enum ee_err watch_signals(struct ee_control *control)
-{
-    if (control->drain != NULL)
-        return EE_OK; /* since it was locked */
-    EE_TRY(ee_timer_new(control->loop, stop_when_idle, control, &control->drain));
-    EE_TRY(ee_loop_on_signal(control->loop, SIGTERM, on_terminate, control));
-    EE_TRY(ee_loop_on_signal(control->loop, SIGINT, on_terminate, control));
-    return ee_loop_on_signal(control->loop, SIGHUP, on_hangup, control);
 }
 
 /* ---- the whole ---- */
@@ -400,11 +355,23 @@ static enum ee_err wait_for_key(struct ee_control *control,
     EE_TRY(make_quoter(control, options->evidence_queue));
     *step = "the listeners";
     EE_TRY(listen_api(control, options));
-    EE_TRY(watch_signals(control));
+    EE_TRY(ee_control_watch_signals(control));
     *step = "the ready file";
     EE_TRY(write_ready(control, options->ready_path));
     *step = "the holders of the journal's key";
     return ee_unseal_wait(control);
+}
+
+/* Sockets from systemd, or everything from the control plane that runs here now. */
+static enum ee_err inherit(struct ee_control *control, const struct ee_control_options *options)
+{
+    EE_TRY(ee_inheritance_listen(&control->inheritance));
+    if (!options->take_over || control->inheritance.count > 0)
+        return EE_OK;
+    EE_TRY(ee_inheritance_ask(control->state_folder, &control->inheritance));
+    if (control->inheritance.has_key)
+        ee_data_key_init(control->crypto, control->inheritance.key.key, &control->inheritance.key);
+    return EE_OK;
 }
 
 static enum ee_err start(struct ee_control *control, const struct ee_control_options *options,
@@ -416,6 +383,7 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(load(control, options, canonical, &size, step));
     control->allow_unmeasured = options->allow_unmeasured;
     *step = "the state folder";
+    EE_TRY(inherit(control, options));
     EE_TRY(join(control->state_folder, "lock", path));
     EE_TRY(ee_file_lock(path, &control->lock));
     EE_TRY(open_stores(control));
@@ -449,7 +417,8 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     *step = "the listeners";
     EE_TRY(listen_all(control, options));
     control->locked = false;
-    EE_TRY(watch_signals(control));
+    EE_TRY(ee_control_watch_signals(control));
+    EE_TRY(ee_handover_new(control, &control->handover));
     *step = "the ready file";
     EE_TRY(write_ready(control, options->ready_path));
     return control->stopping ? EE_CLOSED : EE_OK;
@@ -513,7 +482,11 @@ void ee_control_free(struct ee_control *control)
             ee_session_wait_gone(control, GOODBYE_MS);
         ee_session_abort_all(control);
     }
+    ee_handover_free(control->handover);
+    control->handover = NULL;
+    ee_inheritance_close(&control->inheritance);
     ee_gateway_free(control->gateway);
+    ee_acme_http_free(control->acme);
     ee_api_server_free(control->api);
     ee_api_shutdown(control);
     ee_tls_free(control->api_tls);

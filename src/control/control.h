@@ -12,7 +12,7 @@
 
 struct ee_control;
 
-enum { EE_CONTROL_DRAIN_MS = 5000, EE_CONTROL_DETAIL_SIZE = 256, EE_CONTROL_WARN_DAYS_MAX = 365 };
+enum { EE_CONTROL_DRAIN_MS = 30000, EE_CONTROL_DETAIL_SIZE = 256, EE_CONTROL_WARN_DAYS_MAX = 365 };
 
 struct ee_control_options { /* all borrowed during start; NULL: not given */
     const char *state_folder;
@@ -29,6 +29,10 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
     const char *tdx_device;        /* link/tdx_device.h; NULL: "auto" */
     size_t evidence_queue;         /* challenges that may wait for a quote; 0: 1024 */
     const char *ready_path;        /* may be NULL */
+    /* From the control plane that runs on this state folder its sockets and streams' places are
+     * taken over: control/handover.h. Without one it starts as always. */
+    bool take_over;
+    const char *acme_address, *acme_folder; /* control/acme_http.h; NULL: no such listener */
     /* The journal's key (control/unseal.h): the signed list of its holders, needed at the first
      * start of a production network; in a development network a file (NULL: STATE/journal.key), or
      * plain batches. */

@@ -51,6 +51,7 @@ void ee_gateway_request_free(struct ee_gateway_request *request)
     else
         request->gateway->requests = request->next;
     ee_buffer_close(&request->held);
+    free(request->waiting);
     free(request->trailers);
     free(request);
 }
@@ -133,18 +134,22 @@ static struct ee_session *live_replica(struct ee_gateway_request *request, const
     return ee_session_of_node(control, lease->node);
 }
 
-static void route(struct ee_gateway_request *request, struct ee_bytes target)
+void ee_gateway_route(struct ee_gateway_request *request, struct ee_bytes target)
 {
     struct ee_control *control = request->gateway->control;
     const struct ee_app *app = ee_core_app(ee_control_core(control), request->app);
     struct ee_session *session =
         app == NULL ? ee_services_find(control, request->app, request->lease) : NULL;
+    if (session == NULL && app == NULL && ee_gateway_wait(request, target))
+        return;
     if (session == NULL && (app == NULL || app->workload != EE_WORKLOAD_APP)) {
         ee_gateway_answer(request, 404, "there is no app of this name");
         return;
     }
     if (app != NULL)
         session = live_replica(request, app);
+    if (session == NULL && ee_gateway_wait(request, target))
+        return;
     if (session == NULL) {
         ee_gateway_answer(request, 503, "no replica of this app is live; try again");
         return;
@@ -199,7 +204,7 @@ static void on_tls_request(void *context, struct ee_http_exchange *exchange)
     }
     (void)ee_http_head_find(head, "Host", &host);
     if (app_of_host(gateway, host, request->app))
-        route(request, ee_http_head_target(head));
+        ee_gateway_route(request, ee_http_head_target(head));
     else
         ee_gateway_answer(request, 404, "no app has this host name");
 }
@@ -218,7 +223,7 @@ static void on_plain_request(void *context, struct ee_http_exchange *exchange)
     (void)ee_http_head_find(head, "Host", &host);
     if (app_of_host(gateway, host, request->app) || app_is_host(gateway, host, request->app) ||
         app_of_path(target, request->app, &target))
-        route(request, target);
+        ee_gateway_route(request, target);
     else
         ee_gateway_answer(request, 404, "apps are at /apps/NAME/, or at the host name NAME");
 }
@@ -230,6 +235,7 @@ static enum ee_err open_servers(struct ee_gateway *gateway,
 {
     struct ee_loop *loop = gateway->control->loop;
     struct ee_http_server_options server = {.address = options->address,
+                                            .socket = options->socket,
                                             .tls = options->tls,
                                             .http2 = true,
                                             .request = on_tls_request,
@@ -238,6 +244,7 @@ static enum ee_err open_servers(struct ee_gateway *gateway,
     if (options->http_address == NULL)
         return EE_OK;
     server.address = options->http_address;
+    server.socket = options->http_socket;
     server.tls = NULL;
     server.request = on_plain_request;
     return ee_http_server_new(loop, &server, &gateway->plain_server);
@@ -258,6 +265,8 @@ enum ee_err ee_gateway_new(struct ee_control *control, const struct ee_gateway_o
     if (err == EE_OK)
         err = ee_gateway_shed_init(gateway);
     if (err == EE_OK)
+        err = ee_gateway_wait_init(gateway);
+    if (err == EE_OK)
         err = open_servers(gateway, options);
     if (err != EE_OK) {
         ee_gateway_free(gateway);
@@ -265,6 +274,19 @@ enum ee_err ee_gateway_new(struct ee_control *control, const struct ee_gateway_o
     }
     *out = gateway;
     return EE_OK;
+}
+
+int ee_gateway_socket(const struct ee_gateway *gateway, bool tls)
+{
+    const struct ee_http_server *server = tls ? gateway->tls_server : gateway->plain_server;
+    return server != NULL ? ee_http_server_socket(server) : -1;
+}
+
+void ee_gateway_retire(struct ee_gateway *gateway)
+{
+    ee_http_server_retire(gateway->tls_server);
+    if (gateway->plain_server != NULL)
+        ee_http_server_retire(gateway->plain_server);
 }
 
 void ee_gateway_drain(struct ee_gateway *gateway)
@@ -286,6 +308,7 @@ void ee_gateway_free(struct ee_gateway *gateway)
     ee_http_server_free(gateway->tls_server);
     ee_http_server_free(gateway->plain_server);
     ee_timer_free(gateway->shed);
+    ee_timer_free(gateway->wait);
     free(gateway->head);
     free(gateway);
 }

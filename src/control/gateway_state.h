@@ -20,6 +20,8 @@ struct ee_gateway {
     size_t busy;
     struct ee_gateway_request *requests; /* all of them */
     struct ee_timer *shed;
+    struct ee_timer *wait; /* gateway_wait.c */
+    uint64_t wait_until_us;
 };
 
 /* One request on its way: an exchange with the client on one side (a bare connection once it was
@@ -43,10 +45,18 @@ struct ee_gateway_request {
     struct ee_http_head *trailers; /* of the request; NULL: none */
     struct ee_buffer held;         /* from the client, the stream did not take it yet */
     struct ee_gateway_request *next, *previous;
+    char *waiting;       /* for an agent that is about to come back: the target; NULL: not */
     uint64_t blocked_us; /* since when the client has no room; 0: it has */
     size_t unreported;   /* bytes passed on to the client, not yet reported as consumed */
 };
 
+/* gateway.c */
+/* Finds the app's agent and opens the stream, or answers why not. */
+void ee_gateway_route(struct ee_gateway_request *request, struct ee_bytes target);
+/* gateway_wait.c: after a hand-over agents take a moment to come. */
+EE_MUST_USE enum ee_err ee_gateway_wait_init(struct ee_gateway *gateway);
+/* The request waits for its agent; false: it is not such a moment. */
+bool ee_gateway_wait(struct ee_gateway_request *request, struct ee_bytes target);
 /* gateway.c */
 /* Answers with a status and a short text; a 503 says when to try again. */
 void ee_gateway_answer(struct ee_gateway_request *request, uint16_t status, const char *text);

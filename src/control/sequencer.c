@@ -456,6 +456,16 @@ enum ee_err ee_sequencer_start(const struct ee_sequencer_options *options,
     return EE_OK;
 }
 
+void ee_sequencer_retire(struct ee_sequencer *sequencer)
+{
+    sequencer->refusing = EE_CLOSED;
+    ee_journal_writer_free(sequencer->writer);
+    sequencer->writer = NULL;
+    sequencer->journal = NULL;
+    ee_loop_defer_cancel(&sequencer->write_soon);
+    ee_loop_defer_cancel(&sequencer->deliver_soon);
+}
+
 void ee_sequencer_free(struct ee_sequencer *sequencer)
 {
     if (sequencer == NULL)
