@@ -13,7 +13,7 @@ import socket
 import ssl
 import subprocess
 
-from network import Skipped, clean_environment, program, require, require_equal, run_suite, wait_for
+from network import FULL, Skipped, clean_environment, program, require, require_equal, run_suite, wait_for
 
 shared = {}
 
@@ -206,7 +206,10 @@ def import_is_for_development(network):
     require((folder / "tls.key.imported").exists() and (folder / "tls.key").stat().st_mode & 0o777 == 0o600, "marked")
     production = network.folder / "production.json"
     document = json.loads(genesis.read_text())
-    document["kind"] = "production"
+    canonical = bytearray(base64.b64decode(document["genesis"]))
+    at = 13 + 1 + len("development") + 1 + 3 * 32 + 8 + 1 + 4 + 64  # docs/spec/genesis.md: "simulated" of the first root
+    canonical[13], canonical[at] = 2, 0
+    document.update(genesis=base64.b64encode(canonical).decode(), network=hashlib.sha256(canonical).hexdigest())
     production.write_text(json.dumps(document))
     cert(network, "import", "--genesis", production, "--key", key, folder=folder, code=4)
 
@@ -258,6 +261,8 @@ def free_port():
 
 def a_local_acme_server_issues(network):
     """A whole ACME order by an external client for our request: pebble validates over HTTP-01, the chain is installed"""
+    if not FULL:
+        raise Skipped("15 s; EE_TEST_FULL=1 runs it")
     if not shutil.which("pebble") or not shutil.which("dehydrated"):
         raise Skipped("pebble and dehydrated are not installed")
     acme, port, folder = shared["acme"]
