@@ -126,27 +126,28 @@ static enum ee_err tunnel_parse(int option, const char *text, struct settings *o
     return value >= 1 && value <= CONNECTIONS_MAX ? EE_OK : EE_USAGE;
 }
 
+static const struct option long_options[] = {{"state", required_argument, NULL, 's'},
+                                             {"node", required_argument, NULL, 'n'},
+                                             {"control", required_argument, NULL, 'c'},
+                                             {"genesis", required_argument, NULL, 'g'},
+                                             {"collateral", required_argument, NULL, 'l'},
+                                             {"sim-platform", required_argument, NULL, 'p'},
+                                             {"tdx-device", required_argument, NULL, 'd'},
+                                             {"tdx-rtmr", required_argument, NULL, 'r'},
+                                             {"workload-uid", required_argument, NULL, 'u'},
+                                             {"expose", required_argument, NULL, 'e'},
+                                             {"accept-recovery", required_argument, NULL, 'a'},
+                                             {"connections", required_argument, NULL, 'k'},
+                                             {"replace-connections", required_argument, NULL, 'R'},
+                                             {NULL, 0, NULL, 0}};
+
 static enum ee_err settings_parse(int argc, char **argv, struct settings *out)
 {
-    static const struct option options[] = {{"state", required_argument, NULL, 's'},
-                                            {"node", required_argument, NULL, 'n'},
-                                            {"control", required_argument, NULL, 'c'},
-                                            {"genesis", required_argument, NULL, 'g'},
-                                            {"collateral", required_argument, NULL, 'l'},
-                                            {"sim-platform", required_argument, NULL, 'p'},
-                                            {"tdx-device", required_argument, NULL, 'd'},
-                                            {"tdx-rtmr", required_argument, NULL, 'r'},
-                                            {"workload-uid", required_argument, NULL, 'u'},
-                                            {"expose", required_argument, NULL, 'e'},
-                                            {"accept-recovery", required_argument, NULL, 'a'},
-                                            {"connections", required_argument, NULL, 'k'},
-                                            {"replace-connections", required_argument, NULL, 'R'},
-                                            {NULL, 0, NULL, 0}};
     int option;
     out->workload_uid = WORKLOAD_UID_DEFAULT;
     out->replace_s = REPLACE_DEFAULT_S;
     out->device = "auto";
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         switch (option) {
         case 's':
             out->state = optarg;

@@ -17,6 +17,7 @@
 #include "io/crypto_openssl.h"
 #include "io/file.h"
 #include "io/journal_copy.h"
+#include "io/snapshot_file.h"
 
 #include "base/banned.h"
 
@@ -25,7 +26,7 @@ enum { PATH_SIZE = 1024 };
 struct settings {
     const char *state, *genesis, *other; /* other: --to, --from of a restore */
     struct ee_control_access access;
-    bool json, replace, restore;
+    bool json, replace, restore, snapshots;
     uint64_t from;
 };
 
@@ -38,6 +39,7 @@ static int read_settings(int argc, char **argv, struct settings *out)
                                             {"to", required_argument, NULL, 't'},
                                             {"replace", no_argument, NULL, 'r'},
                                             {"key-file", required_argument, NULL, 'k'},
+                                            {"snapshots", no_argument, NULL, 'n'},
                                             {"holder-key", required_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     int option;
@@ -49,6 +51,8 @@ static int read_settings(int argc, char **argv, struct settings *out)
             out->genesis = optarg;
         else if (option == 'j')
             out->json = true;
+        else if (option == 'n')
+            out->snapshots = true;
         else if (option == 'k')
             out->access.key_file = optarg;
         else if (option == 'h' && out->access.holder_count < EE_SHAMIR_SHARES_MAX)
@@ -89,14 +93,14 @@ static json_t *report_json(enum ee_err err, const struct ee_journal_report *repo
 {
     char network[65], state[65], root[65];
     return json_pack(
-        "{s:b, s:s, s:b, s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:s}", "ok", err == EE_OK, "error",
-        ee_err_name(err), "opened", err == EE_OK && !report->chain_only, "network",
+        "{s:b, s:s, s:b, s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I, s:s}", "ok", err == EE_OK,
+        "error", ee_err_name(err), "opened", err == EE_OK && !report->chain_only, "network",
         ee_hex_encode(report->network_id, 32, network), "batches", (json_int_t)report->batches,
         "commands", (json_int_t)report->commands, "epoch", (json_int_t)report->epoch, "state_hash",
         ee_hex_encode(report->state_hash, 32, state), "log_root",
-        ee_hex_encode(report->log_root, 32, root), "fault_batch", (json_int_t)report->fault.batch,
-        "fault_seq", (json_int_t)report->fault.seq, "fault",
-        report->fault.what != NULL ? report->fault.what : "");
+        ee_hex_encode(report->log_root, 32, root), "snapshots", (json_int_t)report->snapshots,
+        "fault_batch", (json_int_t)report->fault.batch, "fault_seq", (json_int_t)report->fault.seq,
+        "fault", report->fault.what != NULL ? report->fault.what : "");
 }
 
 static void print_report(enum ee_err err, const struct ee_journal_report *report)
@@ -116,10 +120,17 @@ static void print_report(enum ee_err err, const struct ee_journal_report *report
                      (unsigned long long)report->epoch);
         return;
     }
+    if (report->snapshots > 0)
+        (void)printf("%llu snapshots agree\n", (unsigned long long)report->snapshots);
     (void)printf("%llu commands in %llu batches, epoch %llu\nstate %s\nlog   %s\nOK\n",
                  (unsigned long long)report->commands, (unsigned long long)report->batches,
                  (unsigned long long)report->epoch, ee_hex_encode(report->state_hash, 32, state),
                  ee_hex_encode(report->log_root, 32, root));
+}
+
+static void folder_of_snapshots(const struct settings *settings, char out[PATH_SIZE])
+{
+    (void)snprintf(out, PATH_SIZE, "%s/snapshots", settings->state);
 }
 
 enum depth { CONTENT, CONTENT_AFRESH, CHAIN_AT_LEAST /* of what is sealed and has no key here */ };
@@ -133,6 +144,11 @@ static enum ee_err verify_at(const struct settings *settings, const char *path, 
     const struct ee_journal_seal *seal = vault != NULL ? ee_vault_journal_seal(vault) : NULL;
     enum ee_err err =
         ee_journal_verify(path, &ee_crypto_openssl, seal, depth == CONTENT_AFRESH, report);
+    if (err == EE_OK && settings->snapshots && depth == CONTENT_AFRESH) {
+        char folder[PATH_SIZE];
+        folder_of_snapshots(settings, folder);
+        err = ee_journal_snapshots_verify(path, folder, &ee_crypto_openssl, seal, report);
+    }
     ee_vault_free(vault);
     if (err == EE_UNSUPPORTED && seal == NULL && depth == CHAIN_AT_LEAST)
         err = ee_journal_verify_chain(path, &ee_crypto_openssl, report);
@@ -194,6 +210,11 @@ static enum ee_err replace(const struct settings *settings, const char *path)
     enum ee_err err = settings->replace ? ee_journal_set_aside(path) : EE_OK;
     if (err == EE_OK)
         err = ee_journal_copy(settings->other, path);
+    if (err == EE_OK) { /* they are of the journal before, or will be made again */
+        char folder[PATH_SIZE];
+        folder_of_snapshots(settings, folder);
+        ee_snapshot_prune(folder, 0);
+    }
     ee_file_unlock(lock);
     return err;
 }

@@ -28,6 +28,7 @@ static const char usage[] =
     "      [--admin-key-hash-file FILE] [--collateral FILE] [--tdx-device DEVICE]\n"
     "      [--evidence-queue N] [--deployments measured|any] [--collateral-warn-days N]\n"
     "      [--holders FILE | --journal-key-file FILE | --plain-journal] [--ready-file FILE]\n"
+    "      [--snapshot-every COMMANDS]\n"
     "      [--liabilities-every SECONDS] [--take-over]\n"
     "      [--acme-listen ADDR:PORT --acme-challenge-dir DIR]\n"
     "      serve until SIGTERM; SIGHUP reads collateral and certificates again\n"
@@ -38,7 +39,7 @@ static const char usage[] =
     "  ee-control cert list --state DIR\n"
     "  ee-control cert remove --state DIR NAME\n"
     "  ee-control cert import --state DIR --genesis FILE --key FILE   development networks only\n"
-    "  ee-control journal verify|replay --state DIR [--genesis FILE] [--json]\n"
+    "  ee-control journal verify|replay --state DIR [--genesis FILE] [--snapshots] [--json]\n"
     "  ee-control journal export --state DIR [--from SEQ]\n"
     "  ee-control journal backup --state DIR --to FILE [--json]\n"
     "      a verified copy, also beside a control plane that runs\n"
@@ -193,6 +194,7 @@ static const struct option run_options[] = {{"state", required_argument, NULL, 0
                                             {"ready-file", required_argument, NULL, 0},
                                             {"deployments", required_argument, NULL, 0},
                                             {"collateral-warn-days", required_argument, NULL, 0},
+                                            {"snapshot-every", required_argument, NULL, 0},
                                             {"liabilities-every", required_argument, NULL, 0},
                                             {"holders", required_argument, NULL, 0},
                                             {"journal-key-file", required_argument, NULL, 0},
@@ -205,7 +207,7 @@ static const struct option run_options[] = {{"state", required_argument, NULL, 0
 static int read_run(int argc, char **argv, struct ee_control_options *out)
 {
     const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL,
-               *liabilities = NULL;
+               *every = NULL, *liabilities = NULL;
     const char **fields[] = {&out->state_folder,
                              &out->genesis_path,
                              &out->listen,
@@ -221,6 +223,7 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &out->ready_path,
                              &deployments,
                              &warn_days,
+                             &every,
                              &liabilities,
                              &out->holders_path,
                              &out->journal_key_path,
@@ -248,6 +251,9 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
         return ee_control_usage("run: --deployments is measured or any");
     if (read_days(warn_days, &out->collateral_warn_days) != EE_OK)
         return ee_control_usage("run: --collateral-warn-days is 1 to 365");
+    if (every != NULL &&
+        (ee_u64_parse(every, &out->snapshot_every) != EE_OK || out->snapshot_every == 0))
+        return ee_control_usage("run: --snapshot-every is a number of commands");
     if (read_every(liabilities, &out->liabilities_every_s) != EE_OK)
         return ee_control_usage("run: --liabilities-every is a number of seconds");
     if ((out->acme_address == NULL) != (out->acme_folder == NULL))

@@ -247,6 +247,8 @@ static enum ee_err control_spawn(struct ee_dev *dev, const char *ready)
                                 ee_dev_path(dev, "collateral.json", collateral),
                                 "--sim-platform",
                                 ee_dev_path(dev, "sim/control.json", platform),
+                                "--snapshot-every",
+                                "256",
                                 "--ready-file",
                                 ready,
                                 NULL};

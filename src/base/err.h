@@ -181,6 +181,7 @@ enum ee_err_class {
         "the control plane is locked until the holders of its journal key have given their "       \
         "shares: ee-control unseal")                                                               \
     ROW(HOLDERS, "holders", 411, RULE, "that list of holders is not newer than the one in use")    \
+    ROW(SNAPSHOT, "snapshot", 430, VERIFY, "the snapshot is damaged, or not of this journal")      \
     ROW(RECOVERY, "recovery", 412, VERIFY,                                                         \
         "the recovery statement does not fit the log it is about")                                 \
     ROW(RECOVERY_OLD, "recovery_old", 413, VERIFY,                                                 \

@@ -15,13 +15,16 @@
 #include "control/collateral.h"
 #include "control/gateway.h"
 #include "control/leases.h"
+#include "control/old_ids.h"
 #include "control/owing.h"
 #include "control/retention.h"
 #include "control/scheduler.h"
 #include "control/session.h"
+#include "control/snapshots.h"
 #include "control/state.h"
 #include "control/statements.h"
 #include "control/unseal.h"
+#include "control/vault.h"
 #include "control/verify.h"
 #include "control/verify_cache.h"
 #include "control/webhook_secret.h"
@@ -186,9 +189,25 @@ static enum ee_err open_device(struct ee_control *control, const struct ee_contr
     return err;
 }
 
+static enum ee_err open_snapshots(struct ee_control *control, const struct ee_control_options *from)
+{
+    char folder[PATH_SIZE];
+    const struct ee_snapshots_options options = {
+        .file = {.folder = folder,
+                 .crypto = control->crypto,
+                 .allow_plain = control->trust.genesis.kind == EE_NETWORK_DEVELOPMENT,
+                 .seal = from->plain_journal ? NULL : ee_vault_journal_seal(control->vault)},
+        .allocator = control->allocator,
+        .every = from->snapshot_every};
+    EE_TRY(join(control->state_folder, "snapshots", folder));
+    return ee_snapshots_new(&options, &control->snapshots);
+}
+
 static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes genesis,
+                                   const struct ee_control_options *from,
                                    struct ee_journal_fault *fault)
 {
+    char path[PATH_SIZE];
     struct ee_sequencer_options options = {
         .allocator = control->allocator,
         .crypto = control->crypto,
@@ -199,6 +218,12 @@ static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes g
         .events = {.context = control, .effects = on_effects, .fatal = on_fatal},
     };
     memcpy(options.checkpoint_seed, control->keys.checkpoint_seed, sizeof options.checkpoint_seed);
+    options.journal = control->journal;
+    EE_TRY(open_snapshots(control, from));
+    options.snapshots = control->snapshots;
+    EE_TRY(join(control->state_folder, "ids.db", path));
+    EE_TRY(ee_old_ids_open(path, control->crypto, &control->old_ids));
+    options.old_ids = control->old_ids;
     return ee_sequencer_start(&options, &control->sequencer, fault);
 }
 
@@ -395,7 +420,7 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     *step = "the secret of webhooks";
     EE_TRY(ee_webhook_secret_load(control));
     *step = "the journal";
-    EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), fault));
+    EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), options, fault));
     control->started_us = ee_control_now_us(control);
     EE_TRY(ee_control_trust_sync(control));
     *step = "the collateral file";
@@ -497,6 +522,8 @@ void ee_control_free(struct ee_control *control)
     ee_quoter_free(control->quoter);
     ee_owing_free(control->owing);
     ee_sequencer_free(control->sequencer);
+    ee_snapshots_free(control->snapshots);
+    ee_old_ids_close(control->old_ids);
     ee_journal_close(control->journal);
     ee_unseal_free(control);
     ee_leases_free(control);

@@ -33,6 +33,7 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
      * taken over: control/handover.h. Without one it starts as always. */
     bool take_over;
     const char *acme_address, *acme_folder; /* control/acme_http.h; NULL: no such listener */
+    uint64_t snapshot_every;       /* commands; 0: EE_SNAPSHOT_EVERY */
     /* The journal's key (control/unseal.h): the signed list of its holders, needed at the first
      * start of a production network; in a development network a file (NULL: STATE/journal.key), or
      * plain batches. */

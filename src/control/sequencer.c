@@ -4,9 +4,11 @@
 #include <assert.h>
 #include <string.h>
 
+#include "control/old_ids.h"
 #include "control/sequencer_batch.h"
 #include "control/sequencer_queue.h"
 #include "control/sequencer_replay.h"
+#include "control/snapshots.h"
 #include "io/journal_writer.h"
 #include "io/log.h"
 
@@ -27,6 +29,8 @@ struct ee_sequencer {
     struct ee_sequencer_clock clock;
     struct ee_sequencer_queue queue;
     struct ee_replay state; /* core, tree, newest note */
+    struct ee_snapshots *snapshots;
+    struct ee_old_ids *old_ids;
     struct ee_deferred write_soon;
     struct ee_deferred deliver_soon;
     struct ee_sequencer_batch batches[BATCHES];
@@ -156,6 +160,12 @@ static enum ee_err command_take(struct ee_sequencer *sequencer,
     if (request->id != NULL)
         memcpy(command.id, request->id, sizeof(command.id));
     random_take(sequencer, command.random);
+    if (request->id != NULL) {
+        enum ee_err err = ee_old_ids_answer(sequencer->old_ids, sequencer->state.core,
+                                            sequencer->journal, &command, result);
+        if (err != EE_NOT_FOUND)
+            return err == EE_OK ? repeat_wait(sequencer, result, fn, context) : err;
+    }
     EE_TRY(ee_sequencer_batch_stage(sequencer->collecting, &command));
     EE_TRY(ee_core_apply(sequencer->state.core, &command, result));
     if (result->repeated)
@@ -196,6 +206,7 @@ static void batch_turn(struct ee_sequencer *sequencer)
     sequencer->writing = batch;
     sequencer->collecting = &sequencer->batches[(index + 1) % BATCHES];
     ee_sequencer_batch_clear(sequencer->collecting, batch->number + 1);
+    ee_snapshots_batch(sequencer->snapshots, sequencer->state.core, &sequencer->state.tlog);
 }
 
 static void batch_write(void *context)
@@ -278,6 +289,9 @@ static void batch_durable(struct ee_sequencer *sequencer)
     memcpy(sequencer->public_key, batch->seed_key, sizeof(sequencer->public_key));
     memcpy(sequencer->state.note, batch->job.note, batch->job.note_size);
     sequencer->state.note_size = batch->job.note_size;
+    ee_snapshots_durable(sequencer->snapshots, sequencer->journal);
+    ee_old_ids_durable(sequencer->old_ids, sequencer->state.core, sequencer->journal,
+                       sequencer->durable_seq);
     sequencer->counts.batches++;
     if (batch->count > sequencer->counts.largest_batch)
         sequencer->counts.largest_batch = batch->count;
@@ -424,7 +438,8 @@ static enum ee_err sequencer_open(struct ee_sequencer *sequencer,
     EE_TRY(ee_sequencer_key_set(sequencer, options->checkpoint_seed));
     memcpy(sequencer->public_key, sequencer->seed_key, sizeof(sequencer->public_key));
     EE_TRY(ee_replay_init(&sequencer->state, options->allocator, options->crypto, options->limits));
-    EE_TRY(ee_replay_run(&sequencer->state, options->journal));
+    EE_TRY(ee_snapshots_replay(options->snapshots, &sequencer->state, options->journal));
+    EE_TRY(ee_old_ids_start(options->old_ids, sequencer->state.core, options->journal));
     EE_TRY(first_batch(sequencer, options));
     return ee_journal_writer_new(options->loop, options->journal, &events, &sequencer->writer);
 }
@@ -440,6 +455,8 @@ enum ee_err ee_sequencer_start(const struct ee_sequencer_options *options,
     sequencer->loop = options->loop;
     sequencer->journal = options->journal;
     sequencer->events = options->events;
+    sequencer->snapshots = options->snapshots;
+    sequencer->old_ids = options->old_ids;
     sequencer->write_soon = (struct ee_deferred){.fn = batch_write, .context = sequencer};
     sequencer->deliver_soon = (struct ee_deferred){.fn = deliver, .context = sequencer};
     sequencer->collecting = &sequencer->batches[0];
@@ -460,6 +477,9 @@ void ee_sequencer_retire(struct ee_sequencer *sequencer)
 {
     sequencer->refusing = EE_CLOSED;
     ee_journal_writer_free(sequencer->writer);
+    if (sequencer->writer != NULL && !sequencer->lost)
+        ee_snapshots_stop(sequencer->snapshots, sequencer->state.core, &sequencer->state.tlog,
+                          sequencer->journal);
     sequencer->writer = NULL;
     sequencer->journal = NULL;
     ee_loop_defer_cancel(&sequencer->write_soon);
@@ -471,6 +491,9 @@ void ee_sequencer_free(struct ee_sequencer *sequencer)
     if (sequencer == NULL)
         return;
     ee_journal_writer_free(sequencer->writer);
+    if (sequencer->writer != NULL && !sequencer->lost)
+        ee_snapshots_stop(sequencer->snapshots, sequencer->state.core, &sequencer->state.tlog,
+                          sequencer->journal);
     ee_loop_defer_cancel(&sequencer->write_soon);
     ee_loop_defer_cancel(&sequencer->deliver_soon);
     ee_sequencer_queue_close(&sequencer->queue);

@@ -22,6 +22,8 @@ enum {
 };
 
 struct ee_sequencer;
+struct ee_snapshots; /* control/snapshots.h */
+struct ee_old_ids;   /* control/old_ids.h */
 
 struct ee_sequencer_events {
     void *context;
@@ -44,6 +46,8 @@ struct ee_sequencer_options {
     bool anchored;                       /* goes into BOOT */
     bool wait_for_boot;                  /* unless the journal is empty: ee_sequencer_boot() */
     const struct ee_core_limits *limits; /* NULL: the defaults */
+    struct ee_snapshots *snapshots;      /* NULL: none are taken or used; borrowed */
+    struct ee_old_ids *old_ids;          /* NULL: ids that left memory are forgotten; borrowed */
     struct ee_clock_source clock;        /* zero: the machine's clocks and randomness */
     struct ee_sequencer_events events;
 };

@@ -142,7 +142,7 @@ static enum ee_err command_replay(struct ee_replay *replay, uint64_t seq, struct
 
 /* C2SP tlog-checkpoint: origin, size and root, each on a line, then an empty line. The hash of the
  * batch covers the note, so its signature was made over this text. */
-static enum ee_err note_check(struct ee_replay *replay, struct ee_bytes note)
+enum ee_err ee_replay_note_check(struct ee_replay *replay, struct ee_bytes note)
 {
     char network[65];
     char root_text[EE_BASE64_SIZE(EE_TLOG_HASH_SIZE)];
@@ -157,7 +157,7 @@ static enum ee_err note_check(struct ee_replay *replay, struct ee_bytes note)
                         replay->tlog.size, root_text);
     if (note.size <= (size_t)size || memcmp(note.data, text, (size_t)size) != 0)
         return differs(replay, replay->tlog.size, "its checkpoint is of another Merkle root");
-    memcpy(replay->note, note.data, note.size);
+    memmove(replay->note, note.data, note.size); /* may be its own */
     replay->note_size = note.size;
     return EE_OK;
 }
@@ -182,7 +182,10 @@ static enum ee_err batch_replay(void *context, const struct ee_journal_batch *ba
         replay->fault = (struct ee_journal_fault){batch->batch, 0, "it is not sealed"};
         return EE_JOURNAL_PLAIN;
     }
-    return note_check(replay, batch->note);
+    EE_TRY(ee_replay_note_check(replay, batch->note));
+    if (replay->batch_end != NULL)
+        replay->batch_end(replay->batch_context, replay->core);
+    return EE_OK;
 }
 
 static enum ee_err invariants_check(struct ee_replay *replay, const struct ee_journal *journal)
@@ -204,7 +207,10 @@ enum ee_err ee_replay_run(struct ee_replay *replay, struct ee_journal *journal)
     struct ee_journal_fault fault = {0};
     enum ee_err err = ee_journal_tail_epoch(journal, &replay->last_epoch);
     if (err == EE_OK || err == EE_NOT_FOUND)
-        err = ee_journal_replay(journal, batch_replay, replay, &fault);
+        err = replay->from_batch > 0
+                  ? ee_journal_replay_after(journal, replay->from_batch, replay->from_hash,
+                                            batch_replay, replay, &fault)
+                  : ee_journal_replay(journal, batch_replay, replay, &fault);
     if (err != EE_OK) {
         replay->fault.batch = fault.batch;
         if (replay->fault.what == NULL)

@@ -16,9 +16,14 @@ struct ee_replay {
     char note[EE_JOURNAL_NOTE_MAX]; /* newest checkpoint */
     size_t note_size;
     uint64_t batches;
-    bool every_state; /* compare the state hash of every BOOT, not of the last one only */
-    bool afresh;      /* from every record, and with all invariants; slow */
-    uint64_t epoch;   /* of the batch being replayed */
+    uint64_t from_batch;   /* core, tree and note are those after this batch; 0: empty */
+    uint8_t from_hash[32]; /* of it */
+    bool every_state;      /* compare the state hash of every BOOT, not of the last one only */
+    bool afresh;           /* from every record, and with all invariants; slow */
+    /* Called at the end of each batch, with everything of it applied and checked; may be NULL. */
+    void (*batch_end)(void *context, const struct ee_core *core);
+    void *batch_context;
+    uint64_t epoch; /* of the batch being replayed */
     uint64_t last_epoch;
     uint8_t owed_root[32]; /* of the state that LIABILITIES marked, when `every_state` */
     bool has_owed_root;
@@ -32,10 +37,13 @@ EE_MUST_USE enum ee_err ee_replay_init(struct ee_replay *replay,
                                        const struct ee_crypto *crypto,
                                        const struct ee_core_limits *limits);
 void ee_replay_close(struct ee_replay *replay);
-/* Applies a journal from its first batch to its last. Per command: it is canonical, takes its place
- * and gives the stored result; the last BOOT (every_state: each): its state hash is the state's.
- * The last one covers what was before. Per batch: the checkpoint is of the recomputed root. At the
- * end: the invariants. Errors: ee_sequencer_start(). */
+/* The note is a checkpoint of the tree as it is. EE_REPLAY. */
+EE_MUST_USE enum ee_err ee_replay_note_check(struct ee_replay *replay, struct ee_bytes note);
+/* Applies a journal from its first batch (from_batch: from the one after it) to its last. Per
+ * command: it is canonical, takes its place and gives the stored result; the last BOOT
+ * (every_state: each): its state hash is the state's. The last one covers what was before. Per
+ * batch: the checkpoint is of the recomputed root. At the end: the invariants. Errors:
+ * ee_sequencer_start(). */
 EE_MUST_USE enum ee_err ee_replay_run(struct ee_replay *replay, struct ee_journal *journal);
 
 #endif

@@ -13,7 +13,7 @@
 
 #include "base/banned.h"
 
-/* The journal of whatever network it belongs to: a tool has no configuration to compare with. */
+/* Of whatever network it belongs to: a tool has no configuration to compare with. */
 static enum ee_err journal_open(const char *path, const struct ee_crypto *crypto,
                                 const struct ee_journal_seal *seal, bool chain_only,
                                 struct ee_journal **out)
@@ -33,6 +33,12 @@ static enum ee_err journal_open(const char *path, const struct ee_crypto *crypto
         return err;
     }
     return ee_journal_open(&options, store, out);
+}
+
+enum ee_err ee_journal_tool_open(const char *path, const struct ee_crypto *crypto,
+                                 const struct ee_journal_seal *seal, struct ee_journal **out)
+{
+    return journal_open(path, crypto, seal, false, out);
 }
 
 /* ---- verify ---- */

@@ -78,6 +78,8 @@ struct ee_control {
     struct ee_tdx_device *device;
     struct ee_journal *journal;
     struct ee_sequencer *sequencer;
+    struct ee_snapshots *snapshots;
+    struct ee_old_ids *old_ids;
     struct ee_receipt_store *evidence;
     struct ee_timer *retention; /* deletes old evidence */
     uint64_t evidence_early;    /* as last logged */

@@ -102,6 +102,19 @@ static void tables_init(struct ee_core *core)
                   LIABILITIES_LIMIT);
 }
 
+struct ee_ledger_limits ee_core_ledger_limits(const struct ee_core *core)
+{
+    /* Two per period: lock and settlement. Two per mint, the second repays a debt. Per payment its
+     * mint, and twice as many of what it takes back. An account may have one of debts. */
+    uint64_t transfers = (uint64_t)core->limits.transfers + 2 * (uint64_t)core->limits.mints +
+                         3 * (uint64_t)core->limits.redemptions +
+                         2 * (uint64_t)core->periods.limit + 6 * (uint64_t)core->limits.payments;
+    return (struct ee_ledger_limits){
+        .accounts = 2 * core->limits.accounts + 2,
+        .transfers = transfers < EE_LEDGER_ROWS_MAX ? (uint32_t)transfers : EE_LEDGER_ROWS_MAX,
+        .touched = true};
+}
+
 struct ee_core *ee_core_new(const struct ee_allocator *allocator, const struct ee_crypto *crypto,
                             const struct ee_core_limits *limits)
 {
@@ -112,15 +125,7 @@ struct ee_core *ee_core_new(const struct ee_allocator *allocator, const struct e
     core->crypto = crypto;
     limits_set(core, limits);
     tables_init(core);
-    /* Two per period: lock and settlement. Two per mint, the second repays a debt. Per payment its
-     * mint, and twice as many of what it takes back. An account may have one of debts. */
-    uint64_t transfers = (uint64_t)core->limits.transfers + 2 * (uint64_t)core->limits.mints +
-                         3 * (uint64_t)core->limits.redemptions +
-                         2 * (uint64_t)core->periods.limit + 6 * (uint64_t)core->limits.payments;
-    const struct ee_ledger_limits book = {
-        .accounts = 2 * core->limits.accounts + 2,
-        .transfers = transfers < EE_LEDGER_ROWS_MAX ? (uint32_t)transfers : EE_LEDGER_ROWS_MAX,
-        .touched = true};
+    const struct ee_ledger_limits book = ee_core_ledger_limits(core);
     core->ledger = ee_ledger_new(allocator, &book);
     if (core->ledger)
         return core;
@@ -188,7 +193,8 @@ void ee_change_body_end(struct ee_change *c, const struct ee_writer *w, enum ee_
 
 /* ---- remembered ids ---- */
 
-static void id_key(const struct ee_core *core, const struct ee_command *command, uint8_t out[32])
+void ee_core_id_key(const struct ee_crypto *crypto, const struct ee_command *command,
+                    uint8_t out[32])
 {
     uint8_t kind = (uint8_t)command->actor_kind;
     char actor[EE_NAME_MAX + 1] = {0};
@@ -196,15 +202,41 @@ static void id_key(const struct ee_core *core, const struct ee_command *command,
         actor[i] = command->actor[i];
     const struct ee_bytes parts[] = {ee_bytes_of(&kind, 1), ee_bytes_of(actor, sizeof(actor)),
                                      ee_bytes_of(command->id, sizeof(command->id))};
-    core->crypto->sha256(parts, 3, out);
+    crypto->sha256(parts, 3, out);
 }
 
-static void id_body_hash(const struct ee_core *core, const struct ee_command *command,
-                         uint8_t out[32])
+void ee_core_id_body_hash(const struct ee_crypto *crypto, const struct ee_command *command,
+                          uint8_t out[32])
 {
     uint8_t kind[2] = {(uint8_t)((unsigned)command->kind >> 8), (uint8_t)command->kind};
     const struct ee_bytes parts[] = {ee_bytes_of(kind, sizeof(kind)), command->payload};
-    core->crypto->sha256(parts, 2, out);
+    crypto->sha256(parts, 2, out);
+}
+
+/* Before GENESIS nothing leaves. */
+static uint32_t id_window(const struct ee_core *core)
+{
+    return core->params ? core->params->id_window : UINT32_MAX;
+}
+
+void ee_core_ids(const struct ee_core *core, struct ee_core_ids *out)
+{
+    *out = (struct ee_core_ids){.total = core->id_total,
+                                .first = core->id_total - core->ids.count,
+                                .window = id_window(core)};
+}
+
+void ee_core_id_at(const struct ee_core *core, uint64_t number, uint8_t key_out[32],
+                   uint64_t *seq_out)
+{
+    const struct ee_id_row *row = ee_table_at(&core->ids, (size_t)(number % id_window(core)));
+    memcpy(key_out, row->key, sizeof(row->key));
+    *seq_out = row->seq;
+}
+
+bool ee_core_id_known(const struct ee_core *core, const uint8_t key[32])
+{
+    return ee_table_find(&core->ids, key) != NULL;
 }
 
 static bool has_id(const struct ee_command *command)
@@ -222,7 +254,7 @@ uint64_t ee_core_id_seq(const struct ee_core *core, enum ee_actor_kind kind, con
         return 0;
     memcpy(command.actor, actor, size + 1);
     memcpy(command.id, id, sizeof(command.id));
-    id_key(core, &command, key);
+    ee_core_id_key(core->crypto, &command, key);
     const struct ee_id_row *row = ee_table_find(&core->ids, key);
     return row ? row->seq : 0;
 }
@@ -244,14 +276,27 @@ static enum ee_err id_prepare(struct ee_core *core, const struct ee_command *com
     memset(row, 0, sizeof(*row));
     if (!has_id(command))
         return EE_OK;
-    EE_TRY(ee_table_reserve(&core->ids, 1));
+    if (core->ids.count < id_window(core))
+        EE_TRY(ee_table_reserve(&core->ids, 1));
     row->body = ee_alloc(core->allocator, 1, EE_RESULT_BODY_MAX);
     if (!row->body)
         return EE_NO_MEMORY;
-    id_key(core, command, row->key);
-    id_body_hash(core, command, row->body_hash);
+    ee_core_id_key(core->crypto, command, row->key);
+    ee_core_id_body_hash(core->crypto, command, row->body_hash);
     row->seq = command->seq;
     return EE_OK;
+}
+
+/* The oldest makes room. */
+static void id_add(struct ee_core *core, const struct ee_id_row *row)
+{
+    uint32_t place = (uint32_t)(core->id_total++ % id_window(core));
+    if (place == core->ids.count) {
+        (void)ee_table_add(&core->ids, row);
+        return;
+    }
+    ee_free(core->allocator, ((const struct ee_id_row *)ee_table_at(&core->ids, place))->body);
+    ee_table_replace(&core->ids, place, row);
 }
 
 static void id_remember(struct ee_core *core, struct ee_id_row *row, const struct ee_result *result)
@@ -268,7 +313,7 @@ static void id_remember(struct ee_core *core, struct ee_id_row *row, const struc
         uint8_t *less = ee_realloc(core->allocator, row->body, result->body_size, 1);
         row->body = less ? less : row->body;
     }
-    (void)ee_table_add(&core->ids, row);
+    id_add(core, row);
 }
 
 /* ---- who may do what ---- */
@@ -413,9 +458,9 @@ enum ee_err ee_core_apply(struct ee_core *core, const struct ee_command *command
     struct ee_id_row id;
     result_clear(result);
     if (has_id(command)) {
-        id_key(core, command, id.key);
+        ee_core_id_key(core->crypto, command, id.key);
         const struct ee_id_row *known = ee_table_find(&core->ids, id.key);
-        id_body_hash(core, command, id.body_hash);
+        ee_core_id_body_hash(core->crypto, command, id.body_hash);
         if (known && memcmp(known->body_hash, id.body_hash, sizeof(id.body_hash)) != 0)
             return EE_ID_CONFLICT;
         if (known) {

@@ -69,6 +69,27 @@ struct ee_result {
 EE_MUST_USE enum ee_err ee_core_apply(struct ee_core *core, const struct ee_command *command,
                                       struct ee_result *result);
 
+/* ---- ids that left memory ---- */
+
+/* The newest params.id_window ids are remembered; older ones leave, and the core would take them as
+ * new: whoever submits looks them up in the journal first. Ids are numbered in the order of their
+ * commands, from 0. */
+struct ee_core_ids {
+    uint64_t total; /* remembered ever: the next one's number */
+    uint64_t first; /* number of the oldest still in memory; total: none */
+    uint32_t window;
+};
+void ee_core_ids(const struct ee_core *core, struct ee_core_ids *out);
+/* Key and command of id `number`, first <= number < total. */
+void ee_core_id_at(const struct ee_core *core, uint64_t number, uint8_t key_out[32],
+                   uint64_t *seq_out);
+bool ee_core_id_known(const struct ee_core *core, const uint8_t key[32]);
+/* SHA-256 of actor and id; of kind and payload. */
+void ee_core_id_key(const struct ee_crypto *crypto, const struct ee_command *command,
+                    uint8_t out[32]);
+void ee_core_id_body_hash(const struct ee_crypto *crypto, const struct ee_command *command,
+                          uint8_t out[32]);
+
 /* Canonical bytes of a result for journal and Merkle tree: u16 err, body block. */
 EE_MUST_USE enum ee_err ee_result_encode(const struct ee_result *result, struct ee_writer *out);
 EE_MUST_USE enum ee_err ee_result_decode(struct ee_bytes bytes, struct ee_result *out);
@@ -89,6 +110,23 @@ void ee_core_params_override(struct ee_core *core, const struct ee_params *param
 void ee_core_state_hash(const struct ee_core *core, uint8_t out[32]);
 /* The same from every record, trusting nothing that is remembered: for checks of this code. */
 void ee_core_state_hash_afresh(const struct ee_core *core, uint8_t out[32]);
+/* The whole state as bytes (docs/spec/snapshot.md), in pieces of any size; anything but EE_OK from
+ * the sink ends the writing. Takes no memory and draws on nothing but the core. EE_STATE: before
+ * GENESIS. */
+typedef enum ee_err (*ee_core_sink_fn)(void *context, struct ee_bytes piece);
+EE_MUST_USE enum ee_err ee_core_save(const struct ee_core *core, ee_core_sink_fn sink,
+                                     void *context);
+/* Fills the next `size` bytes. */
+typedef enum ee_err (*ee_core_source_fn)(void *context, uint8_t *out, size_t size);
+/* The core that was saved. Trusts nothing: what loads has every invariant (ee_core_check()) and
+ * rows that name rows that exist; whether it is the network's own state is for its state hash to
+ * say. Takes memory as the bytes come. EE_VERSION: saved by a newer release; EE_SYNTAX,
+ * EE_UNSUPPORTED, EE_RANGE and other errors of a decoder; EE_STATE: an invariant; EE_FULL: a limit;
+ * EE_NO_MEMORY; errors of `source`. */
+EE_MUST_USE enum ee_err ee_core_load(const struct ee_allocator *allocator,
+                                     const struct ee_crypto *crypto,
+                                     const struct ee_core_limits *limits, ee_core_source_fn source,
+                                     void *context, struct ee_core **out);
 /* All invariants (docs/spec/money.md): EE_OK, or EE_STATE with the broken rule in *rule_out. */
 EE_MUST_USE enum ee_err ee_core_check(const struct ee_core *core, const char **rule_out);
 

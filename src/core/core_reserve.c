@@ -55,13 +55,12 @@ uint32_t *ee_core_next_on_node(const struct ee_core *core, uint32_t lease)
     return &row->next_on_node_row;
 }
 
-static void node_append(struct ee_core *core, struct ee_node_row *node, struct ee_lease_row *lease)
+void ee_core_lease_list(struct ee_core *core, struct ee_node_row *node, struct ee_lease_row *lease)
 {
     uint32_t *link = &node->first_lease_row;
     while (*link)
         link = ee_core_next_on_node(core, *link - 1);
     *link = ee_core_row_index(&core->leases, lease) + 1;
-    node->node.vcpus_leased += lease->lease.vcpus;
 }
 
 struct ee_lease_row *ee_core_lease_create(struct ee_change *c, struct ee_app_row *app,
@@ -80,7 +79,8 @@ struct ee_lease_row *ee_core_lease_create(struct ee_change *c, struct ee_app_row
     c->leases_made++;
     struct ee_lease_row *lease = ee_table_add(&core->leases, &row);
     (void)ee_core_lock_take(c, lease, lock);
-    node_append(core, node, lease);
+    ee_core_lease_list(core, node, lease);
+    node->node.vcpus_leased += lease->lease.vcpus;
     memcpy(app->app.lease, lease->lease.id, sizeof(app->app.lease));
     app->lease_row = ee_core_row_index(&core->leases, lease) + 1;
     app->retry_us = EE_NEVER;

@@ -109,6 +109,7 @@ void ee_core_timer_set(struct ee_core *core, enum ee_timer_kind kind, const void
     struct ee_timer timer = {
         .due_us = due_us, .kind = kind, .row = ee_core_row_index(table_of(core, kind), row)};
     uint32_t *place = ee_core_timer_place(core, kind, timer.row);
+    ee_touched_mark(&table_of(core, kind)->touched, timer.row); /* its record has the time */
     if (due_us == EE_NEVER) {
         if (*place)
             clear(core, place);
@@ -121,6 +122,12 @@ void ee_core_timer_set(struct ee_core *core, enum ee_timer_kind kind, const void
     assert(core->timer_count < core->timer_capacity);
     core->timer_count++;
     sift(core, core->timer_count - 1, timer);
+}
+
+uint64_t ee_core_timer_due_us(const struct ee_core *core, enum ee_timer_kind kind, uint32_t row)
+{
+    uint32_t place = *ee_core_timer_place(core, kind, row);
+    return place ? core->timers[place - 1].due_us : EE_NEVER;
 }
 
 const struct ee_timer *ee_core_timer_first(const struct ee_core *core)

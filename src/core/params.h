@@ -32,14 +32,15 @@ struct ee_params {
     uint32_t evidence_retention_days; /* the shell deletes older evidence documents */
     int64_t minimum_stake_micros;     /* neutral until stake exists */
     uint32_t agent_reserve_vcpus;     /* of what the TD measures, kept for the agent */
-    uint32_t mass_failure_nodes;      /* slots are VOID when this many nodes ... */
-    uint32_t mass_failure_operators;  /* ... of this many operators exist ... */
-    uint32_t mass_failure_percent;    /* ... and this share of them misses at once */
-    uint32_t card_hold_s;             /* card-funded credits leave their account after this */
-    int64_t card_daily_cap_micros;    /* all that payments mint in a UTC day */
-    uint32_t topups_per_day;          /* orders of one account in a UTC day */
-    int64_t transfer_minimum_micros;  /* of one transfer */
-    int64_t transfer_day_micros;      /* all transfers of one account in a UTC day; 0: no limit */
+    uint32_t id_window;          /* ids of commands remembered in memory; older ones are on disk */
+    uint32_t mass_failure_nodes; /* slots are VOID when this many nodes ... */
+    uint32_t mass_failure_operators; /* ... of this many operators exist ... */
+    uint32_t mass_failure_percent;   /* ... and this share of them misses at once */
+    uint32_t card_hold_s;            /* card-funded credits leave their account after this */
+    int64_t card_daily_cap_micros;   /* all that payments mint in a UTC day */
+    uint32_t topups_per_day;         /* orders of one account in a UTC day */
+    int64_t transfer_minimum_micros; /* of one transfer */
+    int64_t transfer_day_micros;     /* all transfers of one account in a UTC day; 0: no limit */
 };
 
 /* NULL for an unknown profile. */

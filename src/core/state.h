@@ -134,6 +134,7 @@ struct ee_core {
     uint64_t mint_day; /* days since 1970 */
     int64_t minted_today_micros;
     uint64_t transfer_count; /* TRANSFERs booked */
+    uint64_t id_total;       /* ids ever remembered; number n is in row n % params->id_window */
     uint64_t card_day;       /* days since 1970 of card_today_micros */
     int64_t card_today_micros;
     int64_t card_minted_micros;    /* by payments, ever */
@@ -205,6 +206,9 @@ uint32_t ee_core_row_index(const struct ee_table *table, const void *row);
 /* What its TD measures minus the agent's reserve, at most what is offered, minus what is leased. */
 uint32_t ee_core_node_free(const struct ee_core *core, const struct ee_node *node);
 
+/* Of its book. */
+struct ee_ledger_limits ee_core_ledger_limits(const struct ee_core *core);
+
 /* ---- the trees of the state hash (core_state_tree.c) ---- */
 EE_MUST_USE enum ee_err ee_core_trees_reserve(struct ee_core *core);
 void ee_core_trees_free(struct ee_core *core);
@@ -214,6 +218,8 @@ EE_MUST_USE enum ee_err ee_core_timers_reserve(struct ee_core *core, uint32_t ex
 /* Sets or moves the timer of a row; EE_NEVER clears it. */
 void ee_core_timer_set(struct ee_core *core, enum ee_timer_kind kind, const void *row,
                        uint64_t due_us);
+/* EE_NEVER: not set. */
+uint64_t ee_core_timer_due_us(const struct ee_core *core, enum ee_timer_kind kind, uint32_t row);
 /* Earliest; NULL: none. */
 const struct ee_timer *ee_core_timer_first(const struct ee_core *core);
 uint32_t *ee_core_timer_place(const struct ee_core *core, enum ee_timer_kind kind, uint32_t row);
@@ -345,6 +351,8 @@ EE_MUST_USE enum ee_err ee_core_lease_lock(const struct ee_core *core, const str
 uint32_t *ee_core_next_on_node(const struct ee_core *core, uint32_t lease);
 void ee_core_lease_finish(struct ee_change *c, struct ee_lease_row *lease,
                           enum ee_end_reason reason);
+/* Puts a live lease at the end of the list of its node. */
+void ee_core_lease_list(struct ee_core *core, struct ee_node_row *node, struct ee_lease_row *lease);
 /* The lease as it would be made; for checks. */
 void ee_core_lease_draft(const struct ee_change *c, const struct ee_app_row *app,
                          const struct ee_node_row *node, struct ee_lease *out);

@@ -79,6 +79,7 @@ static void let_go(uv_handle_t *handle)
         conn->released(conn->released_context);
     SSL_free(conn->ssl);
     ee_buffer_close(&conn->queue);
+    ee_cipher_close(&conn->cipher);
     ee_buffer_close(&conn->wire);
     ee_free(&ee_allocator_system, conn);
 }
@@ -184,8 +185,6 @@ static void read_done(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
         return;
     }
     ee_conn_tls_receive(conn, bytes);
-    if (conn->state != EE_CONN_CLOSED)
-        ee_conn_tls_pump(conn);
 }
 
 static void reading_set(struct ee_conn *conn, bool wanted)

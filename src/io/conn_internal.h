@@ -8,7 +8,7 @@
 #include <uv.h>
 
 #include "io/address.h"
-#include "io/buffer.h"
+#include "io/cipher_bio.h"
 #include "io/conn.h"
 
 enum ee_conn_state {
@@ -29,15 +29,15 @@ struct ee_conn {
     const struct ee_conn_events *events;
     void *context;
     enum ee_conn_state state;
-    SSL *ssl; /* NULL when plain; owns the two BIOs */
-    BIO *cipher_in, *cipher_out;
+    SSL *ssl; /* NULL when plain */
+    struct ee_cipher cipher;
     struct ee_buffer queue; /* from the owner, not encrypted yet */
     struct ee_buffer wire;  /* with libuv */
     size_t low, high, limit;
     bool above_high;
     bool writing;           /* `write` is in progress */
     bool finish_wanted;     /* end our direction once the queue is empty */
-    bool notified;          /* close_notify is in cipher_out */
+    bool notified;          /* close_notify is in cipher.sent */
     bool shutting, shut;    /* FIN asked for, FIN sent */
     bool paused, reading;   /* by the owner; by libuv */
     bool input_over;        /* FIN came */
@@ -79,11 +79,11 @@ void ee_conn_flush(struct ee_conn *conn);
 /* conn_tls.c */
 EE_MUST_USE enum ee_err ee_conn_tls_attach(struct ee_conn *conn, struct ee_tls *tls);
 EE_MUST_USE enum ee_err ee_conn_tls_name(struct ee_conn *conn, bool judged_by_attestation);
-/* Cipher text from the peer. */
+/* Cipher text from the peer, in place; pump, then keep what is left. */
 void ee_conn_tls_receive(struct ee_conn *conn, struct ee_bytes bytes);
 /* Handshake and decryption as far as what was received goes. */
 void ee_conn_tls_pump(struct ee_conn *conn);
-/* Encrypts a part of the queue, and close_notify behind its end, into cipher_out. */
+/* Encrypts a part of the queue, and close_notify behind its end, into cipher.sent. */
 EE_MUST_USE enum ee_err ee_conn_tls_encrypt(struct ee_conn *conn);
 
 #endif

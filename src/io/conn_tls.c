@@ -12,6 +12,7 @@
 
 enum {
     RECORD_SIZE = 16 * 1024,        /* largest plaintext of a record, RFC 8446 section 5.1 */
+    RECORD_EXTRA = 64,              /* more than a record adds to it */
     ENCRYPT_SIZE = 4 * RECORD_SIZE, /* in one go */
     CIPHER_OWED_MAX = 1024 * 1024,  /* what a peer that does not read may make us answer */
 };
@@ -19,24 +20,15 @@ enum {
 enum ee_err ee_conn_tls_attach(struct ee_conn *conn, struct ee_tls *tls)
 {
     SSL *ssl = SSL_new(ee_tls_context(tls));
-    BIO *in = BIO_new(BIO_s_mem());
-    BIO *out = BIO_new(BIO_s_mem());
-    if (!ssl || !in || !out) {
+    if (!ssl || ee_cipher_attach(&conn->cipher, ssl) != EE_OK) {
         SSL_free(ssl);
-        BIO_free(in);
-        BIO_free(out);
         return EE_CRYPTO;
     }
-    BIO_set_mem_eof_return(in, -1); /* empty means "later", not the end */
-    BIO_set_mem_eof_return(out, -1);
-    SSL_set_bio(ssl, in, out);
     if (ee_tls_is_server(tls))
         SSL_set_accept_state(ssl);
     else
         SSL_set_connect_state(ssl);
     conn->ssl = ssl;
-    conn->cipher_in = in;
-    conn->cipher_out = out;
     return EE_OK;
 }
 
@@ -71,8 +63,9 @@ static void fail(struct ee_conn *conn, const char *what)
 
 void ee_conn_tls_receive(struct ee_conn *conn, struct ee_bytes bytes)
 {
-    int taken = BIO_write(conn->cipher_in, bytes.data, (int)bytes.size);
-    if (taken != (int)bytes.size)
+    conn->cipher.fresh = bytes;
+    ee_conn_tls_pump(conn);
+    if (ee_cipher_keep(&conn->cipher) != EE_OK)
         ee_conn_destroy(conn, EE_NO_MEMORY, "no memory for received bytes", true);
 }
 
@@ -95,9 +88,9 @@ static bool handshake(struct ee_conn *conn)
 /* One record; false when there is nothing more to do now. */
 static bool decrypt(struct ee_conn *conn)
 {
-    uint8_t *plain = ee_loop_scratch(conn->loop);
+    uint8_t *plain = ee_loop_record(conn->loop);
     ERR_clear_error();
-    int size = SSL_read(conn->ssl, plain, EE_LOOP_SCRATCH_SIZE);
+    int size = SSL_read(conn->ssl, plain, EE_LOOP_RECORD_SIZE);
     if (size > 0) {
         ee_conn_deliver(conn, ee_bytes_of(plain, (size_t)size));
         return true;
@@ -127,11 +120,11 @@ void ee_conn_tls_pump(struct ee_conn *conn)
         more = decrypt(conn);
     if (conn->state == EE_CONN_CLOSED)
         return;
-    if (BIO_ctrl_pending(conn->cipher_out) > CIPHER_OWED_MAX) {
+    if (conn->cipher.sent.size > CIPHER_OWED_MAX) {
         ee_conn_destroy(conn, EE_PROTOCOL, "the peer asks for answers and does not read", true);
         return;
     }
-    if (BIO_ctrl_pending(conn->cipher_out) > 0)
+    if (conn->cipher.sent.size > 0)
         ee_conn_work_later(conn);
     if (conn->input_over)
         check_end(conn);
@@ -141,6 +134,7 @@ enum ee_err ee_conn_tls_encrypt(struct ee_conn *conn)
 {
     struct ee_bytes plain = ee_buffer_bytes(&conn->queue);
     size_t left = plain.size < ENCRYPT_SIZE ? plain.size : ENCRYPT_SIZE;
+    (void)ee_buffer_reserve(&conn->cipher.sent, left + RECORD_EXTRA * (left / RECORD_SIZE + 1));
     ERR_clear_error();
     for (size_t done = 0; left > 0;) {
         size_t part = left < RECORD_SIZE ? left : RECORD_SIZE;

@@ -5,8 +5,7 @@
 
 size_t ee_conn_queued(const struct ee_conn *conn)
 {
-    size_t cipher = conn->ssl ? BIO_ctrl_pending(conn->cipher_out) : 0;
-    return conn->queue.size + conn->wire.size + cipher;
+    return conn->queue.size + conn->wire.size + conn->cipher.sent.size;
 }
 
 static bool takes_bytes(const struct ee_conn *conn)
@@ -102,31 +101,16 @@ static size_t try_write(struct ee_conn *conn, struct ee_bytes bytes)
     return 0;
 }
 
-static void send_plain(struct ee_conn *conn)
+/* What the socket does not take goes to libuv, memory and all. */
+static void send_from(struct ee_conn *conn, struct ee_buffer *from)
 {
-    ee_buffer_consume(&conn->queue, try_write(conn, ee_buffer_bytes(&conn->queue)));
-    if (conn->state == EE_CONN_CLOSED || conn->queue.size == 0)
+    ee_buffer_consume(from, try_write(conn, ee_buffer_bytes(from)));
+    if (conn->state == EE_CONN_CLOSED || from->size == 0)
         return;
     struct ee_buffer empty = conn->wire;
-    conn->wire = conn->queue;
-    conn->queue = empty;
+    conn->wire = *from;
+    *from = empty;
     write_rest(conn);
-}
-
-static void send_cipher(struct ee_conn *conn)
-{
-    uint8_t *cipher = ee_loop_scratch(conn->loop);
-    int size = BIO_read(conn->cipher_out, cipher, EE_LOOP_SCRATCH_SIZE);
-    if (size <= 0)
-        return;
-    struct ee_bytes bytes = ee_bytes_of(cipher, (size_t)size);
-    size_t done = try_write(conn, bytes);
-    if (conn->state == EE_CONN_CLOSED || done == bytes.size)
-        return;
-    if (ee_buffer_append(&conn->wire, ee_bytes_of(bytes.data + done, bytes.size - done)) != EE_OK)
-        ee_conn_destroy(conn, EE_NO_MEMORY, "no memory to send", true);
-    else
-        write_rest(conn);
 }
 
 /* One step; false when nothing is left to send. */
@@ -135,17 +119,17 @@ static bool send_some(struct ee_conn *conn)
     if (!conn->ssl) {
         if (conn->queue.size == 0)
             return false;
-        send_plain(conn);
+        send_from(conn, &conn->queue);
         return true;
     }
-    if (BIO_ctrl_pending(conn->cipher_out) == 0 && conn->state != EE_CONN_HANDSHAKE &&
+    if (conn->cipher.sent.size == 0 && conn->state != EE_CONN_HANDSHAKE &&
         ee_conn_tls_encrypt(conn) != EE_OK) {
         ee_conn_destroy(conn, EE_TLS, "encryption failed", true);
         return false;
     }
-    if (BIO_ctrl_pending(conn->cipher_out) == 0)
+    if (conn->cipher.sent.size == 0)
         return false;
-    send_cipher(conn);
+    send_from(conn, &conn->cipher.sent);
     return true;
 }
 

@@ -127,6 +127,12 @@ void ee_journal_close(struct ee_journal *journal); /* NULL is fine */
  * EE_TRAILING, EE_TOO_LARGE). Errors of `fn` pass through; `fault_out` names the batch. */
 EE_MUST_USE enum ee_err ee_journal_replay(struct ee_journal *journal, ee_journal_fn fn,
                                           void *context, struct ee_journal_fault *fault_out);
+/* The same from the batch after `batch` on, whose hash must be `hash` (EE_JOURNAL_CORRUPT): for a
+ * state that is known to be that batch's. */
+EE_MUST_USE enum ee_err ee_journal_replay_after(struct ee_journal *journal, uint64_t batch,
+                                                const uint8_t hash[EE_SHA256_SIZE],
+                                                ee_journal_fn fn, void *context,
+                                                struct ee_journal_fault *fault_out);
 /* The same checks for the batches first to last; the chain before `first` is taken from the row
  * before it. EE_NOT_FOUND: there is no batch `first`. May run beside an append. */
 EE_MUST_USE enum ee_err ee_journal_read(struct ee_journal *journal, uint64_t first, uint64_t last,
@@ -155,6 +161,7 @@ EE_MUST_USE enum ee_err ee_journal_append(struct ee_journal *journal, uint64_t e
 /* Of what is replayed and appended; for the thread that appends. 0 when empty. */
 uint64_t ee_journal_last_batch(const struct ee_journal *journal);
 uint64_t ee_journal_last_seq(const struct ee_journal *journal);
+const uint8_t *ee_journal_last_hash(const struct ee_journal *journal); /* zero when empty */
 const uint8_t *ee_journal_network_id(const struct ee_journal *journal);
 
 /* EE_RANGE: key empty or above EE_JOURNAL_META_KEY_MAX. EE_TOO_LARGE: value above

@@ -152,7 +152,8 @@ struct reading {
     ee_journal_fn fn;
     void *context;
     struct ee_journal_fault fault;
-    bool head_only; /* the next row only gives the head of the chain before the first */
+    bool head_only;           /* the next row only gives the head of the chain before the first */
+    const uint8_t *head_hash; /* which must have this hash, recomputed; NULL: any */
     uint64_t next_batch;
     uint64_t next_seq;
     uint64_t epoch;
@@ -255,6 +256,18 @@ static enum ee_err batch_deliver(struct reading *reading, const struct ee_journa
     return err;
 }
 
+static enum ee_err head_check(struct reading *reading, const struct ee_journal_row *row)
+{
+    uint8_t hash[EE_SHA256_SIZE];
+    if (reading->head_hash == NULL)
+        return EE_OK;
+    ee_journal_row_hash(reading->journal->crypto, reading->journal->network_id, row, hash);
+    return memcmp(hash, row->hash, sizeof(hash)) == 0 &&
+                   memcmp(hash, reading->head_hash, sizeof(hash)) == 0
+               ? EE_OK
+               : corrupt(reading, "its content is not what was hashed");
+}
+
 static enum ee_err row_read(void *context, const struct ee_journal_row *row)
 {
     struct reading *reading = context;
@@ -263,6 +276,7 @@ static enum ee_err row_read(void *context, const struct ee_journal_row *row)
         reading->head_only = false;
         if (row->batch != reading->next_batch)
             return corrupt(reading, "the batch is missing");
+        EE_TRY(head_check(reading, row));
     } else {
         EE_TRY(chain_check(reading, row));
         EE_TRY(batch_deliver(reading, row));
@@ -290,19 +304,39 @@ static enum ee_err reading_run(struct reading *reading, uint64_t first, uint64_t
     return err;
 }
 
+static enum ee_err replay_run(struct ee_journal *journal, struct reading *reading,
+                              struct ee_journal_fault *fault_out)
+{
+    EE_TRY(reading_run(reading, reading->next_batch, UINT64_MAX, fault_out));
+    if (reading->head_only) /* the row to go on from is not there */
+        return EE_JOURNAL_CORRUPT;
+    journal->last_batch = reading->next_batch - 1;
+    journal->last_seq = reading->next_seq - 1;
+    journal->last_epoch = reading->epoch;
+    memcpy(journal->last_hash, reading->prev_hash, sizeof(journal->last_hash));
+    journal->replayed = true;
+    return EE_OK;
+}
+
 enum ee_err ee_journal_replay(struct ee_journal *journal, ee_journal_fn fn, void *context,
                               struct ee_journal_fault *fault_out)
 {
-    struct reading reading = {.journal = journal, .fn = fn, .context = context};
-    reading.next_batch = 1;
-    reading.next_seq = 1;
-    EE_TRY(reading_run(&reading, 1, UINT64_MAX, fault_out));
-    journal->last_batch = reading.next_batch - 1;
-    journal->last_seq = reading.next_seq - 1;
-    journal->last_epoch = reading.epoch;
-    memcpy(journal->last_hash, reading.prev_hash, sizeof(journal->last_hash));
-    journal->replayed = true;
-    return EE_OK;
+    struct reading reading = {
+        .journal = journal, .fn = fn, .context = context, .next_batch = 1, .next_seq = 1};
+    return replay_run(journal, &reading, fault_out);
+}
+
+enum ee_err ee_journal_replay_after(struct ee_journal *journal, uint64_t batch,
+                                    const uint8_t hash[EE_SHA256_SIZE], ee_journal_fn fn,
+                                    void *context, struct ee_journal_fault *fault_out)
+{
+    struct reading reading = {.journal = journal,
+                              .fn = fn,
+                              .context = context,
+                              .head_only = true,
+                              .head_hash = hash,
+                              .next_batch = batch};
+    return replay_run(journal, &reading, fault_out);
 }
 
 enum ee_err ee_journal_read(struct ee_journal *journal, uint64_t first, uint64_t last,
@@ -428,6 +462,11 @@ uint64_t ee_journal_last_batch(const struct ee_journal *journal)
 uint64_t ee_journal_last_seq(const struct ee_journal *journal)
 {
     return journal->last_seq;
+}
+
+const uint8_t *ee_journal_last_hash(const struct ee_journal *journal)
+{
+    return journal->last_hash;
 }
 
 const uint8_t *ee_journal_network_id(const struct ee_journal *journal)

@@ -2,6 +2,7 @@
 #include "io/loop.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <signal.h>
 #include <uv.h>
 
@@ -26,6 +27,7 @@ struct ee_loop {
     size_t signal_count;
     bool stopped;
     uint8_t scratch[EE_LOOP_SCRATCH_SIZE];
+    uint8_t record[EE_LOOP_RECORD_SIZE];
 };
 
 struct ee_timer {
@@ -88,6 +90,10 @@ static void run_deferred(uv_check_t *handle)
     }
 }
 
+/* Buffers come and go with every burst; memory that went back to the kernel each time would come
+ * again page by page, which is a fifth of the time of a large body. */
+enum { MEMORY_KEPT_SIZE = 8 << 20, MEMORY_MAPPED_SIZE = 1 << 20 };
+
 enum ee_err ee_loop_new(struct ee_loop **out)
 {
     struct ee_loop *loop = ee_alloc(&ee_allocator_system, 1, sizeof(*loop));
@@ -97,6 +103,8 @@ enum ee_err ee_loop_new(struct ee_loop **out)
         ee_free(&ee_allocator_system, loop);
         return EE_IO;
     }
+    (void)mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT_SIZE);
+    (void)mallopt(M_MMAP_THRESHOLD, MEMORY_MAPPED_SIZE);
     (void)signal(SIGPIPE, SIG_IGN); /* a dead peer is an error of write(), not our end */
     loop->deferred.next = loop->deferred.previous = &loop->deferred;
     loop->running.next = loop->running.previous = &loop->running;
@@ -185,6 +193,11 @@ struct uv_loop_s *ee_loop_uv(struct ee_loop *loop)
 uint8_t *ee_loop_scratch(struct ee_loop *loop)
 {
     return loop->scratch;
+}
+
+uint8_t *ee_loop_record(struct ee_loop *loop)
+{
+    return loop->record;
 }
 
 static void timer_fired(uv_timer_t *handle)

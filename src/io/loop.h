@@ -16,7 +16,7 @@ struct ee_timer;
 struct ee_wakeup;
 struct uv_loop_s;
 
-enum { EE_LOOP_SCRATCH_SIZE = 64 * 1024, EE_LOOP_SIGNALS_MAX = 8 };
+enum { EE_LOOP_SCRATCH_SIZE = 64 * 1024, EE_LOOP_RECORD_SIZE = 16 * 1024, EE_LOOP_SIGNALS_MAX = 8 };
 
 typedef void (*ee_loop_fn)(void *context);
 
@@ -42,6 +42,8 @@ uint64_t ee_loop_now_us(const struct ee_loop *loop);
 struct uv_loop_s *ee_loop_uv(struct ee_loop *loop);
 /* EE_LOOP_SCRATCH_SIZE bytes that keep their content only within one callback. */
 uint8_t *ee_loop_scratch(struct ee_loop *loop);
+/* EE_LOOP_RECORD_SIZE other bytes, for the content of a TLS record. */
+uint8_t *ee_loop_record(struct ee_loop *loop);
 
 /* A timer calls `fn` once, or again every `repeat_ms` when that is not zero. Starting it again
  * replaces the old setting; it may be stopped, restarted or freed inside its own callback.

@@ -171,15 +171,30 @@ static enum ee_err account_read(struct source *source, struct ee_ledger *ledger)
     return EE_OK;
 }
 
+/* What a post or void names is an earlier reservation, if it is still in the window. */
+static bool link_valid(const struct ee_ledger *ledger, const struct ee_ledger_row *row)
+{
+    const struct ee_ledger_row *pending = ee_ledger_recent_at(ledger, row->link);
+    return row->link < ledger->recent.first + ledger->recent.count &&
+           (!pending || ((pending->flags & EE_LEDGER_PENDING) != 0 &&
+                         pending->state != EE_LEDGER_STATE_FAILED));
+}
+
 /* Whether a row may be used as an index into the accounts, and is not there already. */
 static bool row_valid(const struct ee_ledger *ledger, const struct ee_ledger_row *row)
 {
     bool resolution = (row->flags & (EE_LEDGER_POST | EE_LEDGER_VOID)) != 0;
-    bool known = row->state >= EE_LEDGER_STATE_SINGLE && row->state <= EE_LEDGER_STATE_FAILED;
+    bool reservation = (row->flags & EE_LEDGER_PENDING) != 0;
     bool accounts =
         row->link >> 32 < ledger->accounts.count && (uint32_t)row->link < ledger->accounts.count;
-    return known && (resolution || accounts || row->state == EE_LEDGER_STATE_FAILED) &&
-           !ee_ledger_row_find(ledger, &row->id);
+    if (row->state < EE_LEDGER_STATE_SINGLE || row->state > EE_LEDGER_STATE_FAILED ||
+        ee_ledger_row_find(ledger, &row->id))
+        return false;
+    if (row->state == EE_LEDGER_STATE_FAILED)
+        return true;
+    if (reservation == (row->state == EE_LEDGER_STATE_SINGLE) || (reservation && resolution))
+        return false;
+    return resolution ? link_valid(ledger, row) : accounts;
 }
 
 static void row_take(struct ee_cursor *c, struct ee_ledger_row *row)
@@ -234,18 +249,24 @@ static enum ee_err ledger_read(struct source *source, struct ee_ledger *ledger)
 {
     struct head head;
     EE_TRY(head_read(source, ledger, &head));
-    EE_TRY(ee_ledger_reserve(ledger, head.accounts, 0));
-    for (uint32_t i = 0; i < head.accounts; i++)
+    for (uint32_t i = 0; i < head.accounts; i++) {
+        EE_TRY(ee_ledger_reserve(ledger, 1, 0)); /* as they come: the count may be anything */
         EE_TRY(account_read(source, ledger));
-    EE_TRY(ee_ledger_recent_load(ledger, head.recent, head.first));
-    for (uint32_t i = 0; i < head.recent; i++)
+    }
+    if (head.first > 0 || head.recent > ledger->limits.transfers)
+        EE_TRY(ee_ledger_recent_load(ledger, head.recent, head.first));
+    for (uint32_t i = 0; i < head.recent; i++) {
+        EE_TRY(ee_ledger_recent_reserve(ledger, 1));
         EE_TRY(recent_read(source, ledger));
-    EE_TRY(ee_ledger_open_reserve(ledger, head.open));
-    for (uint32_t i = 0; i < head.open; i++)
+    }
+    for (uint32_t i = 0; i < head.open; i++) {
+        EE_TRY(ee_ledger_open_reserve(ledger, i + 1));
         EE_TRY(open_read(source, ledger));
-    EE_TRY(ee_ledger_dues_reserve(ledger, head.dues));
-    for (uint32_t i = 0; i < head.dues; i++)
+    }
+    for (uint32_t i = 0; i < head.dues; i++) {
+        EE_TRY(ee_ledger_dues_reserve(ledger, 1));
         EE_TRY(due_read(source, ledger));
+    }
     return EE_OK;
 }
 

@@ -140,6 +140,32 @@ void *ee_table_add(struct ee_table *table, const void *row)
     return place;
 }
 
+/* Frees the slot of a key. Rows behind it that a probe would no longer reach move up. */
+static void slot_free(struct ee_table *table, const void *key)
+{
+    uint32_t mask = table->slot_count - 1, hole = slot_of(table, key);
+    for (uint32_t slot = (hole + 1) & mask; table->slots[slot]; slot = (slot + 1) & mask) {
+        uint32_t home = key_hash(row_key(table, table->slots[slot] - 1), table->key_size) & mask;
+        if (((slot - home) & mask) < ((slot - hole) & mask))
+            continue; /* its probe begins behind the hole */
+        table->slots[hole] = table->slots[slot];
+        hole = slot;
+    }
+    table->slots[hole] = 0;
+}
+
+void ee_table_replace(struct ee_table *table, uint32_t index, const void *row)
+{
+    assert(index < table->count && table->key_size);
+    const uint8_t *key = (const uint8_t *)row + table->key_offset;
+    slot_free(table, row_key(table, index));
+    uint32_t slot = slot_of(table, key);
+    assert(table->slots[slot] == 0);
+    table->slots[slot] = index + 1;
+    memcpy(table->rows + (size_t)index * table->row_size, row, table->row_size);
+    ee_touched_mark(&table->touched, index);
+}
+
 /* Nothing was added after it, so no probe passes its slot on the way to another row. */
 void ee_table_drop_last(struct ee_table *table)
 {

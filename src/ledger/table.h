@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of one size in order of creation, found by a key of fixed size within the row through an
- * open-addressed index (linear probing). Rows are only ever added, or the last one taken back.
- * Room is reserved before anything is written, so that adding cannot fail. Nothing depends on the
- * order of the index. Row pointers are valid until the next reserve. Rows are found to be read;
- * whoever wants to write one asks for that, and the table remembers which groups were touched. */
+ * open-addressed index (linear probing). Rows are added, put in the place of another, or the last
+ * one taken back. Room is reserved before anything is written, so that adding cannot fail. Nothing
+ * depends on the order of the index. Row pointers are valid until the next reserve. Rows are found
+ * to be read; whoever wants to write one asks for that, and the table remembers which groups were
+ * touched. */
 #ifndef EE_LEDGER_TABLE_H
 #define EE_LEDGER_TABLE_H
 
@@ -39,6 +40,8 @@ void *ee_table_edit(const struct ee_table *table, const void *row);
 void *ee_table_edit_derived(const struct ee_table *table, const void *row);
 /* Copies the row in. Room was reserved and the key is new: asserted. */
 void *ee_table_add(struct ee_table *table, const void *row);
+/* Puts a row in the place of row `index`, which is forgotten. The key is new: asserted. */
+void ee_table_replace(struct ee_table *table, uint32_t index, const void *row);
 /* Takes the newest row back. */
 void ee_table_drop_last(struct ee_table *table);
 

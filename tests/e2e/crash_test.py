@@ -164,7 +164,7 @@ def old_keys_still_answer_the_same(network):
 
 def the_journal_verifies(network):
     """With everything stopped `ee-control journal verify` replays the journal: hash chain, results, invariants"""
-    arguments = network.control_run_arguments()
+    state["arguments"] = arguments = network.control_run_arguments()
     folder = arguments[arguments.index("--state") + 1]
     network.stop()
     words = [arguments[0], "journal", "verify", "--state", folder]
@@ -175,6 +175,19 @@ def the_journal_verifies(network):
     require_equal(done.returncode, 0, f"{' '.join(words[1:3])}: {(done.stdout + done.stderr)[-600:]}")
 
 
+def killed_while_snapshots_are_written(network):
+    """Snapshots were taken all the time; each kept one is the state that replay of the whole journal gives"""
+    require(state.get("arguments"), "the network was not stopped")
+    arguments = state["arguments"]
+    folder = arguments[arguments.index("--state") + 1]
+    words = [arguments[0], "journal", "replay", "--state", folder, "--snapshots", "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, env=clean_environment(), timeout=60)
+    require_equal(done.returncode, 0, f"{' '.join(words[1:3])}: {(done.stdout + done.stderr)[-600:]}")
+    require(json.loads(done.stdout)["snapshots"] >= 1, f"no snapshot: {done.stdout}")
+    halves = [name for name in os.listdir(os.path.join(folder, "snapshots")) if name.endswith(".partial")]
+    require(not halves, f"left over: {halves}")
+
+
 if __name__ == "__main__":
     run_suite("crash", [
         kill_at_random_moments,
@@ -183,4 +196,5 @@ if __name__ == "__main__":
         each_answer_has_its_own_sequence_number,
         old_keys_still_answer_the_same,
         the_journal_verifies,
+        killed_while_snapshots_are_written,
     ])

@@ -16,6 +16,11 @@ struct core_fixture {
     char folder[64];
     char path[128];
     char evidence[128];
+    char snapshots[128];
+    char ids[128];
+    bool old_ids;            /* index them */
+    uint64_t snapshot_every; /* 0: no snapshots */
+    const struct ee_journal_seal *seal;
     struct fixture *f;
 };
 
@@ -26,6 +31,11 @@ static inline void core_fixture_init(struct core_fixture *c)
         abort();
     (void)snprintf(c->path, sizeof(c->path), "%s/journal.db", c->folder);
     (void)snprintf(c->evidence, sizeof(c->evidence), "%s/evidence", c->folder);
+    (void)snprintf(c->snapshots, sizeof(c->snapshots), "%s/snapshots", c->folder);
+    (void)snprintf(c->ids, sizeof(c->ids), "%s/ids.db", c->folder);
+    c->old_ids = false;
+    c->snapshot_every = 0;
+    c->seal = NULL;
     c->f = fixture_new();
 }
 
@@ -41,6 +51,16 @@ static inline void core_fixture_close(struct core_fixture *c)
 static inline enum ee_err core_fixture_start(struct core_fixture *c)
 {
     struct ee_journal_store store;
+    const struct ee_snapshots_options snapshots = {.file = {.folder = c->snapshots,
+                                                            .crypto = &ee_crypto_openssl,
+                                                            .allow_plain = c->seal == NULL,
+                                                            .seal = c->seal},
+                                                   .allocator = &ee_allocator_system,
+                                                   .every = c->snapshot_every};
+    if (c->snapshot_every > 0)
+        EE_TRY(ee_snapshots_new(&snapshots, &c->f->snapshots));
+    if (c->old_ids)
+        EE_TRY(ee_old_ids_open(c->ids, &ee_crypto_openssl, &c->f->old_ids));
     EE_TRY(ee_journal_sqlite_open(c->path, EE_JOURNAL_CREATE, &store));
     return fixture_start_on(c->f, store, true);
 }

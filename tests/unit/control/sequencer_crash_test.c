@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/sequencer_tools.h"
 #include "io/clock.h"
 #include "tap.h"
 
@@ -17,7 +18,7 @@
 
 #include "base/banned.h"
 
-enum { ROUNDS = 20, IN_FLIGHT = 32, NUMBERS_MAX = 1 << 19, KILL_AFTER_MAX_MS = 25 };
+enum { ROUNDS = 12, IN_FLIGHT = 32, NUMBERS_MAX = 1 << 19, KILL_AFTER_MAX_MS = 25 };
 
 static uint64_t random_state;
 
@@ -193,19 +194,27 @@ static uint64_t journal_count(struct core_fixture *c)
     return total;
 }
 
-static void acknowledged_commands_survive_kills(void)
+/* With snapshots on their way at every moment, `every` commands apart. Each start, mostly from one
+ * of them, writes a BOOT with the hash of the state it reached, and replay from the first batch
+ * finds the same hashes. */
+static void survive_kills(uint64_t every)
 {
     struct core_fixture c;
     uint64_t seed = number_from("EE_SEED", ee_clock_wall_us());
     uint64_t rounds = number_from("EE_CRASH_ROUNDS", ROUNDS);
     uint64_t share = NUMBERS_MAX / (rounds + 1);
     const char *rule = NULL;
+    struct ee_snapshots_counts counts;
+    struct ee_journal_report report;
+    uint64_t from_snapshots = 0;
     printf("# seed %llu, %llu kills\n", (unsigned long long)seed, (unsigned long long)rounds);
     random_state = seed | 1;
     acknowledged = calloc(NUMBERS_MAX, sizeof(*acknowledged));
     found = calloc(NUMBERS_MAX, 1);
     REQUIRE(acknowledged != NULL && found != NULL);
+    acks = 0;
     core_fixture_init(&c);
+    c.snapshot_every = every;
     REQUIRE(core_fixture_start(&c) == EE_OK && core_populate(c.f));
     fixture_stop(c.f);
     for (uint64_t i = 0; i < rounds; i++) {
@@ -215,8 +224,15 @@ static void acknowledged_commands_survive_kills(void)
         CHECK(core_available(c.f, "bob") == (int64_t)total);
         CHECK(core_available(c.f, "alice") == 1000000000 - (int64_t)total);
         CHECK(ee_core_check(ee_sequencer_core(c.f->sequencer), &rule) == EE_OK);
+        if (every > 0) {
+            ee_snapshots_counts(c.f->snapshots, &counts);
+            from_snapshots += counts.start_seq > 0;
+        }
         fixture_stop(c.f);
     }
+    CHECK(ee_journal_verify(c.path, &ee_crypto_openssl, NULL, false, &report) == EE_OK);
+    printf("# %llu starts from a snapshot\n", (unsigned long long)from_snapshots);
+    CHECK((from_snapshots > 0) == (every > 0));
     CHECK(acks > rounds); /* the kills came under load */
     printf("# %llu commands acknowledged\n", (unsigned long long)acks);
     core_fixture_close(&c);
@@ -224,4 +240,14 @@ static void acknowledged_commands_survive_kills(void)
     free(found);
 }
 
-TESTS(TEST(acknowledged_commands_survive_kills))
+static void acknowledged_commands_survive_kills(void)
+{
+    survive_kills(0);
+}
+
+static void kills_during_snapshots_lose_nothing(void)
+{
+    survive_kills(100);
+}
+
+TESTS(TEST(acknowledged_commands_survive_kills), TEST(kills_during_snapshots_lose_nothing))

@@ -5,7 +5,9 @@
 
 #include <stdlib.h>
 
+#include "control/old_ids.h"
 #include "control/sequencer.h"
+#include "control/snapshots.h"
 #include "io/crypto_openssl.h"
 #include "io/journal_memory.h"
 
@@ -41,6 +43,8 @@ struct fixture {
     struct ee_journal *journal;
     const struct ee_journal_seal *seal; /* NULL: plain */
     struct ee_sequencer *sequencer;
+    struct ee_snapshots *snapshots; /* of the next start; NULL: none */
+    struct ee_old_ids *old_ids;     /* the same */
     struct ee_journal_fault fault;
     size_t answer_count;
     struct seen_answer answers[SEEN_MAX];
@@ -120,6 +124,8 @@ static inline enum ee_err fixture_start_on(struct fixture *f, struct ee_journal_
         .loop = f->loop,
         .genesis = ee_bytes_of(f->genesis, f->genesis_size),
         .events = {f, fixture_effects, fixture_fatal},
+        .snapshots = f->snapshots,
+        .old_ids = f->old_ids,
     };
     if (!machine_clock)
         options.clock = test_clock_source(&f->clock);
@@ -146,6 +152,10 @@ static inline enum ee_err fixture_start(struct fixture *f)
 static inline void fixture_stop(struct fixture *f)
 {
     ee_sequencer_free(f->sequencer);
+    ee_snapshots_free(f->snapshots);
+    ee_old_ids_close(f->old_ids);
+    f->snapshots = NULL;
+    f->old_ids = NULL;
     ee_journal_close(f->journal);
     f->sequencer = NULL;
     f->journal = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit/core/network.h"
+#include "unit/core/saved.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +82,7 @@ void network_open(struct network *n, enum ee_profile profile, const struct ee_co
 void network_close(struct network *n)
 {
     ee_core_free(n->core);
+    ee_core_free(n->twin);
     free(n->log);
     memset(n, 0, sizeof(*n));
 }
@@ -153,6 +155,49 @@ static const char *broken_rule(const struct ee_core *core)
     return memcmp(kept, afresh, sizeof(kept)) == 0 ? NULL : "the state hash is of every record";
 }
 
+static void twin_apply(struct network *n, const struct ee_command *command)
+{
+    static struct ee_result result;
+    const struct ee_result *own = &n->result;
+    if (!n->twin)
+        return;
+    enum ee_err err = ee_core_apply(n->twin, command, &result);
+    bool same =
+        err == n->err && result.err == own->err && result.repeated == own->repeated &&
+        result.seq == own->seq && result.body_size == own->body_size &&
+        memcmp(result.body, own->body, own->body_size) == 0 &&
+        result.effect_count == own->effect_count &&
+        memcmp(result.effects, own->effects, own->effect_count * sizeof(own->effects[0])) == 0;
+    if (!same)
+        printf("# the twin answers %s differently\n", ee_command_kind_name(command->kind));
+    n->twin_differs = n->twin_differs || !same;
+}
+
+bool network_twin(struct network *n)
+{
+    struct saved s = {0};
+    uint8_t own[32], twin[32];
+    struct ee_core *core = NULL;
+    enum ee_err err = ee_core_save(n->core, saved_take, &s);
+    if (err == EE_OK)
+        err = saved_load(&s, &ee_allocator_system, crypto, NULL, &core);
+    saved_free(&s);
+    if (err != EE_OK) {
+        printf("# saved state: %s\n", ee_err_name(err));
+        return false;
+    }
+    ee_core_state_hash(n->core, own);
+    bool same = !n->twin_differs;
+    if (n->twin) {
+        ee_core_state_hash(n->twin, twin);
+        same = same && memcmp(own, twin, sizeof(own)) == 0;
+    }
+    ee_core_state_hash(core, twin);
+    ee_core_free(n->twin);
+    n->twin = core;
+    return same && memcmp(own, twin, sizeof(own)) == 0;
+}
+
 enum ee_err network_submit(struct network *n, enum ee_actor_kind actor_kind, const char *actor,
                            enum ee_command_kind kind, struct ee_bytes payload)
 {
@@ -171,6 +216,7 @@ enum ee_err network_submit(struct network *n, enum ee_actor_kind actor_kind, con
     memset(n->id, 0, sizeof(n->id));
     n->err = ee_core_apply(n->core, &command, &n->result);
     n->now_us += n->step_us;
+    twin_apply(n, &command);
     record_command(n, &command);
     if (!n->unchecked && !n->broken) {
         n->broken = broken_rule(n->core);

@@ -20,7 +20,9 @@ struct network {
     bool unchecked;         /* leave out the invariants (long runs) */
     uint8_t *log;           /* u32 size, command, u32 size, result, ... */
     size_t log_size, log_capacity;
-    bool silent;           /* do not record */
+    bool silent;          /* do not record */
+    struct ee_core *twin; /* gets every command too, and must give the same; NULL: none */
+    bool twin_differs;
     uint16_t core_version; /* of the commands; 0: the present */
 };
 
@@ -93,6 +95,10 @@ size_t network_effects(const struct network *n, enum ee_effect_kind kind);
 /* Applies the recorded commands to a new core and compares every result; gives the state hash.
  * False: something differed. */
 bool network_replay(const struct network *n, uint8_t hash_out[32]);
+
+/* Makes the core's twin: what is saved of it now, loaded. False: it could not be, or has another
+ * state hash; or the twin before differed from the core. */
+bool network_twin(struct network *n);
 
 /* Memory that fails from call number `fail_at` on (0: never); counts what is held. */
 struct failing {

@@ -71,6 +71,30 @@ static void dropped_row_is_gone_and_the_others_stay(void)
     ee_table_close(&table);
 }
 
+/* Rows in the place of the oldest, many times over: exactly the newest are found. */
+static void replaced_rows_are_gone_and_the_others_stay(void)
+{
+    enum { WINDOW = 300, ROWS = 20000 };
+    open_table(WINDOW);
+    CHECK(ee_table_reserve(&table, WINDOW) == EE_OK);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        struct row row = row_of(i * 2654435761u), old = row_of((i - WINDOW) * 2654435761u);
+        if (i < WINDOW)
+            (void)ee_table_add(&table, &row);
+        else
+            ee_table_replace(&table, i % WINDOW, &row);
+        CHECK(i < WINDOW || ee_table_find(&table, old.key) == NULL);
+        for (uint32_t back = 0; back < WINDOW && back <= i && i % 97 == 0; back++) {
+            struct row kept = row_of((i - back) * 2654435761u);
+            const struct row *found = ee_table_find(&table, kept.key);
+            CHECK(found && found->value == kept.value &&
+                  found == ee_table_at(&table, (i - back) % WINDOW));
+        }
+    }
+    CHECK(table.count == WINDOW);
+    ee_table_close(&table);
+}
+
 static void empty_table_finds_nothing(void)
 {
     struct row row = row_of(1);
@@ -80,4 +104,5 @@ static void empty_table_finds_nothing(void)
 }
 
 TESTS(TEST(many_rows_are_found_and_keep_their_order), TEST(full_table_refuses_more),
-      TEST(dropped_row_is_gone_and_the_others_stay), TEST(empty_table_finds_nothing))
+      TEST(dropped_row_is_gone_and_the_others_stay),
+      TEST(replaced_rows_are_gone_and_the_others_stay), TEST(empty_table_finds_nothing))
