@@ -38,7 +38,9 @@
     ROW(POLICY, "policy")                                                                          \
     ROW(COLLATERAL, "collateral")                                                                  \
     ROW(TOPUP, "topup")                                                                            \
-    ROW(PAYMENT, "payment")
+    ROW(PAYMENT, "payment")                                                                        \
+    ROW(APP_DOMAIN, "app_domain")                                                                  \
+    ROW(DOMAIN_PROVEN, "domain_proven")
 
 const char *ee_command_kind_name(enum ee_command_kind kind)
 {

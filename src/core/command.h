@@ -65,6 +65,8 @@ enum ee_command_kind {
     EE_COMMAND_COLLATERAL = 42, /* system, admin: this set of collateral is in use from here on */
     EE_COMMAND_TOPUP = 51,   /* account: an order of credits, to be paid at the payment provider */
     EE_COMMAND_PAYMENT = 52, /* system: what the payment provider said of one payment */
+    EE_COMMAND_APP_DOMAIN = 61,    /* account: adds a domain to an app of its own, or removes it */
+    EE_COMMAND_DOMAIN_PROVEN = 62, /* system: the domain's DNS names the app, or does not any more */
 };
 
 struct ee_command {
@@ -402,6 +404,23 @@ struct ee_liabilities {
     uint8_t root[32];
 };
 
+enum { EE_DOMAIN_MAX = 253, EE_DOMAIN_NONCE_SIZE = 16 }; /* RFC 1035 section 2.3.4 */
+struct ee_app_domain {
+    uint8_t add; /* 0: remove */
+    char app[EE_NAME_MAX + 1];
+    char domain[EE_DOMAIN_MAX + 1]; /* ee_domain_valid() */
+};
+struct ee_domain_word {
+    char app[EE_NAME_MAX + 1];
+    char domain[EE_DOMAIN_MAX + 1];
+    uint8_t nonce[EE_DOMAIN_NONCE_SIZE]; /* of the claim looked at */
+    uint8_t proven;                      /* 0: lost */
+    uint8_t seen_hash[32];               /* SHA-256 of the TXT text that proved it; zero: lost */
+};
+/* A host name in lower case of two or more labels (RFC 1123 section 2.1), the last not of digits
+ * only. */
+bool ee_domain_valid(const char *domain);
+
 #define EE_PAYLOADS(ROW)                                                                           \
     ROW(boot)                                                                                      \
     ROW(account_create)                                                                            \
@@ -413,6 +432,8 @@ struct ee_liabilities {
     ROW(redemption_word)                                                                           \
     ROW(topup)                                                                                     \
     ROW(payment_word)                                                                              \
+    ROW(app_domain)                                                                                \
+    ROW(domain_word)                                                                               \
     ROW(node_enrol)                                                                                \
     ROW(node_price)                                                                                \
     ROW(node_admit)                                                                                \

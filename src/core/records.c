@@ -257,6 +257,18 @@ static void topup(struct ee_codec *k, struct ee_topup_order *row)
     U64(row->paid_seq);
 }
 
+static void domain(struct ee_codec *k, struct ee_domain *row)
+{
+    NAME(row->app);
+    row->slot = ee_codec_u8(k, row->slot);
+    TEXT(row->domain);
+    RAW(row->nonce);
+    ENUM(ee_domain_state, row->state, EE_DOMAIN_FREE, EE_DOMAIN_LOST);
+    U64(row->claimed_us);
+    U64(row->judged_us);
+    RAW(row->seen_hash);
+}
+
 static void dispute(struct ee_codec *k, struct ee_dispute *row)
 {
     RAW(row->id);
@@ -342,6 +354,9 @@ void ee_record_code(struct ee_record *r, enum ee_record_kind kind, union ee_reco
     case EE_RECORD_PAYMENT:
         payment(k, &row->payment);
         break;
+    case EE_RECORD_DOMAIN:
+        domain(k, &row->domain);
+        break;
     case EE_RECORD_NETWORK:
     case EE_RECORD_BOOK:
     case EE_RECORD_ENTRY:
@@ -392,6 +407,8 @@ const struct ee_table *ee_record_table_of(const struct ee_core *core, enum ee_re
         return &core->topups;
     case EE_RECORD_PAYMENT:
         return &core->payments;
+    case EE_RECORD_DOMAIN:
+        return &core->domains;
     case EE_RECORD_NETWORK:
     case EE_RECORD_BOOK:
     case EE_RECORD_ENTRY:

@@ -32,6 +32,7 @@ enum ee_record_kind {
     EE_RECORD_LIABILITIES,
     EE_RECORD_TOPUP,
     EE_RECORD_PAYMENT,
+    EE_RECORD_DOMAIN,
     EE_RECORD_END,
 };
 
@@ -61,6 +62,7 @@ union ee_record_row {
     struct ee_liabilities_row liabilities;
     struct ee_topup_order topup;
     struct ee_payment_row payment;
+    struct ee_domain domain;
 };
 
 /* The table of a kind; NULL: it is not in a table. */

@@ -364,6 +364,11 @@ static void every_field_of_a_row_is_in_its_record(void)
         row.payment.payment.disputes[i].state = EE_DISPUTE_WON;
     CHECK(unnoticed(EE_RECORD_PAYMENT, &row, ROW_SIZE(payment)) ==
           6 + 4 * EE_PAYMENT_DISPUTES_MAX + 8);
+    memset(&row, 0, sizeof(row));
+    FILL(row.domain.app);
+    FILL(row.domain.domain);
+    row.domain.state = EE_DOMAIN_PROVEN;
+    CHECK(unnoticed(EE_RECORD_DOMAIN, &row, ROW_SIZE(domain)) == 4);
 }
 
 TESTS(TEST(loaded_core_is_the_saved_one), TEST(core_before_genesis_is_not_saved),
