@@ -30,6 +30,7 @@ static const char usage[] =
     "      [--holders FILE | --journal-key-file FILE | --plain-journal] [--ready-file FILE]\n"
     "      [--snapshot-every COMMANDS]\n"
     "      [--liabilities-every SECONDS] [--take-over]\n"
+    "      [--dns ADDR:PORT[,...]] [--domain-check-every SECONDS]\n"
     "      [--acme-listen ADDR:PORT --acme-challenge-dir DIR]\n"
     "      serve until SIGTERM; SIGHUP reads collateral and certificates again\n"
     "  ee-control cert csr --state DIR --name NAME [--name NAME ...] [-o FILE]\n"
@@ -198,6 +199,8 @@ static const struct option run_options[] = {{"state", required_argument, NULL, 0
                                             {"liabilities-every", required_argument, NULL, 0},
                                             {"holders", required_argument, NULL, 0},
                                             {"journal-key-file", required_argument, NULL, 0},
+                                            {"dns", required_argument, NULL, 0},
+                                            {"domain-check-every", required_argument, NULL, 0},
                                             {"acme-listen", required_argument, NULL, 0},
                                             {"acme-challenge-dir", required_argument, NULL, 0},
                                             {"take-over", no_argument, NULL, 't'},
@@ -207,7 +210,7 @@ static const struct option run_options[] = {{"state", required_argument, NULL, 0
 static int read_run(int argc, char **argv, struct ee_control_options *out)
 {
     const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL,
-               *every = NULL, *liabilities = NULL;
+               *every = NULL, *liabilities = NULL, *recheck = NULL;
     const char **fields[] = {&out->state_folder,
                              &out->genesis_path,
                              &out->listen,
@@ -227,6 +230,8 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &liabilities,
                              &out->holders_path,
                              &out->journal_key_path,
+                             &out->dns_servers,
+                             &recheck,
                              &out->acme_address,
                              &out->acme_folder};
     int index = 0, option;
@@ -256,6 +261,8 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
         return ee_control_usage("run: --snapshot-every is a number of commands");
     if (read_every(liabilities, &out->liabilities_every_s) != EE_OK)
         return ee_control_usage("run: --liabilities-every is a number of seconds");
+    if (read_every(recheck, &out->domain_recheck_s) != EE_OK)
+        return ee_control_usage("run: --domain-check-every is a number of seconds");
     if ((out->acme_address == NULL) != (out->acme_folder == NULL))
         return ee_control_usage("run: --acme-listen and --acme-challenge-dir go together");
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||

@@ -197,6 +197,10 @@ void ee_api_redemption(struct ee_api_call *call);
 void ee_api_redemption_word(struct ee_api_call *call);
 void ee_api_report_make(struct ee_api_call *call); /* api_reports.c */
 void ee_api_reports(struct ee_api_call *call);
+void ee_api_domains(struct ee_api_call *call); /* api_domains.c */
+void ee_api_domain_add(struct ee_api_call *call);
+void ee_api_domain_remove(struct ee_api_call *call);
+void ee_api_domain_check(struct ee_api_call *call);
 void ee_api_node_enrol(struct ee_api_call *call); /* api_nodes.c */
 void ee_api_node_price(struct ee_api_call *call);
 void ee_api_nodes(struct ee_api_call *call);

@@ -13,6 +13,7 @@
 #include "control/api_server.h"
 #include "control/certificates.h"
 #include "control/collateral.h"
+#include "control/domains.h"
 #include "control/gateway.h"
 #include "control/leases.h"
 #include "control/old_ids.h"
@@ -439,6 +440,9 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
         ee_scheduler_resume(control);
     *step = "proofs of liabilities";
     EE_TRY(ee_owing_new(control, options->liabilities_every_s, &control->owing));
+    *step = "the DNS resolver (--dns)";
+    EE_TRY(ee_domains_new(control, options->dns_servers, options->domain_recheck_s,
+                          &control->domains));
     *step = "the listeners";
     EE_TRY(listen_all(control, options));
     control->locked = false;
@@ -520,6 +524,7 @@ void ee_control_free(struct ee_control *control)
     ee_scheduler_free(control->scheduler);
     control->scheduler = NULL;
     ee_quoter_free(control->quoter);
+    ee_domains_free(control->domains);
     ee_owing_free(control->owing);
     ee_sequencer_free(control->sequencer);
     ee_snapshots_free(control->snapshots);

@@ -32,8 +32,10 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
     /* From the control plane that runs on this state folder its sockets and streams' places are
      * taken over: control/handover.h. Without one it starts as always. */
     bool take_over;
+    const char *dns_servers;                /* of domains; NULL: those of the machine */
+    uint64_t domain_recheck_s;              /* 0: once a day */
     const char *acme_address, *acme_folder; /* control/acme_http.h; NULL: no such listener */
-    uint64_t snapshot_every;       /* commands; 0: EE_SNAPSHOT_EVERY */
+    uint64_t snapshot_every;                /* commands; 0: EE_SNAPSHOT_EVERY */
     /* The journal's key (control/unseal.h): the signed list of its holders, needed at the first
      * start of a production network; in a development network a file (NULL: STATE/journal.key), or
      * plain batches. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/domains.h"
 #include "control/gateway_state.h"
 #include "control/services.h"
 #include "io/clock.h"
@@ -203,7 +204,8 @@ static void on_tls_request(void *context, struct ee_http_exchange *exchange)
         return;
     }
     (void)ee_http_head_find(head, "Host", &host);
-    if (app_of_host(gateway, host, request->app))
+    if (app_of_host(gateway, host, request->app) ||
+        ee_domains_find(gateway->control->domains, host, request->app))
         ee_gateway_route(request, ee_http_head_target(head));
     else
         ee_gateway_answer(request, 404, "no app has this host name");
@@ -222,6 +224,7 @@ static void on_plain_request(void *context, struct ee_http_exchange *exchange)
     }
     (void)ee_http_head_find(head, "Host", &host);
     if (app_of_host(gateway, host, request->app) || app_is_host(gateway, host, request->app) ||
+        ee_domains_find(gateway->control->domains, host, request->app) ||
         app_of_path(target, request->app, &target))
         ee_gateway_route(request, target);
     else

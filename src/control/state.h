@@ -33,6 +33,7 @@ struct ee_gateway;
 struct ee_api_server;
 struct ee_certificates;
 struct ee_acme_http;
+struct ee_domains;
 struct ee_collateral_store;
 struct ee_outlook;
 struct ee_stripe_secrets;
@@ -116,7 +117,8 @@ struct ee_control {
     bool lingered;                     /* idle connections are closed */
     struct ee_inheritance inheritance; /* of the start */
     struct ee_handover *handover;      /* offers itself to a successor */
-    struct ee_acme_http *acme;         /* NULL: no such listener */
+    struct ee_domains *domains;
+    struct ee_acme_http *acme; /* NULL: no such listener */
     bool stopping;
     bool fatal;
     enum ee_err fatal_err;

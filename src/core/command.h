@@ -65,8 +65,9 @@ enum ee_command_kind {
     EE_COMMAND_COLLATERAL = 42, /* system, admin: this set of collateral is in use from here on */
     EE_COMMAND_TOPUP = 51,   /* account: an order of credits, to be paid at the payment provider */
     EE_COMMAND_PAYMENT = 52, /* system: what the payment provider said of one payment */
-    EE_COMMAND_APP_DOMAIN = 61,    /* account: adds a domain to an app of its own, or removes it */
-    EE_COMMAND_DOMAIN_PROVEN = 62, /* system: the domain's DNS names the app, or does not any more */
+    EE_COMMAND_APP_DOMAIN = 61, /* account: adds a domain to an app of its own, or removes it */
+    EE_COMMAND_DOMAIN_PROVEN =
+        62, /* system: the domain's DNS names the app, or does not any more */
 };
 
 struct ee_command {

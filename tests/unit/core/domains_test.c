@@ -57,11 +57,11 @@ static enum ee_domain_state state_of(const char *app, const char *domain)
 
 static void names_that_are_no_domains(void)
 {
-    static const char *const bad[] = {"",       "com",         "a..b",     ".a.b",        "a.b.",
-                                      "A.com",  "-a.com",      "a-.com",   "a_b.com",     "1.2.3.4",
-                                      "a.1",    "a b.com",     "*.a.com",  "a.com/",      "a.com:80",
-                                      "[::1]",  "xn--\xc3.de", "a.b\x01c", "localhost",   "a..",
-                                      "\x80.a", "a,b.com",     "a.b-",     "a.com\nb.com"};
+    static const char *const bad[] = {
+        "",          "com",    "a..b",     ".a.b",    "a.b.",        "A.com",
+        "-a.com",    "a-.com", "a_b.com",  "1.2.3.4", "a.1",         "a b.com",
+        "*.a.com",   "a.com/", "a.com:80", "[::1]",   "xn--\xc3.de", "a.b\x01c",
+        "localhost", "a..",    "\x80.a",   "a,b.com", "a.b-",        "a.com\nb.com"};
     char label[80];
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         CHECK(!ee_domain_valid(bad[i]));
