@@ -290,16 +290,13 @@ static struct watch *watch_find(struct ee_domains *d, const struct ee_domain *cl
     return NULL;
 }
 
-enum ee_err ee_domains_check(struct ee_domains *d, const struct ee_domain *claim)
+void ee_domains_check(struct ee_domains *d, const struct ee_domain *claim)
 {
     struct watch *watch = watch_find(d, claim);
     if (watch == NULL || watch->asking)
-        return EE_OK; /* about to be, or being looked at */
-    if (watch->asked_us != 0 && now_us(d) - watch->asked_us < (uint64_t)EE_DOMAINS_AGAIN_S * US)
-        return EE_FULL;
-    watch->next_us = 0;
-    ee_timer_start(d->timer, 1, LOOK_MS);
-    return EE_OK;
+        return; /* about to be, or being looked at */
+    const uint64_t soonest_us = watch->asked_us + (uint64_t)EE_DOMAINS_AGAIN_S * US;
+    watch->next_us = watch->asked_us == 0 ? 0 : soonest_us;
 }
 
 json_t *ee_domains_json(struct ee_domains *d, const struct ee_domain *claim)

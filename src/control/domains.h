@@ -27,8 +27,8 @@ void ee_domains_free(struct ee_domains *domains); /* NULL is fine */
 void ee_domains_changed(struct ee_domains *domains);
 /* The app that has this host name ("www.example.org:443" too) proven. NULL `domains`: none. */
 bool ee_domains_find(struct ee_domains *domains, struct ee_bytes host, char app[EE_NAME_MAX + 1]);
-/* Looks at DNS for this claim now. EE_FULL: that was asked a moment ago. */
-EE_MUST_USE enum ee_err ee_domains_check(struct ee_domains *domains, const struct ee_domain *claim);
+/* Looks at DNS for this claim soon: EE_DOMAINS_AGAIN_S after the last time at the earliest. */
+void ee_domains_check(struct ee_domains *domains, const struct ee_domain *claim);
 /* {"domain","app","state","record","value","claimed_at","judged_at","failures","last_error"}. New.
  */
 json_t *ee_domains_json(struct ee_domains *domains, const struct ee_domain *claim);
