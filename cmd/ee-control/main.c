@@ -179,6 +179,37 @@ static enum ee_err read_every(const char *text, uint64_t *out)
     return ee_u64_parse(text, out) == EE_OK && *out >= 1 && *out <= 366 * 86400 ? EE_OK : EE_USAGE;
 }
 
+/* Options of `run` that are more than text. */
+struct run_texts {
+    const char *platform, *queue, *deployments, *warn_days, *snapshots, *liabilities, *recheck;
+};
+
+static int read_values(const struct run_texts *texts, struct ee_control_options *out)
+{
+    if (read_device(texts->platform, out) != EE_OK ||
+        read_queue(texts->queue, &out->evidence_queue) != EE_OK)
+        return ee_control_usage(
+            "run: --sim-platform or --tdx-device, and --evidence-queue 1 to 1024");
+    if (out->plain_journal + (out->holders_path != NULL) + (out->journal_key_path != NULL) > 1)
+        return ee_control_usage(
+            "run: one of --holders, --journal-key-file and --plain-journal, or none");
+    out->allow_unmeasured = strcmp(texts->deployments, "any") == 0;
+    if (!out->allow_unmeasured && strcmp(texts->deployments, "measured") != 0)
+        return ee_control_usage("run: --deployments is measured or any");
+    if (read_days(texts->warn_days, &out->collateral_warn_days) != EE_OK)
+        return ee_control_usage("run: --collateral-warn-days is 1 to 365");
+    if (texts->snapshots != NULL &&
+        (ee_u64_parse(texts->snapshots, &out->snapshot_every) != EE_OK || out->snapshot_every == 0))
+        return ee_control_usage("run: --snapshot-every is a number of commands");
+    if (read_every(texts->liabilities, &out->liabilities_every_s) != EE_OK)
+        return ee_control_usage("run: --liabilities-every is a number of seconds");
+    if (read_every(texts->recheck, &out->domain_recheck_s) != EE_OK)
+        return ee_control_usage("run: --domain-check-every is a number of seconds");
+    if ((out->acme_address == NULL) != (out->acme_folder == NULL))
+        return ee_control_usage("run: --acme-listen and --acme-challenge-dir go together");
+    return 0;
+}
+
 /* In the order of the fields in read_run(). */
 static const struct option run_options[] = {{"state", required_argument, NULL, 0},
                                             {"genesis", required_argument, NULL, 0},
@@ -209,8 +240,7 @@ static const struct option run_options[] = {{"state", required_argument, NULL, 0
 
 static int read_run(int argc, char **argv, struct ee_control_options *out)
 {
-    const char *platform = NULL, *queue = NULL, *deployments = "measured", *warn_days = NULL,
-               *every = NULL, *liabilities = NULL, *recheck = NULL;
+    struct run_texts texts = {.deployments = "measured"};
     const char **fields[] = {&out->state_folder,
                              &out->genesis_path,
                              &out->listen,
@@ -221,17 +251,17 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &out->admin_key_hash_path,
                              &out->collateral_path,
                              &out->tdx_device,
-                             &platform,
-                             &queue,
+                             &texts.platform,
+                             &texts.queue,
                              &out->ready_path,
-                             &deployments,
-                             &warn_days,
-                             &every,
-                             &liabilities,
+                             &texts.deployments,
+                             &texts.warn_days,
+                             &texts.snapshots,
+                             &texts.liabilities,
                              &out->holders_path,
                              &out->journal_key_path,
                              &out->dns_servers,
-                             &recheck,
+                             &texts.recheck,
                              &out->acme_address,
                              &out->acme_folder};
     int index = 0, option;
@@ -245,26 +275,9 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
         else
             *fields[index] = optarg;
     }
-    if (read_device(platform, out) != EE_OK || read_queue(queue, &out->evidence_queue) != EE_OK)
-        return ee_control_usage(
-            "run: --sim-platform or --tdx-device, and --evidence-queue 1 to 1024");
-    if (out->plain_journal + (out->holders_path != NULL) + (out->journal_key_path != NULL) > 1)
-        return ee_control_usage(
-            "run: one of --holders, --journal-key-file and --plain-journal, or none");
-    out->allow_unmeasured = strcmp(deployments, "any") == 0;
-    if (!out->allow_unmeasured && strcmp(deployments, "measured") != 0)
-        return ee_control_usage("run: --deployments is measured or any");
-    if (read_days(warn_days, &out->collateral_warn_days) != EE_OK)
-        return ee_control_usage("run: --collateral-warn-days is 1 to 365");
-    if (every != NULL &&
-        (ee_u64_parse(every, &out->snapshot_every) != EE_OK || out->snapshot_every == 0))
-        return ee_control_usage("run: --snapshot-every is a number of commands");
-    if (read_every(liabilities, &out->liabilities_every_s) != EE_OK)
-        return ee_control_usage("run: --liabilities-every is a number of seconds");
-    if (read_every(recheck, &out->domain_recheck_s) != EE_OK)
-        return ee_control_usage("run: --domain-check-every is a number of seconds");
-    if ((out->acme_address == NULL) != (out->acme_folder == NULL))
-        return ee_control_usage("run: --acme-listen and --acme-challenge-dir go together");
+    int code = read_values(&texts, out);
+    if (code != 0)
+        return code;
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
         out->listen == NULL || out->gateway == NULL)
         return ee_control_usage("run needs --state, --genesis, --listen, --gateway-listen");

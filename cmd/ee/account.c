@@ -202,8 +202,17 @@ enum ee_err ee_cmd_transfer(struct ee_cli *cli, int argc, char **argv)
     const char *memo = "";
     char text[EE_MONEY_TEXT_SIZE];
     json_t *answer = NULL;
-    const struct ee_option options[] = {{"memo", 0, EE_OPTION_TEXT, &memo, 0}};
-    EE_TRY(ee_cli_parse(cli, options, EE_CLI_COUNT(options), argc, argv, 2, 2, false, &arguments));
+    const char *bulk = NULL;
+    bool atomic = false;
+    const struct ee_option options[] = {{"memo", 0, EE_OPTION_TEXT, &memo, 0},
+                                        {"bulk", 0, EE_OPTION_TEXT, &bulk, 0},
+                                        {"atomic", 0, EE_OPTION_FLAG, &atomic, 0}};
+    EE_TRY(ee_cli_parse(cli, options, EE_CLI_COUNT(options), argc, argv, 0, 2, false, &arguments));
+    if (bulk && arguments.count == 0 && !*memo)
+        return ee_cli_transfer_bulk(cli, bulk, atomic);
+    if (bulk || atomic || arguments.count != 2)
+        return ee_client_fail(&cli->problem, EE_USAGE,
+                              "either ACCOUNT AMOUNT, or --bulk FILE|- with --atomic or not");
     const char *to = arguments.items[0];
     if (!ee_name_valid(to))
         return ee_client_fail(&cli->problem, EE_USAGE, "'%s' is no account name", to);

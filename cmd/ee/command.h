@@ -164,6 +164,8 @@ enum ee_err ee_cmd_verify_equivocation(struct ee_cli *cli, int argc, char **argv
 enum ee_err ee_cmd_verify_quote(struct ee_cli *cli, int argc, char **argv);
 
 /* ---- shared by some of them ---- */
+/* transfer_bulk.c */
+EE_MUST_USE enum ee_err ee_cli_transfer_bulk(struct ee_cli *cli, const char *path, bool atomic);
 
 enum { EE_CLI_KEY_TEXT_SIZE = 56 };
 /* A fresh API key ("eek_" and 43 characters) and its hash; the caller wipes the text. keys.c */

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "client/json.h"
 #include "core/names.h"
+#include "core/transfers.h"
 
 #include "base/banned.h"
 
@@ -48,6 +49,20 @@ static bool transfer_summary(const struct ee_command *command, char out[EE_CLI_S
     (void)snprintf(out, EE_CLI_SUMMARY_SIZE, "%s from %s to %s%s%s",
                    ee_money_show(transfer.amount, amount), command->actor, transfer.to,
                    *transfer.memo ? ": " : "", transfer.memo);
+    return true;
+}
+
+static bool transfers_summary(const struct ee_receipt_fact *fact, char out[EE_CLI_SUMMARY_SIZE])
+{
+    static uint16_t outcomes[EE_TRANSFERS_MAX];
+    struct ee_transfers_result result;
+    if (fact->command.kind != EE_COMMAND_TRANSFERS ||
+        ee_transfers_result_decode(ee_bytes_of(fact->result.body, fact->result.body_size), &result,
+                                   outcomes) != EE_OK)
+        return false;
+    (void)snprintf(out, EE_CLI_SUMMARY_SIZE, "%u transfers from %s: %u made, %u made before",
+                   (unsigned)result.count, result.account, (unsigned)result.made,
+                   (unsigned)result.repeated);
     return true;
 }
 
@@ -144,8 +159,9 @@ char *ee_cli_receipt_summary(const struct ee_receipt_checked *checked,
     }
     if (!collateral_summary(command, text) && !admit_summary(command, text) &&
         !mint_summary(command, text) && !transfer_summary(command, text) &&
-        !reserve_summary(fact, text) && !stop_summary(command, text) &&
-        !allow_summary(command, text) && !policy_summary(command, text))
+        !transfers_summary(fact, text) && !reserve_summary(fact, text) &&
+        !stop_summary(command, text) && !allow_summary(command, text) &&
+        !policy_summary(command, text))
         (void)snprintf(text, sizeof(text), "%s", ee_command_kind_name(command->kind));
     bool refused = fact->result.err != EE_OK;
     (void)snprintf(out, EE_CLI_SUMMARY_SIZE, "%.*s%s%s", 440, text, refused ? "; refused: " : "",

@@ -139,6 +139,14 @@ enum ee_err_class {
         "the webhook's signature is missing, malformed or of another secret")                      \
     ROW(WEBHOOK_AGE, "webhook_age", 258, INPUT,                                                    \
         "the webhook was signed more than five minutes from now")                                  \
+    ROW(TRANSFER_REPEATED, "transfer_repeated", 290, RULE,                                         \
+        "this transfer was made before under the same id; nothing moved again")                    \
+    ROW(TRANSFER_REFUSED_BEFORE, "transfer_refused_before", 291, RULE,                             \
+        "a transfer with this id was refused for lack of credits; the id is used up")              \
+    ROW(TRANSFER_CHAIN, "transfer_chain", 292, RULE,                                               \
+        "another transfer of the same all-or-nothing request was refused")                         \
+    ROW(INVARIANT, "invariant", 293, VERIFY,                                                       \
+        "an invariant of the book does not hold; the process must stop")                           \
     ROW(NAME_USED, "name_used", 229, RULE, "a job's name is used once; choose another")            \
     ROW(KEY_EXISTS, "key_exists", 228, RULE, "this API key is already known")                      \
     ROW(CONNECT, "connect", 300, TEMPORARY, "the connection could not be made")                    \

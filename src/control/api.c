@@ -37,16 +37,19 @@ static void call_free(struct ee_api_call *call)
     call_unlink(call);
     if (call->control->sequencer != NULL)
         ee_sequencer_forget(call->control->sequencer, call);
-    ee_quoter_forget(call->control->quoter, call);
-    ee_session_forget(call->control, call);
-    if (call->control->scheduler != NULL)
-        ee_scheduler_forget(call->control, call);
+    if (call->route == NULL || !ee_api_route_books_only(call->route)) {
+        ee_quoter_forget(call->control->quoter, call);
+        ee_session_forget(call->control, call);
+        if (call->control->scheduler != NULL)
+            ee_scheduler_forget(call->control, call);
+    }
     ee_timer_free(call->timer);
     ee_json_blob_free(&call->blob);
     ee_json_blob_free(&call->signature);
     ee_file_data_free(&call->answer_file);
     free(call->answer_memory);
     free(call->query_memory);
+    free(call->raw_memory);
     json_decref(call->body);
     free(call);
 }
@@ -262,13 +265,18 @@ static bool request_id_valid(struct ee_bytes text)
 
 static void set_request_id(struct ee_api_call *call, struct ee_bytes given)
 {
-    uint8_t id[(EE_API_REQUEST_ID_SIZE - 1) / 2];
+    struct ee_control *control = call->control;
     if (request_id_valid(given)) {
         memcpy(call->request_id, given.data, given.size);
         return;
     }
-    ee_random_bytes(id, sizeof id);
-    ee_hex_encode(id, sizeof id, call->request_id);
+    if (control->random_left == 0) {
+        ee_random_bytes(control->random, sizeof control->random);
+        control->random_left = sizeof control->random / sizeof control->random[0];
+    }
+    control->random_left--;
+    ee_hex_encode(control->random[control->random_left], sizeof control->random[0],
+                  call->request_id);
 }
 
 static void set_log_path(struct ee_api_call *call, struct ee_bytes method, struct ee_bytes path)
@@ -381,10 +389,27 @@ static enum ee_err read_signed(struct ee_api_call *call, const struct ee_api_req
 
 static enum ee_err read_body(struct ee_api_call *call, struct ee_bytes body)
 {
-    if (body.size > EE_API_BODY_MAX)
+    size_t raw_max = ee_api_route_raw_max(call->route);
+    if (body.size > (raw_max > 0 ? raw_max : EE_API_BODY_MAX))
         return EE_TOO_LARGE;
+    call->raw_body = body;
+    if (raw_max > 0)
+        return EE_OK;
     call->body = body.size == 0 ? json_object() : ee_json_parse(body);
     return call->body != NULL ? EE_OK : EE_SYNTAX;
+}
+
+/* What a parked call needs later is no longer borrowed. */
+static enum ee_err keep_raw_body(struct ee_api_call *call)
+{
+    if (ee_api_route_raw_max(call->route) == 0 || call->raw_body.size == 0)
+        return EE_OK;
+    call->raw_memory = malloc(call->raw_body.size);
+    if (call->raw_memory == NULL)
+        return EE_NO_MEMORY;
+    memcpy(call->raw_memory, call->raw_body.data, call->raw_body.size);
+    call->raw_body.data = call->raw_memory;
+    return EE_OK;
 }
 
 /* Whether it must wait: what is read now could be of an older state. What is about the log itself
@@ -424,7 +449,9 @@ static void start(struct ee_api_call *call, const struct ee_api_request *request
     if (err == EE_OK && call->route->scope == EE_API_SIGNED)
         err = read_signed(call, request);
     else if (err == EE_OK && (err = read_body(call, request->body)) != EE_OK)
-        detail = "the body is one JSON object of at most 256 KiB, no member twice";
+        detail = ee_api_route_raw_max(call->route) > 0
+                     ? "the body is larger than this route takes"
+                     : "the body is one JSON object of at most 256 KiB, no member twice";
     if (err == EE_OK && call->control->stopping)
         err = EE_CLOSED;
     if (err != EE_OK) {
@@ -432,7 +459,9 @@ static void start(struct ee_api_call *call, const struct ee_api_request *request
         return;
     }
     call->parked = must_park(call);
-    if (!call->parked)
+    if (call->parked && (err = keep_raw_body(call)) != EE_OK)
+        ee_api_fail(call, err, NULL);
+    else if (!call->parked)
         call->route->handler(call);
 }
 
@@ -446,6 +475,23 @@ static void no_route(struct ee_api_call *call, const char *allow)
     json_object_set_new(problem, "status", json_integer(405));
     call->answer.allow = allow;
     answer_dump(call, 405, EE_PROBLEM_TYPE, problem);
+}
+
+size_t ee_api_body_limit(struct ee_control *control, const struct ee_api_request *request)
+{
+    char allow[EE_API_ALLOW_SIZE];
+    struct ee_bytes path, query;
+    struct ee_route_values values;
+    struct ee_auth auth;
+    ee_route_split(request->target, &path, &query);
+    const struct ee_api_route *route = ee_api_route_find(request->method, path, &values, allow);
+    if (route == NULL || control->sequencer == NULL ||
+        ee_api_route_raw_max(route) <= EE_API_BODY_MAX ||
+        ee_auth_check(ee_control_core(control), control->crypto, NULL, request->authorization,
+                      (uint64_t)ee_control_now_s(control), &auth) != EE_OK ||
+        (auth.scopes & route->scope) == 0)
+        return EE_API_BODY_MAX;
+    return ee_api_route_raw_max(route);
 }
 
 struct ee_api_call *ee_api_begin(struct ee_control *control, const struct ee_api_request *request,

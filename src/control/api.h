@@ -28,7 +28,7 @@ struct ee_api_request {
     struct ee_bytes request_id;      /* the same; taken over when it has our form */
     struct ee_bytes signature;       /* the same: "Stripe-Signature" */
     struct ee_bytes body;
-    const uint8_t *exporter; /* 32 bytes of this TLS connection; NULL: plain */
+    const uint8_t *exporter; /* 32 bytes of this TLS connection; NULL: plain, or not /v1/evidence */
 };
 
 struct ee_api_answer {
@@ -44,6 +44,10 @@ struct ee_api_answer {
 };
 /* Called once per request, on the loop, perhaps inside ee_api_begin(); the answer is borrowed. */
 typedef void (*ee_api_respond)(void *context, const struct ee_api_answer *answer);
+
+/* Bytes of body this request may have: more than EE_API_BODY_MAX only where a route says so and the
+ * key may use it. The body of `request` is not looked at. */
+size_t ee_api_body_limit(struct ee_control *control, const struct ee_api_request *request);
 
 /* Takes a request. NULL when the answer was given already, else the call to cancel when the client
  * goes away. */
@@ -94,7 +98,9 @@ struct ee_api_call {
     uint8_t command_id[EE_ID_SIZE];
     char *query_memory;
     struct ee_bytes query;
-    json_t *body; /* of mutations: an object */
+    json_t *body;             /* of mutations: an object */
+    struct ee_bytes raw_body; /* where the handler reads it itself; borrowed while it runs */
+    uint8_t *raw_memory;      /* of a parked call */
     bool has_exporter;
     uint8_t exporter[32];
     uint64_t started_us;
@@ -183,6 +189,7 @@ void ee_api_key_revoke(struct ee_api_call *call);
 void ee_api_credits(struct ee_api_call *call); /* api_credits.c */
 void ee_api_mint(struct ee_api_call *call);
 void ee_api_transfer(struct ee_api_call *call);
+void ee_api_transfers(struct ee_api_call *call);
 void ee_api_topup(struct ee_api_call *call); /* api_payments.c */
 void ee_api_topups(struct ee_api_call *call);
 void ee_api_topup_show(struct ee_api_call *call);

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "control/api.h"
 #include "control/history.h"
+#include "core/transfers.h"
 
 #include "base/banned.h"
 
@@ -67,6 +68,21 @@ static bool by_node(const struct ee_core *core, const struct ee_command *command
            node_party(core, lost.node, account);
 }
 
+/* Whoever got credits by one of many transfers. */
+static bool bulk_party(const struct ee_command *command, const char *account)
+{
+    struct ee_transfers transfers;
+    struct ee_transfers_row row;
+    struct ee_cursor rows;
+    if (ee_transfers_open(command->payload, &transfers) != EE_OK)
+        return false;
+    ee_cursor_init(&rows, transfers.rows);
+    while (ee_transfers_next(&rows, &row))
+        if (ee_bytes_equal(row.to, ee_bytes_str(account)))
+            return true;
+    return false;
+}
+
 static const char *redemption_account(const struct ee_core *core, const struct ee_command *command)
 {
     struct ee_redemption_word word;
@@ -93,6 +109,8 @@ static bool other_party(const struct ee_core *core, const struct ee_command *com
     if (command->kind == EE_COMMAND_MINT)
         return ee_mint_decode(command->payload, &mint) == EE_OK &&
                strcmp(mint.account, account) == 0;
+    if (command->kind == EE_COMMAND_TRANSFERS)
+        return bulk_party(command, account);
     if (command->kind == EE_COMMAND_REDEMPTION)
         return strcmp(redemption_account(core, command), account) == 0;
     if (command->kind == EE_COMMAND_PAYMENT)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/transfers_read.h"
+
 #include "base/banned.h"
 
 static const char *const query_nonce[] = {"nonce", NULL};
@@ -43,6 +45,7 @@ static const struct ee_api_route routes[] = {
     {"DELETE", "/v1/keys/{hash}", EE_SCOPE_KEYS, true, ee_api_key_revoke, NULL},
     {"POST", "/v1/mints", EE_API_ANY_KEY, true, ee_api_mint, NULL},
     {"POST", "/v1/transfers", EE_SCOPE_SPEND, true, ee_api_transfer, NULL},
+    {"POST", "/v1/transfers/bulk", EE_SCOPE_SPEND, true, ee_api_transfers, NULL},
     {"POST", "/v1/topups", EE_SCOPE_SPEND, true, ee_api_topup, NULL},
     {"GET", "/v1/topups", EE_SCOPE_READ, false, ee_api_topups, query_page},
     {"GET", "/v1/topups/{order}", EE_SCOPE_READ, false, ee_api_topup_show, NULL},
@@ -90,6 +93,17 @@ bool ee_api_route_locked(const struct ee_api_route *route)
     return route->scope == EE_API_PROBE || route->handler == ee_api_evidence ||
            route->handler == ee_api_evidence_channel || route->handler == ee_api_unseal_state ||
            route->handler == ee_api_unseal;
+}
+
+size_t ee_api_route_raw_max(const struct ee_api_route *route)
+{
+    return route->handler == ee_api_transfers ? EE_TRANSFERS_READ_MAX : 0;
+}
+
+bool ee_api_route_books_only(const struct ee_api_route *route)
+{
+    return route->handler == ee_api_transfer || route->handler == ee_api_transfers ||
+           route->handler == ee_api_mint;
 }
 
 static void allow_append(char *allow, size_t size, const char *method)

@@ -21,10 +21,15 @@ enum { CONNECTIONS_MAX = EE_CONTROL_SESSIONS_MAX * 4 + EE_CONTROL_CALLS_MAX };
 struct ee_api_server {
     struct ee_control *control;
     struct ee_http_server *server;
+    /* The newest checkpoint as a header: the same for all answers of a batch. */
+    uint8_t note[EE_JOURNAL_NOTE_MAX];
+    size_t note_size;
+    char note_text[EE_BASE64_SIZE(EE_JOURNAL_NOTE_MAX)];
 };
 
 /* One request; freed when its exchange is gone. */
 struct visit {
+    struct ee_api_server *server;
     struct ee_control *control;
     struct ee_http_exchange *exchange;
     struct ee_api_call *call; /* NULL: answered */
@@ -32,13 +37,17 @@ struct visit {
 
 /* ---- answers ---- */
 
-static enum ee_err add_checkpoint(struct ee_http_head *head, struct ee_bytes note)
+static enum ee_err add_checkpoint(struct ee_api_server *server, struct ee_http_head *head,
+                                  struct ee_bytes note)
 {
-    char text[EE_BASE64_SIZE(EE_JOURNAL_NOTE_MAX)];
     if (note.size == 0 || note.size > EE_JOURNAL_NOTE_MAX)
         return EE_OK;
-    return ee_http_head_add_text(head, "EE-Checkpoint",
-                                 ee_base64_encode(note.data, note.size, text));
+    if (!ee_bytes_equal(note, ee_bytes_of(server->note, server->note_size))) {
+        memcpy(server->note, note.data, note.size);
+        server->note_size = note.size;
+        ee_base64_encode(note.data, note.size, server->note_text);
+    }
+    return ee_http_head_add_text(head, "EE-Checkpoint", server->note_text);
 }
 
 static enum ee_err add(struct ee_http_head *head, const char *name, const char *value)
@@ -46,7 +55,8 @@ static enum ee_err add(struct ee_http_head *head, const char *name, const char *
     return value == NULL || value[0] == '\0' ? EE_OK : ee_http_head_add_text(head, name, value);
 }
 
-static enum ee_err make_head(struct ee_http_head *head, const struct ee_api_answer *answer)
+static enum ee_err make_head(struct ee_api_server *server, struct ee_http_head *head,
+                             const struct ee_api_answer *answer)
 {
     EE_TRY(ee_http_head_response(head, answer->status, ee_bytes_str("")));
     EE_TRY(add(head, "Content-Type", answer->content_type));
@@ -58,7 +68,7 @@ static enum ee_err make_head(struct ee_http_head *head, const struct ee_api_answ
         EE_TRY(add(head, "WWW-Authenticate", "Bearer"));
     if (answer->header_name != NULL)
         EE_TRY(add(head, answer->header_name, answer->header_value));
-    return add_checkpoint(head, answer->checkpoint);
+    return add_checkpoint(server, head, answer->checkpoint);
 }
 
 static void respond(void *context, const struct ee_api_answer *answer)
@@ -66,7 +76,7 @@ static void respond(void *context, const struct ee_api_answer *answer)
     struct visit *visit = context;
     struct ee_http_head *head = ee_http_exchange_head(visit->exchange);
     visit->call = NULL;
-    enum ee_err err = make_head(head, answer);
+    enum ee_err err = make_head(visit->server, head, answer);
     if (err == EE_OK)
         err = ee_http_exchange_answer(visit->exchange, head, answer->body);
     if (err != EE_OK && err != EE_CLOSED)
@@ -83,12 +93,27 @@ static struct ee_bytes header(const struct ee_http_head *head, const char *name)
     return value;
 }
 
+static bool is_path(const struct ee_http_exchange *exchange, const char *wanted)
+{
+    struct ee_bytes path, query;
+    ee_route_split(ee_http_head_target(ee_http_exchange_request(exchange)), &path, &query);
+    return ee_bytes_equal(path, ee_bytes_str(wanted));
+}
+
+/* Only evidence is bound to the connection, and an exporter costs as much as the rest of a small
+ * request. */
+static bool exporter_of(const struct visit *visit, uint8_t out[EE_TLS_EXPORTER_SIZE])
+{
+    return is_path(visit->exchange, "/v1/evidence") &&
+           ee_conn_exporter(ee_http_exchange_conn(visit->exchange), EE_ATTEST_EXPORTER_LABEL,
+                            out) == EE_OK;
+}
+
 static void begin(struct visit *visit, struct ee_bytes body)
 {
     const struct ee_http_head *head = ee_http_exchange_request(visit->exchange);
-    struct ee_conn *conn = ee_http_exchange_conn(visit->exchange);
     uint8_t exporter[EE_TLS_EXPORTER_SIZE];
-    bool bound = ee_conn_exporter(conn, EE_ATTEST_EXPORTER_LABEL, exporter) == EE_OK;
+    bool bound = exporter_of(visit, exporter);
     struct ee_api_request request = {
         .method = ee_http_head_method(head),
         .target = ee_http_head_target(head),
@@ -104,9 +129,7 @@ static void begin(struct visit *visit, struct ee_bytes body)
 
 static bool for_tunnel(const struct ee_http_exchange *exchange)
 {
-    struct ee_bytes path, query;
-    ee_route_split(ee_http_head_target(ee_http_exchange_request(exchange)), &path, &query);
-    return ee_bytes_equal(path, ee_bytes_str(EE_TUNNEL_LINK_PATH));
+    return is_path(exchange, EE_TUNNEL_LINK_PATH);
 }
 
 static void answer_busy(struct ee_http_exchange *exchange)
@@ -152,6 +175,21 @@ static void on_gone(void *context, struct ee_http_exchange *exchange, enum ee_er
 static const struct ee_http_exchange_events visit_events = {.complete = on_complete,
                                                             .gone = on_gone};
 
+/* Only what announces more than usual is looked at before it has come. */
+static size_t body_limit(struct ee_control *control, const struct ee_http_exchange *exchange)
+{
+    const struct ee_http_head *head = ee_http_exchange_request(exchange);
+    uint64_t length = 0;
+    if (!ee_http_exchange_length(exchange, &length) || length <= EE_API_BODY_MAX)
+        return EE_API_BODY_MAX;
+    struct ee_api_request request = {
+        .method = ee_http_head_method(head),
+        .target = ee_http_head_target(head),
+        .authorization = header(head, "Authorization"),
+    };
+    return ee_api_body_limit(control, &request);
+}
+
 static void on_request(void *context, struct ee_http_exchange *exchange)
 {
     struct ee_api_server *server = context;
@@ -160,9 +198,10 @@ static void on_request(void *context, struct ee_http_exchange *exchange)
         answer_busy(exchange);
         return;
     }
+    visit->server = server;
     visit->control = server->control;
     visit->exchange = exchange;
-    ee_http_exchange_collect(exchange, EE_API_BODY_MAX, &visit_events, visit);
+    ee_http_exchange_collect(exchange, body_limit(server->control, exchange), &visit_events, visit);
 }
 
 /* What the HTTP layer refuses before there is a call, in the form of every other answer. */

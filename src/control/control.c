@@ -496,6 +496,7 @@ enum ee_err ee_control_run(struct ee_control *control)
 {
     if (control->stopping)
         return EE_OK; /* since before it served */
+    ee_log_gather();
     ee_loop_run(control->loop);
     return control->fatal ? control->fatal_err : EE_OK;
 }

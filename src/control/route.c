@@ -63,6 +63,10 @@ bool ee_route_match(const char *pattern, struct ee_bytes path, struct ee_route_v
     struct ee_bytes left = ee_bytes_str(pattern);
     if (path.size > 1 && path.data[path.size - 1] == '/')
         return false;
+    /* Most patterns differ behind "/v1/" at once. */
+    if (left.size > 4 && path.size > 4 && left.data[4] != path.data[4] && left.data[4] != '{' &&
+        left.data[3] == '/' && path.data[3] == '/')
+        return false;
     while (left.size > 0 && path.size > 0)
         if (!match_segment(next_part(&left, '/'), next_part(&path, '/'), &values))
             return false;

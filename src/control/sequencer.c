@@ -17,6 +17,9 @@
 enum {
     BATCHES = 3,       /* one collects, one is written, the answers of one are delivered */
     RANDOM_AHEAD = 64, /* commands' worth drawn at once */
+    SAMPLE_FEW = 8,    /* rows of each kind whose invariants are checked with every batch */
+    SAMPLE_MANY = 2000,
+    SAMPLE_MANY_US = 10 * 1000000,
 };
 
 struct ee_sequencer {
@@ -44,6 +47,8 @@ struct ee_sequencer {
     uint8_t public_key[EE_ED25519_KEY_SIZE]; /* of the newest durable note */
     uint8_t random[RANDOM_AHEAD][32];
     size_t random_left;
+    uint64_t sample_cursor; /* of the invariants checked while running */
+    uint64_t sampled_us;    /* time of the last large sample */
     struct ee_sequencer_counts counts;
     bool lost;
     enum ee_err refusing; /* EE_OK: takes commands */
@@ -209,10 +214,31 @@ static void batch_turn(struct ee_sequencer *sequencer)
     ee_snapshots_batch(sequencer->snapshots, sequencer->state.core, &sequencer->state.tlog);
 }
 
+static void lose(struct ee_sequencer *sequencer, enum ee_err err, const char *what);
+
+/* A few rows before every batch, and every ten seconds as many as fit in less than a millisecond:
+ * what breaks an invariant is not written and not answered. */
+static bool invariants_hold(struct ee_sequencer *sequencer)
+{
+    const char *rule = "";
+    uint64_t now_us = ee_core_time_us(sequencer->state.core);
+    bool many = now_us >= sequencer->sampled_us + SAMPLE_MANY_US;
+    if (many)
+        sequencer->sampled_us = now_us;
+    if (ee_core_check_some(sequencer->state.core, &sequencer->sample_cursor,
+                           many ? SAMPLE_MANY : SAMPLE_FEW, &rule) != EE_OK) {
+        lose(sequencer, EE_INVARIANT, rule);
+        return false;
+    }
+    sequencer->counts.invariants++;
+    return true;
+}
+
 static void batch_write(void *context)
 {
     struct ee_sequencer *sequencer = context;
-    if (sequencer->lost || sequencer->writing != NULL || sequencer->collecting->count == 0)
+    if (sequencer->lost || sequencer->writing != NULL || sequencer->collecting->count == 0 ||
+        !invariants_hold(sequencer))
         return;
     batch_turn(sequencer);
     ee_journal_writer_start(sequencer->writer, &sequencer->writing->job);

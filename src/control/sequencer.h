@@ -30,7 +30,8 @@ struct ee_sequencer_events {
     /* Effects of one durable command, in the order of commands, before its answer. Never of
      * replayed ones. May submit. */
     void (*effects)(void *context, uint64_t seq, const struct ee_effect *effects, size_t count);
-    /* The journal is lost (EE_JOURNAL) or memory ran out where nothing may fail: stop the process.
+    /* The journal is lost (EE_JOURNAL), an invariant of the book does not hold (EE_INVARIANT; the
+     * batch is not written) or memory ran out where nothing may fail: stop the process.
      * Called once; no callback follows and everything is refused with EE_JOURNAL. */
     void (*fatal)(void *context, enum ee_err err, const char *what);
 };
@@ -142,6 +143,7 @@ void ee_sequencer_clock_confirm(struct ee_sequencer *sequencer);
 
 struct ee_sequencer_counts {
     uint64_t commands, repeats, refused_full, batches;
+    uint64_t invariants;    /* samples that were checked, all of which held */
     uint32_t largest_batch; /* commands */
 };
 void ee_sequencer_counts(const struct ee_sequencer *sequencer, struct ee_sequencer_counts *out);

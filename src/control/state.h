@@ -94,8 +94,10 @@ struct ee_control {
 
     struct ee_session *sessions;       /* list */
     struct ee_tunnel_pool tunnel_pool; /* what all of them may hold */
-    struct ee_api_call *calls;         /* list */
-    struct ee_api_call *beginning;     /* inside ee_api_begin(); NULL once it is over */
+    uint8_t random[64][16];            /* for ids of requests, asked for in one go */
+    size_t random_left;
+    struct ee_api_call *calls;     /* list */
+    struct ee_api_call *beginning; /* inside ee_api_begin(); NULL once it is over */
     size_t call_count;
 
     uint8_t payload[EE_COMMAND_PAYLOAD_MAX]; /* of the command being made */

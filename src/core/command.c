@@ -37,6 +37,7 @@
     ROW(ALLOW, "allow")                                                                            \
     ROW(POLICY, "policy")                                                                          \
     ROW(COLLATERAL, "collateral")                                                                  \
+    ROW(TRANSFERS, "transfers")                                                                    \
     ROW(TOPUP, "topup")                                                                            \
     ROW(PAYMENT, "payment")                                                                        \
     ROW(APP_DOMAIN, "app_domain")                                                                  \

@@ -21,8 +21,8 @@ enum {
     EE_CORE_VERSION = 3,
     EE_CORE_VERSION_LIMITS = 3, /* the first that refuses transfers for limits */
     EE_STATE_HASH_VERSION = 3, /* of BOOTs from this core version on; older ones are not compared */
-    EE_COMMAND_PAYLOAD_MAX = 98304,
-    EE_COMMAND_SIZE_MAX = 98304 + 256,
+    EE_COMMAND_PAYLOAD_MAX = 524288, /* 8,190 transfers with the longest names */
+    EE_COMMAND_SIZE_MAX = EE_COMMAND_PAYLOAD_MAX + 256,
 };
 enum { EE_ID_SIZE = 16, EE_CHECK_SLOTS_MAX = 512, EE_REFERENCE_MAX = 64, EE_MEMO_MAX = 128 };
 enum { EE_REASON_MAX = 200 };
@@ -63,6 +63,7 @@ enum ee_command_kind {
     EE_COMMAND_ALLOW = 40, /* any: founding key's signature counts; adds or retires a measurement */
     EE_COMMAND_POLICY = 41,     /* any: the same signature; replaces the attestation policy */
     EE_COMMAND_COLLATERAL = 42, /* system, admin: this set of collateral is in use from here on */
+    EE_COMMAND_TRANSFERS = 50,  /* account: up to 8,190 transfers at once (core/transfers.h) */
     EE_COMMAND_TOPUP = 51,   /* account: an order of credits, to be paid at the payment provider */
     EE_COMMAND_PAYMENT = 52, /* system: what the payment provider said of one payment */
     EE_COMMAND_APP_DOMAIN = 61, /* account: adds a domain to an app of its own, or removes it */

@@ -160,6 +160,7 @@ void ee_core_free(struct ee_core *core)
     ee_core_trees_free(core);
     ee_free(core->allocator, core->candidates);
     ee_free(core->allocator, core->reasons);
+    ee_free(core->allocator, core->bulk);
     ee_free(core->allocator, core);
 }
 
@@ -274,20 +275,21 @@ static void answer_again(const struct ee_id_row *row, struct ee_result *result)
         memcpy(result->body, row->body, row->body_size);
 }
 
-/* Room for the answer is taken before the command is handled, and given back after it. */
+/* Room for the answer is taken before the command is handled, and given back after it. The hashes
+ * of the row are there. */
 static enum ee_err id_prepare(struct ee_core *core, const struct ee_command *command,
                               struct ee_id_row *row)
 {
-    memset(row, 0, sizeof(*row));
+    row->body = NULL;
+    row->seq = 0;
+    row->body_size = 0;
     if (!has_id(command))
         return EE_OK;
     if (core->ids.count < id_window(core))
         EE_TRY(ee_table_reserve(&core->ids, 1));
-    row->body = ee_alloc(core->allocator, 1, EE_RESULT_BODY_MAX);
+    row->body = ee_realloc(core->allocator, NULL, 1, EE_RESULT_BODY_MAX); /* not zeroed */
     if (!row->body)
         return EE_NO_MEMORY;
-    ee_core_id_key(core->crypto, command, row->key);
-    ee_core_id_body_hash(core->crypto, command, row->body_hash);
     row->seq = command->seq;
     return EE_OK;
 }
@@ -393,6 +395,8 @@ static struct rule rule_of(enum ee_command_kind kind)
         return (struct rule){SYSTEM | ACCOUNT | ADMIN, ee_core_on_policy};
     case EE_COMMAND_COLLATERAL:
         return (struct rule){SYSTEM | ADMIN, ee_core_on_collateral};
+    case EE_COMMAND_TRANSFERS:
+        return (struct rule){ACCOUNT, ee_core_on_transfers};
     case EE_COMMAND_TOPUP:
         return (struct rule){ACCOUNT, ee_core_on_topup};
     case EE_COMMAND_PAYMENT:
@@ -465,6 +469,7 @@ enum ee_err ee_core_apply(struct ee_core *core, const struct ee_command *command
                           struct ee_result *result)
 {
     struct ee_id_row id;
+    memset(&id, 0, sizeof(id));
     result_clear(result);
     if (has_id(command)) {
         ee_core_id_key(core->crypto, command, id.key);
@@ -480,7 +485,6 @@ enum ee_err ee_core_apply(struct ee_core *core, const struct ee_command *command
     EE_TRY(check_place(core, command));
     struct ee_change c = {
         .core = core, .command = command, .result = result, .now_us = command->time_us};
-    memset(&id, 0, sizeof(id));
     enum ee_err err = handle(&c, &id);
     if (err != EE_OK) {
         ee_free(core->allocator, id.body);

@@ -15,7 +15,7 @@
 #include "core/genesis.h"
 #include "core/params.h"
 
-enum { EE_RESULT_BODY_MAX = 8192, EE_EFFECTS_MAX = 64 };
+enum { EE_RESULT_BODY_MAX = 8704, EE_EFFECTS_MAX = 64 };
 
 struct ee_core;
 struct ee_params;
@@ -129,6 +129,12 @@ EE_MUST_USE enum ee_err ee_core_load(const struct ee_allocator *allocator,
                                      void *context, struct ee_core **out);
 /* All invariants (docs/spec/money.md): EE_OK, or EE_STATE with the broken rule in *rule_out. */
 EE_MUST_USE enum ee_err ee_core_check(const struct ee_core *core, const char **rule_out);
+
+/* A sample of the same at a cost that does not grow with the state: what can be said of one account
+ * and of one period, for `rows` of each, going on where *cursor (0 at first) stopped. A state with
+ * no more rows than that is checked as a whole. */
+EE_MUST_USE enum ee_err ee_core_check_some(const struct ee_core *core, uint64_t *cursor,
+                                           uint32_t rows, const char **rule_out);
 
 /* ---- records; borrowed, valid until the next apply ---- */
 

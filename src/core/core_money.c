@@ -74,7 +74,7 @@ static void lock_id(const struct ee_core *core, const char *label, const uint8_t
 /* ---- booking ---- */
 
 /* What a refusal of the ledger means here; anything else would be a bug of ours. */
-static enum ee_err booking_err(enum ee_ledger_result result)
+enum ee_err ee_core_booking_err(enum ee_ledger_result result)
 {
     if (result == EE_LEDGER_CREATED)
         return EE_OK;
@@ -108,7 +108,7 @@ void ee_core_book_chain(struct ee_core *core, struct ee_ledger_transfer *transfe
 enum ee_err ee_core_book_check(const struct ee_core *core,
                                const struct ee_ledger_transfer *transfer)
 {
-    return booking_err(ee_ledger_transfer_check(core->ledger, transfer));
+    return ee_core_booking_err(ee_ledger_transfer_check(core->ledger, transfer));
 }
 
 /* ---- balances ---- */

@@ -93,14 +93,18 @@ static void record(struct ee_writer *w, const struct ee_core *core, enum ee_reco
 
 enum ee_err ee_core_trees_reserve(struct ee_core *core)
 {
+    return ee_core_trees_reserve_for(core, 4 * EE_TICK_STEPS_MAX);
+}
+
+enum ee_err ee_core_trees_reserve_for(struct ee_core *core, uint32_t rows)
+{
     if (!core->trees)
         core->trees = ee_alloc(core->allocator, 1, sizeof(*core->trees));
     if (!core->trees)
         return EE_NO_MEMORY;
     for (int kind = EE_RECORD_ACCOUNT; kind < EE_RECORD_END; kind++)
         EE_TRY(ee_state_tree_reserve(&core->trees->of[kind], core->allocator,
-                                     (uint64_t)row_count(core, (enum ee_record_kind)kind) +
-                                         4 * EE_TICK_STEPS_MAX));
+                                     (uint64_t)row_count(core, (enum ee_record_kind)kind) + rows));
     return EE_OK;
 }
 

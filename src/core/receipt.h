@@ -14,8 +14,8 @@ enum {
     EE_RECEIPT_EVIDENCE_MAX = 768 * 1024, /* as EE_EVIDENCE_TEXT_MAX */
     EE_RECEIPT_CHANGES_MAX = 256,         /* commands */
     EE_RECEIPT_CHANGES_SIZE_MAX = 128 * 1024,
-    EE_RECEIPT_SIZE_MAX = 1024 * 1024, /* canonical bytes */
-    EE_RECEIPT_FILE_MAX = 1404 * 1024, /* file form with its NUL */
+    EE_RECEIPT_SIZE_MAX = 1472 * 1024, /* canonical bytes */
+    EE_RECEIPT_FILE_MAX = 2000 * 1024, /* file form with its NUL */
 };
 
 struct ee_receipt {

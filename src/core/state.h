@@ -158,6 +158,7 @@ struct ee_core {
     uint32_t candidate_capacity;
     uint32_t tick_lock_count; /* scratch of TICK */
     struct ee_tick_lock tick_locks[EE_TICK_LOCKS_MAX];
+    struct ee_core_bulk *bulk; /* scratch of TRANSFERS; NULL: none came yet */
 };
 
 /* One command under way. */
@@ -186,8 +187,8 @@ ee_handler ee_core_on_genesis, ee_core_on_boot, ee_core_on_tick, ee_core_on_acco
     ee_core_on_lease_end, ee_core_on_lease_stop, ee_core_on_slot_missed, ee_core_on_checks,
     ee_core_on_allow, ee_core_on_policy, ee_core_on_collateral, ee_core_on_redeem,
     ee_core_on_redemption, ee_core_on_report, ee_core_on_recovery, ee_core_on_checkpoint_key,
-    ee_core_on_liabilities, ee_core_on_topup, ee_core_on_payment, ee_core_on_app_domain,
-    ee_core_on_domain_proven;
+    ee_core_on_liabilities, ee_core_on_topup, ee_core_on_payment, ee_core_on_transfers,
+    ee_core_on_app_domain, ee_core_on_domain_proven;
 
 /* ---- lookups (core_read.c); NULL: none ---- */
 const struct ee_account_row *ee_core_account_find(const struct ee_core *core, const char *name);
@@ -213,6 +214,8 @@ struct ee_ledger_limits ee_core_ledger_limits(const struct ee_core *core);
 
 /* ---- the trees of the state hash (core_state_tree.c) ---- */
 EE_MUST_USE enum ee_err ee_core_trees_reserve(struct ee_core *core);
+/* The same for a command that adds up to `rows` to a table. */
+EE_MUST_USE enum ee_err ee_core_trees_reserve_for(struct ee_core *core, uint32_t rows);
 void ee_core_trees_free(struct ee_core *core);
 
 /* ---- timers (core_timers.c) ---- */
@@ -244,6 +247,8 @@ enum ee_move {
     EE_MOVE_RETURN = 7,
     EE_MOVE_REPAY = 8,
 };
+/* What a result of the ledger means here; asserts that it is one that a balance can cause. */
+enum ee_err ee_core_booking_err(enum ee_ledger_result result);
 void ee_core_ledger_id(const struct ee_core *core, const char *kind, const char *name,
                        struct ee_ledger_id *out);
 struct ee_money ee_core_available(const struct ee_core *core, const struct ee_account_row *account);

@@ -38,10 +38,12 @@ bool ee_http_token_valid(struct ee_bytes name)
 
 bool ee_http_value_valid(struct ee_bytes value)
 {
-    for (size_t i = 0; i < value.size; i++)
-        if ((value.data[i] < ' ' && value.data[i] != '\t') || value.data[i] == 0x7f)
-            return false;
-    return true;
+    bool control = false; /* no early end: so the compiler takes many bytes at once */
+    for (size_t i = 0; i < value.size; i++) {
+        uint8_t c = value.data[i];
+        control |= (c < ' ' && c != '\t') | (c == 0x7f);
+    }
+    return !control;
 }
 
 bool ee_http_equal(struct ee_bytes a, const char *b)

@@ -15,7 +15,7 @@
 
 enum {
     EE_JOURNAL_COMMANDS_MAX = 8190,         /* of one batch */
-    EE_JOURNAL_ITEM_MAX = 128 * 1024,       /* bytes of one command or one result */
+    EE_JOURNAL_ITEM_MAX = 640 * 1024,       /* bytes of one command or one result */
     EE_JOURNAL_BODY_MAX = 16 * 1024 * 1024, /* bytes of one batch before sealing */
     EE_JOURNAL_SEAL_OVERHEAD_MAX = 256,     /* bytes sealing may add */
     EE_JOURNAL_NOTE_MAX = 4096,             /* bytes of a signed checkpoint */

@@ -2,8 +2,10 @@
 #include "io/log.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -86,12 +88,26 @@ static void put_escaped(struct line *line, uint8_t byte)
     put_text(line, text);
 }
 
+/* How many bytes from here on stand for themselves. */
+static size_t plain_size(const uint8_t *data, size_t size)
+{
+    size_t i = 0;
+    while (i < size && data[i] >= 0x20 && data[i] < 0x7f && data[i] != '"' && data[i] != '\\')
+        i++;
+    return i;
+}
+
 /* Terminals see ASCII only, so that no value can move the cursor or reorder the text. */
 static void put_quoted(struct line *line, struct ee_bytes bytes)
 {
     put(line, "\"", 1);
     size_t end = bytes.size < TEXT_MAX ? bytes.size : TEXT_MAX;
     for (size_t i = 0; i < end;) {
+        size_t plain = plain_size(bytes.data + i, end - i);
+        put(line, (const char *)bytes.data + i, plain);
+        i += plain;
+        if (i == end)
+            break;
         uint8_t byte = bytes.data[i];
         size_t size = utf8_size(bytes.data + i, bytes.size - i);
         if (byte < 0x20 || byte == 0x7f || byte == '"' || byte == '\\' || size == 0 ||
@@ -228,17 +244,75 @@ enum ee_err ee_log_level_parse(const char *text, enum ee_log_level *out)
     return EE_SYNTAX;
 }
 
+/* Asked once: 0 not yet, 1 a terminal, 2 a file or pipe, which gets JSON. */
+static bool wants_json(void)
+{
+    static atomic_int kind;
+    int known = atomic_load_explicit(&kind, memory_order_relaxed);
+    if (known == 0) {
+        known = isatty(STDERR_FILENO) == 0 ? 2 : 1;
+        atomic_store_explicit(&kind, known, memory_order_relaxed);
+    }
+    return known == 2;
+}
+
+/* Lines that wait, of all threads. */
+static struct {
+    pthread_mutex_t mutex;
+    bool on;
+    size_t size;
+    char lines[8 * EE_LOG_LINE_MAX];
+} gather = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void all_write(const char *lines, size_t size)
+{
+    /* Nowhere to report a log that cannot be written. */
+    ssize_t written = write(STDERR_FILENO, lines, size);
+    (void)written;
+}
+
+static void gathered_write(void)
+{
+    if (gather.size > 0)
+        all_write(gather.lines, gather.size);
+    gather.size = 0;
+}
+
 void ee_log_write(enum ee_log_level level, const char *component, const char *message,
                   const struct ee_log_field *fields)
 {
     char out[EE_LOG_LINE_MAX];
     if (!ee_log_enabled(level))
         return;
-    size_t size = ee_log_format(out, isatty(STDERR_FILENO) == 0, ee_clock_wall_us(), level,
-                                component, message, fields);
-    /* Nowhere to report a log that cannot be written. */
-    ssize_t written = write(STDERR_FILENO, out, size);
-    (void)written;
+    size_t size =
+        ee_log_format(out, wants_json(), ee_clock_wall_us(), level, component, message, fields);
+    pthread_mutex_lock(&gather.mutex);
+    if (!gather.on || level > EE_LOG_INFO || size > sizeof(gather.lines) - gather.size)
+        gathered_write();
+    if (gather.on && level <= EE_LOG_INFO) {
+        memcpy(gather.lines + gather.size, out, size);
+        gather.size += size;
+    } else {
+        all_write(out, size);
+    }
+    pthread_mutex_unlock(&gather.mutex);
+}
+
+void ee_log_flush(void)
+{
+    pthread_mutex_lock(&gather.mutex);
+    gathered_write();
+    pthread_mutex_unlock(&gather.mutex);
+}
+
+void ee_log_gather(void)
+{
+    pthread_mutex_lock(&gather.mutex);
+    bool first = !gather.on;
+    gather.on = true;
+    pthread_mutex_unlock(&gather.mutex);
+    if (first)
+        (void)atexit(ee_log_flush);
 }
 
 struct ee_log_field ee_log_text(const char *key, const char *value)

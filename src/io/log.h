@@ -56,6 +56,11 @@ void ee_log_set_level(enum ee_log_level level);
 bool ee_log_enabled(enum ee_log_level level);
 /* "debug", "info", "warn", "error"; EE_SYNTAX. */
 EE_MUST_USE enum ee_err ee_log_level_parse(const char *text, enum ee_log_level *out);
+/* From now on lines up to EE_LOG_INFO are kept and written together: by ee_log_flush(), which a
+ * loop calls before it waits, by the first line above that level, and at exit. For daemons that log
+ * every request; a line that only a crash would show is not kept. */
+void ee_log_gather(void);
+void ee_log_flush(void);
 /* `fields` ends with ee_log_end(). Use EE_LOG(). */
 void ee_log_write(enum ee_log_level level, const char *component, const char *message,
                   const struct ee_log_field *fields);

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "io/clock.h"
+#include "io/log.h"
 
 #include "base/banned.h"
 
@@ -20,6 +21,7 @@ struct signal_watch {
 struct ee_loop {
     uv_loop_t uv;
     uv_check_t check;            /* runs the deferred ones after polling */
+    uv_prepare_t prepare;        /* before polling: what was logged is written */
     uv_idle_t idle;              /* keeps polling from waiting while some are there */
     struct ee_deferred deferred; /* ring heads: waiting, and being run now */
     struct ee_deferred running;
@@ -69,6 +71,12 @@ static void idle_quiet(uv_idle_t *handle)
     (void)handle;
 }
 
+static void log_out(uv_prepare_t *handle)
+{
+    (void)handle;
+    ee_log_flush();
+}
+
 /* What is deferred by a deferred callback runs in the next iteration, so this ends. */
 static void run_deferred(uv_check_t *handle)
 {
@@ -110,6 +118,9 @@ enum ee_err ee_loop_new(struct ee_loop **out)
     loop->running.next = loop->running.previous = &loop->running;
     uv_check_init(&loop->uv, &loop->check);
     uv_idle_init(&loop->uv, &loop->idle);
+    uv_prepare_init(&loop->uv, &loop->prepare);
+    uv_prepare_start(&loop->prepare, log_out);
+    uv_unref((uv_handle_t *)&loop->prepare); /* keeps no loop running */
     loop->check.data = loop;
     *out = loop;
     return EE_OK;
@@ -126,6 +137,7 @@ void ee_loop_free(struct ee_loop *loop)
         uv_run(&loop->uv, UV_RUN_NOWAIT);
     uv_close((uv_handle_t *)&loop->check, NULL);
     uv_close((uv_handle_t *)&loop->idle, NULL);
+    uv_close((uv_handle_t *)&loop->prepare, NULL);
     uv_run(&loop->uv, UV_RUN_NOWAIT);
     uv_run(&loop->uv, UV_RUN_NOWAIT);
     int busy = uv_loop_close(&loop->uv);

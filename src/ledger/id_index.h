@@ -15,6 +15,8 @@
 struct ee_id_index {
     uint32_t *slots; /* position + 1; 0: free */
     uint32_t slot_count;
+    uint32_t position_mask; /* bits of a slot that hold its position + 1; the others hold bits of
+                               the hash, so that few rows are read in vain */
     uint64_t seed;
 };
 
@@ -33,6 +35,8 @@ EE_MUST_USE enum ee_err ee_id_index_resize(struct ee_id_index *index,
                                            const struct ee_allocator *allocator, uint32_t capacity);
 uint32_t ee_id_index_find(const struct ee_id_index *index, struct ee_id_rows rows,
                           const struct ee_ledger_id *id);
+/* Fetches what finding this id will read. */
+void ee_id_index_prefetch(const struct ee_id_index *index, const struct ee_ledger_id *id);
 /* The id of the row at `position` is not in the index: asserted. */
 void ee_id_index_put(struct ee_id_index *index, struct ee_id_rows rows, uint32_t position);
 /* It is: asserted. */

@@ -213,6 +213,8 @@ EE_MUST_USE enum ee_err ee_ledger_transfers_create(struct ee_ledger *ledger,
                                                    uint32_t count,
                                                    const struct ee_ledger_pasts *pasts,
                                                    enum ee_ledger_result *results);
+/* Has the memory read that booking this transfer soon will need; a hint, changes nothing. */
+void ee_ledger_prefetch(const struct ee_ledger *ledger, const struct ee_ledger_transfer *transfer);
 /* What booking this one transfer now would answer, without past rows; changes nothing. */
 enum ee_ledger_result ee_ledger_transfer_check(const struct ee_ledger *ledger,
                                                const struct ee_ledger_transfer *transfer);

@@ -189,6 +189,12 @@ uint32_t ee_ledger_missing(const struct ee_ledger *ledger, const struct ee_ledge
     return missing;
 }
 
+void ee_ledger_prefetch(const struct ee_ledger *ledger, const struct ee_ledger_transfer *transfer)
+{
+    ee_id_index_prefetch(&ledger->recent.index, &transfer->id);
+    ee_id_index_prefetch(&ledger->accounts.index, &transfer->credit_account);
+}
+
 /* ---- coming and going ---- */
 
 void ee_ledger_recent_add(struct ee_ledger *ledger, const struct ee_ledger_row *row)

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/money.h"
+
 #include "base/banned.h"
 
 enum { FIRST_CAPACITY = 16 };
@@ -29,16 +31,20 @@ void ee_table_close(struct ee_table *table)
     table->count = table->capacity = table->slot_count = 0;
 }
 
-/* FNV-1a, then a final mix so that the low bits depend on all. */
+/* Eight bytes at a time, each multiplied and folded in, so that the low bits depend on all. The
+ * order of bytes in a word differs between machines: nothing may depend on the hash. */
 static uint32_t key_hash(const void *key, size_t size)
 {
     const uint8_t *bytes = key;
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ bytes[i]) * 0x100000001b3u;
-    hash ^= hash >> 32;
-    hash *= 0x9e3779b97f4a7c15u;
-    return (uint32_t)(hash >> 32);
+    uint64_t hash = 0xcbf29ce484222325u ^ size;
+    for (size_t done = 0; done < size; done += sizeof(uint64_t)) {
+        uint64_t word = 0;
+        size_t left = size - done;
+        memcpy(&word, bytes + done, left < sizeof(word) ? left : sizeof(word));
+        ee_u128 product = (ee_u128)(hash ^ word) * 0x9e3779b97f4a7c15u;
+        hash = (uint64_t)product ^ (uint64_t)(product >> 64);
+    }
+    return (uint32_t)(hash ^ hash >> 32);
 }
 
 const void *ee_table_at(const struct ee_table *table, size_t index)

@@ -90,16 +90,23 @@ struct ee_http_head *ee_http_exchange_head(const struct ee_http_exchange *x)
 /* RFC 9110 section 6.6.1; the C locale has the names it wants. */
 enum ee_err ee_http_date_add(struct ee_http_head *head)
 {
+    static _Thread_local struct {
+        time_t at;
+        size_t size;
+        char text[40];
+    } last; /* one a second is enough */
     struct ee_bytes given;
-    char text[40];
     struct tm parts;
     time_t now = (time_t)(ee_clock_wall_us() / 1000000u);
     if (ee_http_head_find(head, "Date", &given))
         return EE_OK;
-    size_t size = gmtime_r(&now, &parts)
-                      ? strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts)
-                      : 0;
-    return size > 0 ? ee_http_head_add_text(head, "Date", text) : EE_OK;
+    if (last.at != now) {
+        last.at = now;
+        last.size = gmtime_r(&now, &parts) ? strftime(last.text, sizeof(last.text),
+                                                      "%a, %d %b %Y %H:%M:%S GMT", &parts)
+                                           : 0;
+    }
+    return last.size > 0 ? ee_http_head_add_text(head, "Date", last.text) : EE_OK;
 }
 
 /* RFC 9110 section 6.4.1: no body after HEAD, 204, 304; RFC 9112 section 6.1: and no framing in

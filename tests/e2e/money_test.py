@@ -68,6 +68,79 @@ def mint_signed_by_a_client_that_is_not_ours(network):
     require_equal(answer.json["account"], "guest", "account")
     minted["total"] += 3_000_000
 
+def bulk(network, rows, key=None, **members):
+    return network.api().post("/v1/transfers/bulk", dict(members, transfers=rows), key=key)
+
+
+def many_transfers_in_one_request(network):
+    """8,190 transfers in one request are one command: in order, each by itself, and never twice"""
+    mint(network, "dev", 20)
+    before = network.balance()[0], network.balance("guest")[0]
+    rows = [{"to": "guest" if i % 2 else "operator-a", "amount": "0.000001"} for i in range(8190)]
+    rows[4095] = {"to": "nobody", "amount": "0.000001"}
+    first = bulk(network, rows, key="payday")
+    require_equal(first.status, 200, "status")
+    require_equal((first.json["count"], first.json["made"], first.json["refused"]), (8190, 8189, 1), "made")
+    require_equal(first.json["exceptions"], [{"index": 4095, "result": "account_unknown"}], "exceptions")
+    again = bulk(network, rows, key="payday")
+    require_equal(again.json, first.json, "the same key, the same answer")
+    require_equal(bulk(network, rows[1:], key="payday").status, 422, "the same key with another body")
+    require_equal((before[0] - network.balance()[0], network.balance("guest")[0] - before[1]), (8189, 4094), "moved")
+    require(first.headers.get("EE-Checkpoint"), "no checkpoint in the answer")
+
+
+def many_transfers_all_or_nothing(network):
+    """atomic: one refusal refuses all, its place is named, and nothing moves; ids of rows are used once"""
+    before = network.balance()[0], network.balance("guest")[0]
+    own = secrets.token_hex(16)
+    rows = [{"to": "guest", "amount": "0.5", "id": own}, {"to": "guest", "amount": "1000000"}]
+    refused = bulk(network, rows, atomic=True)
+    require_equal(refused.status, 402, "status")
+    require_equal([e["result"] for e in refused.json["exceptions"]], ["transfer_chain", "insufficient_credits"], "rows")
+    require_equal((network.balance()[0], network.balance("guest")[0]), before, "balances")
+    require_equal(bulk(network, rows[:1], atomic=True).json["made"], 1, "made")
+    require_equal(bulk(network, rows[:1]).json["repeated"], 1, "the same id in another request")
+    conflict = bulk(network, [dict(rows[0], amount="0.25")]).json["exceptions"]
+    require_equal(conflict, [{"index": 0, "result": "id_conflict"}], "the same id with another amount")
+    require_equal(network.balance("guest")[0] - before[1], 500_000, "moved")
+
+
+def many_transfers_malformed_or_too_many(network):
+    """A bad row is named before anything moves: 400 and 422 with its place, 413 beyond 8,190 or 2 MiB"""
+    before, good = network.balance()[0], {"to": "guest", "amount": "0.000001"}
+    bad = bulk(network, [good, {"to": "guest", "amount": "0.0000001"}])
+    require(bad.status == 400 and "transfers[1].amount" in bad.json["detail"], f"bad amount: {bad}")
+    require_equal(bulk(network, [good] * 8191).status, 413, "8,191 rows")
+    require_equal(bulk(network, []).status, 400, "no rows")
+    large = network.api().post("/v1/transfers/bulk", {"transfers": [dict(good, memo="m" * 128)] * 8190})
+    require_equal(large.status, 413, "memos beyond the largest command")
+    huge = {"transfers": [dict(good, memo="m" * 500)] * 8190}
+    require_equal(network.api().post("/v1/transfers/bulk", huge).status, 413, "a body beyond the limit")
+    require_equal(network.balance()[0], before, "available")
+
+
+def file_of_transfers_moves_once(network):
+    """ee transfer --bulk: CSV and JSON lines; the same file again moves nothing; a bad line sends nothing"""
+    before, guest = network.balance()[0], network.balance("guest")[0]
+    name = secrets.token_hex(4)
+    csv = f"to,amount,memo\nguest,0.25,{name}\n" + "guest,0.000001\n" * 4100 + "nobody,1\n"
+    first = network.ee_json("transfer", "--bulk", "-", stdin=csv, code=5)
+    require_equal((first["made"], first["refused"], len(first["seqs"])), (4101, 1, 3), "made")
+    require_equal(first["exceptions"], [{"line": 4103, "result": "account_unknown"}], "exceptions")
+    again = network.ee_json("transfer", "--bulk", "-", stdin=csv, code=5)
+    require_equal((again["made"], again["repeated"], again["refused"]), (0, 4101, 1), "again")
+    moved = 254_100
+    require_equal((before - network.balance()[0], network.balance("guest")[0] - guest), (moved, moved), "moved")
+    network.ee_refused(2, "transfer", "--bulk", "-", stdin="guest,1\nguest,much\n")
+    network.ee_refused(2, "transfer", "--bulk", "-", stdin="")
+    lines = '{"to":"guest","amount":"0.1","memo":"a, b"}\n{"to":"guest","amount":"$0.2"}\n'
+    done = network.ee_json("transfer", "--bulk", "-", "--atomic", stdin=lines)
+    require_equal((done["made"], done["refused"]), (2, 0), "atomic")
+    require_equal(before - network.balance()[0], moved + 300_000, "after all")
+    receipt = network.folder / "bulk.json"
+    network.ee_json("receipt", done["seqs"][0], "-o", receipt)
+    network.ee_json("verify", "receipt", receipt)
+
 
 def transfer_again_with_its_key(network):
     """One Idempotency-Key is one transfer: the same body gives the same answer for ever, another body 422"""
@@ -181,6 +254,10 @@ if __name__ == "__main__":
         mint_of_another_amount_with_a_used_reference,
         mint_signed_with_another_key,
         mint_signed_by_a_client_that_is_not_ours,
+        many_transfers_in_one_request,
+        many_transfers_all_or_nothing,
+        many_transfers_malformed_or_too_many,
+        file_of_transfers_moves_once,
         transfer_again_with_its_key,
         transfer_of_more_than_there_is,
         transfer_with_a_wrong_amount,

@@ -3,6 +3,7 @@
 """A journal whose key three holders keep, two of whom open it: ceremony, locked start, kill -9, loss of the whole
 trust domain, a wrong measurement, a new key, an older store started twice."""
 import base64
+import contextlib
 import json
 import pathlib
 import shutil
@@ -68,7 +69,7 @@ def kill(child):
 
 def pieces(path):
     """(key id, salt, counter) of every sealed row and of every value beside them that is sealed."""
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
         rows = db.execute("SELECT form, body FROM batch ORDER BY batch").fetchall()
     require(rows and all(form == 2 and body[0] == 1 for form, body in rows), "a row that is not sealed")
     return [(body[1:17], body[17:49], body[49:57]) for _, body in rows]
@@ -180,6 +181,7 @@ def measurement_allowed_later_needs_the_signed_change(network):
     unlocked(network)
     network.ee_json("allow", "add", "--role", "control", "--measurement", shared["measurement"], "--label", "next",
                     profile="founding")
+    shared["key"] = network.api(None).get("/v1/checkpoint-keys").json["key"]
     changes = network.folder / "changes.json"
     changes.write_bytes(network.api(None).get("/v1/allow-changes").body)
     kill(child)
@@ -201,7 +203,8 @@ def measurement_allowed_later_needs_the_signed_change(network):
 
 
 def whole_machine_is_lost(network):
-    """Only a copy of the store is left, in a new trust domain with another identity and sealing key: holders open it"""
+    """Only a copy of the store is left, in a new trust domain with other keys: the founding key's statement of the new
+    checkpoint key, and holders open it"""
     new = network.folder / "new-machine"
     new.mkdir(mode=0o700)
     request = network.folder / "new.csr"
@@ -209,9 +212,18 @@ def whole_machine_is_lost(network):
     subprocess.run(["openssl", "x509", "-req", "-in", request, "-CA", network.state / "ca.crt", "-CAkey",
                     network.state / "ca.key", "-CAcreateserial", "-copy_extensions", "copy", "-out", new / "tls.crt"],
                    check=True, capture_output=True)
-    with sqlite3.connect(shared["state"] / "journal.db") as old, sqlite3.connect(new / "journal.db") as copy:
+    with contextlib.closing(sqlite3.connect(shared["state"] / "journal.db")) as old, \
+            contextlib.closing(sqlite3.connect(new / "journal.db")) as copy:
         old.backup(copy)
     (new / "journal.db").chmod(0o600)
+    child = start(network, "unknown-key", True, state=new)
+    unseal("alice")
+    unseal("bob")
+    require_equal(child.wait(20), 7, "a start with a checkpoint key that follows nothing")
+    request, signed = network.folder / "key-request.json", network.folder / "succession"
+    request.write_text(tool("checkpoint-key", "request", "--state", new, "--old", shared["key"]))
+    network.ee_json("checkpoint-key", "sign", request, "-o", signed, profile="founding")
+    tool("checkpoint-key", "apply", "--state", new, "--genesis", shared["genesis"], "--succession", signed)
     child = start(network, "new-machine", True, state=new)
     unseal("alice")
     require(not unseal("bob")["locked"], "alice and bob")
@@ -268,7 +280,8 @@ def new_key_while_killed(network):
         request.wait(5)
         if request.stdout:
             request.stdout.close()
-        with sqlite3.connect(f"file:{shared['state'] / 'journal.db'}?mode=ro", uri=True) as db:
+        # Closed at once: while anybody has it open, what a killed writer had just committed does not show.
+        with contextlib.closing(sqlite3.connect(f"file:{shared['state'] / 'journal.db'}?mode=ro", uri=True)) as db:
             keys = {key for key, in db.execute("SELECT key FROM meta WHERE key LIKE 'journal-key.%'")}
         if f"journal-key.{generation + 1}" in keys:
             current = ("carol", "dave")
@@ -289,7 +302,7 @@ def holder_notices_an_older_key(network):
     """A store from before the new key: a holder who was shown the new one refuses with exit 7 and sends nothing"""
     folder = network.folder / "put-back"
     shutil.copytree(shared["state"], folder)
-    with sqlite3.connect(folder / "journal.db") as db:
+    with contextlib.closing(sqlite3.connect(folder / "journal.db")) as db, db:
         db.execute("DELETE FROM meta WHERE key = 'journal-key.2'")
     child = start(network, "put-back", True, state=folder)
     require("put back or changed" in unseal("alice", code=7), "alice, who was shown generation 2")

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "property/random_run.h"
 
+#include "core/transfers.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -76,6 +78,43 @@ static void do_transfer(struct random_run *r)
             continue;
         r->sent[from] += amount;
         r->received[to] += amount;
+    }
+}
+
+static uint32_t rows_draw(struct random_run *r, struct ee_writer *w, struct ee_transfers_row *rows,
+                          uint32_t *to)
+{
+    uint32_t count = 1 + below(r, 6);
+    enum ee_err err = ee_transfers_begin(w, below(r, 2) != 0, count);
+    for (uint32_t i = 0; i < count && err == EE_OK; i++) {
+        to[i] = below(r, 5);
+        rows[i] = (struct ee_transfers_row){.to = ee_bytes_str(random_accounts[to[i]])};
+        rows[i].id[0] = (uint8_t)(1 + below(r, 60)); /* some come again */
+        rows[i].amount.micros = 1 + (int64_t)(random_draw(&r->state) >> (2 + below(r, 60)));
+        err = ee_transfers_add(w, &rows[i]);
+    }
+    return err == EE_OK ? count : 0;
+}
+
+static void do_transfers(struct random_run *r)
+{
+    uint8_t payload[1024];
+    struct ee_transfers_row rows[6];
+    static uint16_t outcomes[EE_TRANSFERS_MAX];
+    struct ee_transfers_result result;
+    struct ee_writer w;
+    uint32_t from = below(r, 5), to[6] = {0};
+    ee_writer_init(&w, payload, sizeof(payload));
+    uint32_t count = rows_draw(r, &w, rows, to);
+    (void)network_submit(&r->network, EE_ACTOR_ACCOUNT, random_accounts[from], EE_COMMAND_TRANSFERS,
+                         ee_writer_done(&w));
+    struct ee_bytes body = ee_bytes_of(r->network.result.body, r->network.result.body_size);
+    if (ee_transfers_result_decode(body, &result, outcomes) != EE_OK)
+        return; /* nobody's */
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t moved = outcomes[i] == EE_OK ? rows[i].amount.micros : 0;
+        r->sent[from] += moved;
+        r->received[to[i]] += moved;
     }
 }
 
@@ -181,7 +220,7 @@ static void do_garbage(struct random_run *r)
     uint8_t bytes[64];
     for (size_t i = 0; i < sizeof(bytes); i++)
         bytes[i] = (uint8_t)random_draw(&r->state);
-    enum ee_command_kind kind = (enum ee_command_kind)(1 + below(r, 45));
+    enum ee_command_kind kind = (enum ee_command_kind)(1 + below(r, 55));
     (void)network_submit(&r->network, EE_ACTOR_ACCOUNT, "alice", kind,
                          ee_bytes_of(bytes, below(r, sizeof(bytes))));
 }
@@ -195,7 +234,7 @@ static void do_time(struct random_run *r)
 void random_step(struct random_run *run)
 {
     static void (*const steps[])(struct random_run *) = {
-        do_mint, do_transfer, do_reserve, do_reserve, do_work, do_work, do_work,
-        do_node, do_checks,   do_checks,  do_checks,  do_time, do_time, do_garbage};
+        do_mint, do_transfer, do_transfers, do_reserve, do_reserve, do_work, do_work,   do_work,
+        do_node, do_checks,   do_checks,    do_checks,  do_time,    do_time, do_garbage};
     steps[below(run, sizeof(steps) / sizeof(steps[0]))](run);
 }

@@ -250,6 +250,17 @@ enum ee_err ee_core_check(const struct ee_core *core, const char **rule_out)
     return fake_bad_rule == NULL ? EE_OK : EE_STATE;
 }
 
+static const char *fake_sampled_rule; /* what ee_core_check_some complains about */
+
+enum ee_err ee_core_check_some(const struct ee_core *core, uint64_t *cursor, uint32_t rows,
+                               const char **rule_out)
+{
+    (void)core;
+    *cursor += rows;
+    *rule_out = fake_sampled_rule;
+    return fake_sampled_rule == NULL ? EE_OK : EE_STATE;
+}
+
 /* ---- what the fake core has none of ---- */
 
 uint64_t ee_core_allow_change_seq(const struct ee_core *core, size_t index)

@@ -224,7 +224,7 @@ static void full_collecting_bytes_are_back_pressure(void)
     REQUIRE(fixture_start(f) == EE_OK);
     while (ee_sequencer_submit(f->sequencer, &request, NULL, NULL) == EE_OK && taken < 1000)
         taken++;
-    CHECK(taken > 150 && taken < EE_SEQUENCER_BODY_MAX / EE_COMMAND_PAYLOAD_MAX);
+    CHECK(taken > 25 && taken < EE_SEQUENCER_BODY_MAX / EE_COMMAND_PAYLOAD_MAX);
     CHECK(ee_sequencer_submit(f->sequencer, &request, NULL, NULL) == EE_FULL);
     CHECK(fixture_settle(f));
     CHECK(ee_sequencer_submit(f->sequencer, &request, NULL, NULL) == EE_OK && fixture_settle(f));
@@ -302,6 +302,50 @@ static void failed_append_is_fatal_and_answers_nothing(void)
         CHECK(f->answers[0].seq == (keep == 1 ? 4 : 5)); /* once only, either way */
         fixture_free(f);
     }
+}
+
+/* The second batch is applied, whole, while the first is not on disk yet; and it is written as one
+ * batch then. */
+static void next_batch_is_applied_while_one_is_written(void)
+{
+    struct fixture *f = fixture_new();
+    struct ee_sequencer_counts counts;
+    bool never = false;
+    REQUIRE(fixture_start(f) == EE_OK && fixture_settle(f));
+    uint64_t batches = ee_journal_memory_count(f->memory), seq;
+    ee_journal_memory_hold(f->memory, true);
+    CHECK(submit(f, "=", NULL) == EE_OK);
+    CHECK(ee_loop_run_until(f->loop, &never, 10) == EE_TIMEOUT);
+    seq = ee_sequencer_durable_seq(f->sequencer);
+    for (int i = 0; i < 100; i++)
+        CHECK(submit(f, "=", NULL) == EE_OK);
+    CHECK(ee_core_seq(ee_sequencer_core(f->sequencer)) == seq + 101);
+    CHECK(ee_loop_run_until(f->loop, &never, 10) == EE_TIMEOUT);
+    CHECK(ee_sequencer_durable_seq(f->sequencer) == seq && f->answer_count == 0);
+    ee_journal_memory_hold(f->memory, false);
+    CHECK(fixture_settle(f) && f->answer_count == 101);
+    ee_sequencer_counts(f->sequencer, &counts);
+    CHECK(ee_journal_memory_count(f->memory) == batches + 2 && counts.largest_batch == 100);
+    CHECK(counts.invariants == 2);
+    fixture_free(f);
+}
+
+static void broken_invariant_stops_before_it_is_written(void)
+{
+    struct fixture *f = fixture_new();
+    REQUIRE(fixture_start(f) == EE_OK && fixture_settle(f));
+    uint64_t batches = ee_journal_memory_count(f->memory);
+    fake_sampled_rule = "money is never lost";
+    f->done = false;
+    CHECK(submit(f, "=", NULL) == EE_OK);
+    CHECK(ee_loop_run_until(f->loop, &f->done, WAIT_MS) == EE_OK);
+    fake_sampled_rule = NULL;
+    CHECK(f->fatals == 1 && f->fatal == EE_INVARIANT && f->answer_count == 0);
+    CHECK(ee_journal_memory_count(f->memory) == batches);
+    CHECK(submit(f, "=", NULL) == EE_JOURNAL);
+    fixture_stop(f);
+    CHECK(fixture_start(f) == EE_OK);
+    fixture_free(f);
 }
 
 static void failed_append_at_start_is_an_error(void)
@@ -490,6 +534,8 @@ TESTS(TEST(empty_journal_begins_with_genesis_and_boot), TEST(restart_replays_and
       TEST(refused_without_a_place_leaves_no_trace), TEST(full_collecting_batch_is_back_pressure),
       TEST(full_collecting_bytes_are_back_pressure), TEST(too_many_waiting_are_back_pressure),
       TEST(too_many_repeats_waiting_are_back_pressure), TEST(forgotten_callers_are_not_called),
+      TEST(next_batch_is_applied_while_one_is_written),
+      TEST(broken_invariant_stops_before_it_is_written),
       TEST(failed_append_is_fatal_and_answers_nothing), TEST(failed_append_at_start_is_an_error),
       TEST(settlement_waits_while_the_clocks_disagree), TEST(other_results_than_stored_are_refused),
       TEST(broken_invariant_is_refused_and_named),

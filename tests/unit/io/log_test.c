@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
 #include "tap.h"
 
 static char line[EE_LOG_LINE_MAX + 1];
@@ -92,5 +98,43 @@ static void levels(void)
     EE_LOG(EE_LOG_INFO, "test", "seen", ee_log_errno(2));
 }
 
+/* How many lines stand in the file that is standard error now. */
+static size_t lines_in(FILE *file)
+{
+    size_t lines = 0;
+    int c;
+    rewind(file);
+    while ((c = fgetc(file)) != EOF)
+        lines += c == '\n';
+    return lines;
+}
+
+/* Last, as gathering does not end. */
+static void gathered_lines_are_written_together_and_before_a_warning(void)
+{
+    FILE *file = tmpfile();
+    int kept = dup(STDERR_FILENO);
+    CHECK(file != NULL && kept >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
+    ee_log_gather();
+    EE_LOG(EE_LOG_INFO, "test", "one", ee_log_number("n", 1));
+    EE_LOG(EE_LOG_INFO, "test", "two", ee_log_number("n", 2));
+    CHECK(lines_in(file) == 0);
+    EE_LOG(EE_LOG_WARN, "test", "three", ee_log_number("n", 3));
+    CHECK(lines_in(file) == 3);
+    EE_LOG(EE_LOG_INFO, "test", "four", ee_log_number("n", 4));
+    CHECK(lines_in(file) == 3);
+    ee_log_flush();
+    CHECK(lines_in(file) == 4);
+    for (int i = 0; i < 1000; i++) /* more than is kept */
+        EE_LOG(EE_LOG_INFO, "test", "many", ee_log_number("n", i));
+    CHECK(lines_in(file) > 4);
+    ee_log_flush();
+    CHECK(lines_in(file) == 1004);
+    CHECK(dup2(kept, STDERR_FILENO) >= 0);
+    (void)close(kept);
+    (void)fclose(file);
+}
+
 TESTS(TEST(line_for_people), TEST(line_for_machines), TEST(value_that_would_forge_a_line),
-      TEST(utf8_that_is_none), TEST(more_than_fits_in_a_line), TEST(levels))
+      TEST(utf8_that_is_none), TEST(more_than_fits_in_a_line), TEST(levels),
+      TEST(gathered_lines_are_written_together_and_before_a_warning))
