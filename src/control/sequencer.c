@@ -4,55 +4,10 @@
 #include <assert.h>
 #include <string.h>
 
-#include "control/old_ids.h"
-#include "control/sequencer_batch.h"
-#include "control/sequencer_queue.h"
-#include "control/sequencer_replay.h"
-#include "control/snapshots.h"
-#include "io/journal_writer.h"
+#include "control/sequencer_state.h"
 #include "io/log.h"
 
 #include "base/banned.h"
-
-enum {
-    BATCHES = 3,       /* one collects, one is written, the answers of one are delivered */
-    RANDOM_AHEAD = 64, /* commands' worth drawn at once */
-    SAMPLE_FEW = 8,    /* rows of each kind whose invariants are checked with every batch */
-    SAMPLE_MANY = 2000,
-    SAMPLE_MANY_US = 10 * 1000000,
-};
-
-struct ee_sequencer {
-    const struct ee_allocator *allocator;
-    const struct ee_crypto *crypto;
-    struct ee_loop *loop;
-    struct ee_journal *journal;
-    struct ee_journal_writer *writer;
-    struct ee_sequencer_events events;
-    struct ee_sequencer_clock clock;
-    struct ee_sequencer_queue queue;
-    struct ee_replay state; /* core, tree, newest note */
-    struct ee_snapshots *snapshots;
-    struct ee_old_ids *old_ids;
-    struct ee_deferred write_soon;
-    struct ee_deferred deliver_soon;
-    struct ee_sequencer_batch batches[BATCHES];
-    struct ee_sequencer_batch *collecting;
-    struct ee_sequencer_batch *writing; /* NULL: the writer is idle */
-    uint64_t durable_batch;
-    uint64_t durable_seq;
-    size_t repeats_waiting;
-    uint8_t seed[EE_ED25519_KEY_SIZE];
-    uint8_t seed_key[EE_ED25519_KEY_SIZE];   /* public key of the seed */
-    uint8_t public_key[EE_ED25519_KEY_SIZE]; /* of the newest durable note */
-    uint8_t random[RANDOM_AHEAD][32];
-    size_t random_left;
-    uint64_t sample_cursor; /* of the invariants checked while running */
-    uint64_t sampled_us;    /* time of the last large sample */
-    struct ee_sequencer_counts counts;
-    bool lost;
-    enum ee_err refusing; /* EE_OK: takes commands */
-};
 
 /* ---- taking commands ---- */
 
@@ -516,12 +471,7 @@ void ee_sequencer_free(struct ee_sequencer *sequencer)
 {
     if (sequencer == NULL)
         return;
-    ee_journal_writer_free(sequencer->writer);
-    if (sequencer->writer != NULL && !sequencer->lost)
-        ee_snapshots_stop(sequencer->snapshots, sequencer->state.core, &sequencer->state.tlog,
-                          sequencer->journal);
-    ee_loop_defer_cancel(&sequencer->write_soon);
-    ee_loop_defer_cancel(&sequencer->deliver_soon);
+    ee_sequencer_retire(sequencer);
     ee_sequencer_queue_close(&sequencer->queue);
     for (size_t i = 0; i < BATCHES; i++)
         ee_sequencer_batch_free(&sequencer->batches[i], sequencer->allocator);

@@ -14,6 +14,7 @@
 #include "base/money.h"
 #include "base/text.h"
 #include "core/deployment.h"
+#include "core/domain.h"
 
 enum {
     /* Commands are applied by the rules of the version they carry: docs/spec/commands.md, "Core
@@ -405,23 +406,6 @@ struct ee_liabilities {
     struct ee_money total;
     uint8_t root[32];
 };
-
-enum { EE_DOMAIN_MAX = 253, EE_DOMAIN_NONCE_SIZE = 16 }; /* RFC 1035 section 2.3.4 */
-struct ee_app_domain {
-    uint8_t add; /* 0: remove */
-    char app[EE_NAME_MAX + 1];
-    char domain[EE_DOMAIN_MAX + 1]; /* ee_domain_valid() */
-};
-struct ee_domain_word {
-    char app[EE_NAME_MAX + 1];
-    char domain[EE_DOMAIN_MAX + 1];
-    uint8_t nonce[EE_DOMAIN_NONCE_SIZE]; /* of the claim looked at */
-    uint8_t proven;                      /* 0: lost */
-    uint8_t seen_hash[32];               /* SHA-256 of the TXT text that proved it; zero: lost */
-};
-/* A host name in lower case of two or more labels (RFC 1123 section 2.1), the last not of digits
- * only. */
-bool ee_domain_valid(const char *domain);
 
 #define EE_PAYLOADS(ROW)                                                                           \
     ROW(boot)                                                                                      \

@@ -336,6 +336,13 @@ struct rule {
     ee_handler *handler;
 };
 
+static struct rule domain_rule(enum ee_command_kind kind)
+{
+    if (kind == EE_COMMAND_APP_DOMAIN)
+        return (struct rule){ACCOUNT, ee_core_on_app_domain};
+    return (struct rule){SYSTEM, ee_core_on_domain_proven};
+}
+
 static struct rule rule_of(enum ee_command_kind kind)
 {
     switch (kind) {
@@ -402,9 +409,8 @@ static struct rule rule_of(enum ee_command_kind kind)
     case EE_COMMAND_PAYMENT:
         return (struct rule){SYSTEM, ee_core_on_payment};
     case EE_COMMAND_APP_DOMAIN:
-        return (struct rule){ACCOUNT, ee_core_on_app_domain};
     case EE_COMMAND_DOMAIN_PROVEN:
-        return (struct rule){SYSTEM, ee_core_on_domain_proven};
+        return domain_rule(kind);
     }
     return (struct rule){0, NULL};
 }

@@ -197,33 +197,10 @@ struct ee_app {
     uint64_t created_us;
 };
 
-/* A claim of an app to a domain: the first EE_APP_DOMAINS_MAX slots of an app, used again. One app
- * at most has it proven. */
-enum { EE_APP_DOMAINS_MAX = 16 };
-enum ee_domain_state {
-    EE_DOMAIN_FREE = 0, /* nothing else of the row counts */
-    EE_DOMAIN_CLAIMED = 1,
-    EE_DOMAIN_PROVEN = 2, /* routed */
-    EE_DOMAIN_LOST = 3,   /* was proven; the proof is gone */
-};
-struct ee_domain {
-    char app[EE_NAME_MAX + 1];
-    uint8_t slot;
-    char domain[EE_DOMAIN_MAX + 1];
-    uint8_t nonce[EE_DOMAIN_NONCE_SIZE]; /* to be named by the proof */
-    enum ee_domain_state state;
-    uint64_t claimed_us;
-    uint64_t judged_us; /* of the last DOMAIN_PROVEN; 0: none */
-    uint8_t seen_hash[32];
-};
 const struct ee_domain *ee_core_domain_at(const struct ee_core *core, size_t index);
 /* The app's claim; NULL: none. */
 const struct ee_domain *ee_core_domain(const struct ee_core *core, const char *app,
                                        const char *domain);
-/* What its TXT record says: "ee-app=APP.NETWORK.NONCE", the network's id by its first 16 digits. */
-enum { EE_DOMAIN_PROOF_SIZE = 7 + EE_NAME_MAX + 1 + 16 + 1 + 2 * EE_DOMAIN_NONCE_SIZE + 1 };
-char *ee_domain_proof(const uint8_t network_id[32], const struct ee_domain *claim,
-                      char out[EE_DOMAIN_PROOF_SIZE]);
 
 enum ee_lease_state { EE_LEASE_RESERVED = 1, EE_LEASE_STARTING, EE_LEASE_RUNNING, EE_LEASE_ENDED };
 struct ee_lease {
