@@ -31,7 +31,7 @@ static const char usage[] =
     "      [--snapshot-every COMMANDS]\n"
     "      [--liabilities-every SECONDS] [--take-over]\n"
     "      [--dns ADDR:PORT[,...]] [--domain-check-every SECONDS]\n"
-    "      [--acme-listen ADDR:PORT --acme-challenge-dir DIR]\n"
+    "      [--acme-listen ADDR:PORT --acme-challenge-dir DIR] [--acme-alpn-dir DIR]\n"
     "      serve until SIGTERM; SIGHUP reads collateral and certificates again\n"
     "  ee-control cert csr --state DIR --name NAME [--name NAME ...] [-o FILE]\n"
     "      a request for the key made here\n"
@@ -234,6 +234,7 @@ static const struct option run_options[] = {{"state", required_argument, NULL, 0
                                             {"domain-check-every", required_argument, NULL, 0},
                                             {"acme-listen", required_argument, NULL, 0},
                                             {"acme-challenge-dir", required_argument, NULL, 0},
+                                            {"acme-alpn-dir", required_argument, NULL, 0},
                                             {"take-over", no_argument, NULL, 't'},
                                             {"plain-journal", no_argument, NULL, 'p'},
                                             {NULL, 0, NULL, 0}};
@@ -263,7 +264,8 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &out->dns_servers,
                              &texts.recheck,
                              &out->acme_address,
-                             &out->acme_folder};
+                             &out->acme_folder,
+                             &out->acme_alpn_folder};
     int index = 0, option;
     while ((option = getopt_long(argc, argv, "", run_options, &index)) != -1) {
         if (option == 't')

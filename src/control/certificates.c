@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "io/clock.h"
 #include "io/log.h"
+#include "io/tls_acme.h"
 #include "io/tls_names.h"
 
 #include "base/banned.h"
@@ -43,6 +44,7 @@ struct ee_certificates {
     struct ee_control *control;
     char chain_path[1024];
     char domain[256];
+    char acme_folder[1024]; /* "": none */
     struct set *set;
     struct ee_tls *contexts[4]; /* borrowed */
     size_t context_count;
@@ -293,7 +295,8 @@ void ee_certificates_warnings(const struct ee_certificates *c, json_t *list)
 /* ---- the whole ---- */
 
 enum ee_err ee_certificates_new(struct ee_control *control, const char *chain_path,
-                                const char *domain, struct ee_certificates **out)
+                                const char *domain, const char *acme_folder,
+                                struct ee_certificates **out)
 {
     struct ee_certificates *c = calloc(1, sizeof *c);
     if (c == NULL)
@@ -301,6 +304,8 @@ enum ee_err ee_certificates_new(struct ee_control *control, const char *chain_pa
     c->control = control;
     (void)snprintf(c->chain_path, sizeof c->chain_path, "%s", chain_path != NULL ? chain_path : "");
     (void)snprintf(c->domain, sizeof c->domain, "%s", domain);
+    (void)snprintf(c->acme_folder, sizeof c->acme_folder, "%s",
+                   acme_folder != NULL ? acme_folder : "");
     enum ee_err err = set_read(c, true, &c->set);
     if (err == EE_OK)
         err = ee_timer_new(control->loop, on_watch, c, &c->watch);
@@ -334,6 +339,8 @@ enum ee_err ee_certificates_tls_new(struct ee_certificates *c, bool gateway, str
     if (c->context_count == sizeof c->contexts / sizeof c->contexts[0])
         return EE_FULL;
     EE_TRY(ee_tls_server_new(&options, &tls));
+    if (gateway && c->acme_folder[0] != '\0')
+        ee_tls_acme_enable(tls, c->acme_folder);
     enum ee_err err = serve(c, c->set, tls);
     if (err != EE_OK) {
         ee_tls_free(tls);

@@ -16,12 +16,14 @@ enum { EE_CERTIFICATES_MAX = 1024, EE_CERTIFICATE_PATH_SIZE = 1280 };
 
 struct ee_certificates;
 
-/* `chain_path` NULL: a self-signed default for localhost and *.domain. EE_CERTIFICATE_KEY: the
+/* `acme_folder` (may be NULL): of io/tls_acme.h, for the gateway. `chain_path` NULL: a self-signed
+ * default for localhost and *.domain. EE_CERTIFICATE_KEY: the
  * chain is for another key; EE_FULL: too many files; errors of ee_file_read(),
  * ee_x509_chain_read() for the default. A file of STATE/certs that cannot be used is told in the
  * log and left out. */
 EE_MUST_USE enum ee_err ee_certificates_new(struct ee_control *control, const char *chain_path,
-                                            const char *domain, struct ee_certificates **out);
+                                            const char *domain, const char *acme_folder,
+                                            struct ee_certificates **out);
 void ee_certificates_free(struct ee_certificates *certificates); /* NULL is fine */
 /* A context that serves them; freed by the caller before the certificates. Errors of
  * ee_tls_server_new(). */

@@ -297,7 +297,7 @@ static enum ee_err make_tls(struct ee_control *control, const struct ee_control_
 {
     if (control->certificates == NULL)
         EE_TRY(ee_certificates_new(control, options->tls_chain_path, options->domain,
-                                   &control->certificates));
+                                   options->acme_alpn_folder, &control->certificates));
     return ee_certificates_tls_new(control->certificates, gateway, out);
 }
 

@@ -34,6 +34,7 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
     bool take_over;
     const char *dns_servers;                /* of domains; NULL: those of the machine */
     uint64_t domain_recheck_s;              /* 0: once a day */
+    const char *acme_alpn_folder;           /* io/tls_acme.h; may be NULL */
     const char *acme_address, *acme_folder; /* control/acme_http.h; NULL: no such listener */
     uint64_t snapshot_every;                /* commands; 0: EE_SNAPSHOT_EVERY */
     /* The journal's key (control/unseal.h): the signed list of its holders, needed at the first

@@ -12,8 +12,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include "base/text.h"
-#include "io/clock.h"
+#include "base/bytes.h"
+#include "base/crypto.h"
 
 #include "base/banned.h"
 
@@ -35,19 +35,16 @@ static bool name_valid(const char *name)
  * authorization. */
 static X509_EXTENSION *identifier_new(struct ee_bytes authorization)
 {
-    uint8_t hash[EE_SHA256_SIZE];
-    char hex[2 * EE_SHA256_SIZE + 1], text[2 * EE_SHA256_SIZE + 32];
+    uint8_t der[2 + EE_SHA256_SIZE] = {V_ASN1_OCTET_STRING, EE_SHA256_SIZE};
     ASN1_OBJECT *id = OBJ_txt2obj("1.3.6.1.5.5.7.1.31", 1);
+    ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
     X509_EXTENSION *extension = NULL;
-    if (id && EVP_Digest(authorization.data, authorization.size, hash, NULL, EVP_sha256(), NULL)) {
-        (void)snprintf(text, sizeof(text), "0420%s", ee_hex_encode(hash, sizeof(hash), hex));
-        uint8_t der[2 + EE_SHA256_SIZE];
-        ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
-        if (value && ee_hex_decode(ee_bytes_str(text), der, sizeof(der)) == EE_OK &&
-            ASN1_OCTET_STRING_set(value, der, sizeof(der)) == 1)
-            extension = X509_EXTENSION_create_by_OBJ(NULL, id, 1, value);
-        ASN1_OCTET_STRING_free(value);
-    }
+    if (id && value &&
+        EVP_Digest(authorization.data, authorization.size, der + 2, NULL, EVP_sha256(), NULL) ==
+            1 &&
+        ASN1_OCTET_STRING_set(value, der, sizeof(der)) == 1)
+        extension = X509_EXTENSION_create_by_OBJ(NULL, id, 1, value);
+    ASN1_OCTET_STRING_free(value);
     ASN1_OBJECT_free(id);
     return extension;
 }
@@ -89,39 +86,6 @@ static bool make(const char *name, struct ee_bytes authorization, X509 **certifi
     return false;
 }
 
-static enum ee_err pem_take(BIO *bio, bool written, struct ee_pem *out)
-{
-    char *text = NULL;
-    const long size = written ? BIO_get_mem_data(bio, &text) : 0;
-    if (size <= 0 || (size_t)size >= sizeof(out->text))
-        return EE_CRYPTO;
-    memcpy(out->text, text, (size_t)size);
-    out->text[size] = '\0';
-    out->size = (size_t)size;
-    return EE_OK;
-}
-
-enum ee_err ee_tls_acme_certificate(const char *name, struct ee_bytes authorization,
-                                    struct ee_pem *certificate_out, struct ee_pem *key_out)
-{
-    X509 *certificate;
-    EVP_PKEY *key;
-    if (!name_valid(name))
-        return EE_SYNTAX;
-    if (!make(name, authorization, &certificate, &key))
-        return EE_CRYPTO;
-    BIO *a = BIO_new(BIO_s_mem()), *b = BIO_new(BIO_s_secmem());
-    enum ee_err err = pem_take(a, a && PEM_write_bio_X509(a, certificate) == 1, certificate_out);
-    if (err == EE_OK)
-        err = pem_take(
-            b, b && PEM_write_bio_PKCS8PrivateKey(b, key, NULL, NULL, 0, NULL, NULL) == 1, key_out);
-    BIO_free(a);
-    BIO_free(b);
-    X509_free(certificate);
-    EVP_PKEY_free(key);
-    return err;
-}
-
 /* ---- the handshake ---- */
 
 /* RFC 7301 section 3.1: nothing but our protocol is offered (RFC 8737 section 3). */
@@ -152,9 +116,12 @@ static bool name_asked(SSL *ssl, char out[NAME_MAX_SIZE + 1])
     return name_valid(out);
 }
 
-static size_t authorization_read(const char *folder, const char *name,
-                                 uint8_t out[EE_TLS_ACME_FILE_MAX])
+/* FOLDER/NAME + ending; 0: not there, or no regular file of that size. */
+static size_t part_read(const char *folder, const char *domain, const char *ending,
+                        uint8_t out[EE_TLS_ACME_FILE_MAX])
 {
+    char name[NAME_MAX_SIZE + 16];
+    (void)snprintf(name, sizeof(name), "%s%s", domain, ending);
     struct stat facts;
     int at = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int fd = at >= 0 ? openat(at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
@@ -166,8 +133,6 @@ static size_t authorization_read(const char *folder, const char *name,
         (void)close(fd);
     if (at >= 0)
         (void)close(at);
-    while (size > 0 && (out[size - 1] == '\n' || out[size - 1] == '\r'))
-        size--; /* of an editor or shell */
     return size > 0 ? (size_t)size : 0;
 }
 
@@ -183,12 +148,52 @@ static int select_acme(SSL *ssl, const unsigned char **out, unsigned char *out_s
     return SSL_TLSEXT_ERR_OK;
 }
 
+static bool make_of_authorization(const char *folder, const char *name, X509 **certificate_out,
+                                  EVP_PKEY **key_out)
+{
+    uint8_t text[EE_TLS_ACME_FILE_MAX];
+    size_t size = part_read(folder, name, "", text);
+    while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r'))
+        size--; /* of an editor or shell */
+    return size > 0 && make(name, ee_bytes_of(text, size), certificate_out, key_out);
+}
+
+static int no_passphrase(char *out, int size, int writing, void *context)
+{
+    (void)out;
+    (void)size;
+    (void)writing;
+    (void)context;
+    return -1;
+}
+
+static bool read_pair(const char *folder, const char *name, X509 **certificate_out,
+                      EVP_PKEY **key_out)
+{
+    uint8_t certificate[EE_TLS_ACME_FILE_MAX], key[EE_TLS_ACME_FILE_MAX];
+    const size_t size = part_read(folder, name, ".crt.pem", certificate);
+    const size_t key_size = part_read(folder, name, ".key.pem", key);
+    BIO *a = size > 0 ? BIO_new_mem_buf(certificate, (int)size) : NULL;
+    BIO *b = key_size > 0 ? BIO_new_mem_buf(key, (int)key_size) : NULL;
+    *certificate_out = a ? PEM_read_bio_X509(a, NULL, no_passphrase, NULL) : NULL;
+    *key_out = b ? PEM_read_bio_PrivateKey(b, NULL, no_passphrase, NULL) : NULL;
+    BIO_free(a);
+    BIO_free(b);
+    ee_wipe(key, sizeof(key));
+    if (*certificate_out && *key_out)
+        return true;
+    X509_free(*certificate_out);
+    EVP_PKEY_free(*key_out);
+    return false;
+}
+
 /* The handshake goes on in a context that has the challenge's certificate and nothing else. */
-static bool switch_over(SSL *ssl, const char *name, struct ee_bytes authorization)
+static bool switch_over(SSL *ssl, const char *folder, const char *name)
 {
     X509 *certificate;
     EVP_PKEY *key;
-    if (!make(name, authorization, &certificate, &key))
+    if (!make_of_authorization(folder, name, &certificate, &key) &&
+        !read_pair(folder, name, &certificate, &key))
         return false;
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     bool ok = context && SSL_CTX_use_cert_and_key(context, certificate, key, NULL, 1) == 1;
@@ -205,14 +210,11 @@ static bool switch_over(SSL *ssl, const char *name, struct ee_bytes authorizatio
 static int on_hello(SSL *ssl, int *alert, void *context)
 {
     char name[NAME_MAX_SIZE + 1];
-    uint8_t text[EE_TLS_ACME_FILE_MAX];
     if (!offers_only_acme(ssl))
         return SSL_CLIENT_HELLO_SUCCESS;
     *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
-    if (!name_asked(ssl, name))
-        return SSL_CLIENT_HELLO_ERROR;
-    const size_t size = authorization_read(context, name, text);
-    const bool ok = size > 0 && switch_over(ssl, name, ee_bytes_of(text, size));
+    const bool ok = name_asked(ssl, name) && switch_over(ssl, context, name);
+    ERR_clear_error();
     return ok ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
 }
 

@@ -231,7 +231,7 @@ def without_a_chain_it_issues_its_own(network):
     pairs = [w for i in range(2, len(words) - 1, 2) if words[i] in keep for w in words[i:i + 2]]
     ready = network.folder / "own.ready"
     child = network.spawn([words[0], "run", "--state", str(folder), *pairs, "--listen", "127.0.0.1:0", "--gateway-listen",
-                           "127.0.0.1:0", "--acme-listen", f"0.0.0.0:{port}", "--acme-challenge-dir", str(acme),
+                           "127.0.0.1:0", "--acme-listen", f"0.0.0.0:{port}", "--acme-challenge-dir", str(acme), "--acme-alpn-dir", str(acme),
                            "--ready-file", str(ready)], "own")
     wait_for("it serves", 20, ready.exists)
     host, _, number = json.loads(ready.read_text())["gateway"].rpartition(":")
@@ -249,7 +249,7 @@ def without_a_chain_it_issues_its_own(network):
         body = answer.read()
         require_equal(answer.status, status, f"{method} {target}")
         require(status != 200 or method == "HEAD" or body == b"token_A-1.thumbprint", "the key authorization")
-    shared["acme"] = (acme, port, folder)
+    shared["acme"] = (acme, port, int(number), folder)
     shared["own"] = child
 
 
@@ -260,12 +260,12 @@ def free_port():
 
 
 def a_local_acme_server_issues(network):
-    """A whole ACME order by an external client for our request: pebble validates over HTTP-01, the chain is installed"""
+    """A whole ACME order by an external client for our request: pebble validates over HTTP-01 and TLS-ALPN-01, the chain is installed"""
     if not FULL:
         raise Skipped("15 s; EE_TEST_FULL=1 runs it")
     if not shutil.which("pebble") or not shutil.which("dehydrated"):
         raise Skipped("pebble and dehydrated are not installed")
-    acme, port, folder = shared["acme"]
+    acme, port, tls_port, folder = shared["acme"]
     work = network.folder / "pebble"
     work.mkdir()
     openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-days",
@@ -273,7 +273,7 @@ def a_local_acme_server_issues(network):
     listen, manage = free_port(), free_port()
     (work / "config.json").write_text(json.dumps({"pebble": {
         "listenAddress": f"127.0.0.1:{listen}", "managementListenAddress": f"127.0.0.1:{manage}",
-        "certificate": str(work / "cert.pem"), "privateKey": str(work / "key.pem"), "httpPort": port, "tlsPort": 5001,
+        "certificate": str(work / "cert.pem"), "privateKey": str(work / "key.pem"), "httpPort": port, "tlsPort": tls_port,
         "ocspResponderURL": "", "externalAccountBindingRequired": False}}))
     with open(network.folder / "pebble.log", "wb") as log:
         child = subprocess.Popen(["pebble", "-config", str(work / "config.json")], stdout=log, stderr=log, start_new_session=True,
@@ -281,8 +281,14 @@ def a_local_acme_server_issues(network):
     network.children.append(child)
     wait_for("pebble listens", 10, lambda: answers(listen))
     cert(network, "csr", "--name", "localhost", "-o", work / "our.csr", folder=folder)
-    (work / "config").write_text(f'CA="https://127.0.0.1:{listen}/dir"\nCHALLENGETYPE="http-01"\nWELLKNOWN="{acme}"\n'
-                                 f'CURL_OPTS="--cacert {work}/cert.pem"\nBASEDIR="{work}"\nALPNCERTDIR="{work}"\nACCOUNT_KEY_ALGO="prime256v1"\n')
+    for challenge in ("http-01", "tls-alpn-01"):
+        issue(network, work, listen, challenge, acme, folder)
+    network.end(child)
+
+
+def issue(network, work, listen, challenge, acme, folder):
+    (work / "config").write_text(f'CA="https://127.0.0.1:{listen}/dir"\nCHALLENGETYPE="{challenge}"\nWELLKNOWN="{acme}"\n'
+                                 f'CURL_OPTS="--cacert {work}/cert.pem"\nBASEDIR="{work}"\nALPNCERTDIR="{acme}"\nACCOUNT_KEY_ALGO="prime256v1"\n')
     for step in (["--register", "--accept-terms"], ["--signcsr", str(work / "our.csr")]):
         done = subprocess.run(["dehydrated", "-f", str(work / "config"), *step], capture_output=True, text=True, timeout=60)
         require_equal(done.returncode, 0, f"dehydrated {step[0]}: {(done.stdout + done.stderr)[-600:]}")
@@ -290,7 +296,6 @@ def a_local_acme_server_issues(network):
     (work / "issued.pem").write_text(text)
     answer = json.loads(cert(network, "install", "--name", "localhost", work / "issued.pem", folder=folder))
     require("Pebble" in answer["issuer"], answer)
-    network.end(child)
 
 
 def answers(port):
