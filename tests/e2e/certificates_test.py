@@ -210,7 +210,7 @@ def import_is_for_development(network):
     at = 13 + 1 + len("development") + 1 + 3 * 32 + 8 + 1 + 4 + 64  # docs/spec/genesis.md: "simulated" of the first root
     canonical[13], canonical[at] = 2, 0
     document.update(genesis=base64.b64encode(canonical).decode(), network=hashlib.sha256(canonical).hexdigest())
-    production.write_text(json.dumps(document, separators=(",", ":")))
+    production.write_text(json.dumps(document, separators=(",", ":")) + "\n")
     cert(network, "import", "--genesis", production, "--key", key, folder=folder, code=4)
 
 
