@@ -16,6 +16,7 @@
 #include "core/transfers.h"
 #include "io/clock.h"
 #include "io/crypto_openssl.h"
+#include "io/crypto_signer.h"
 #include "io/journal_sqlite.h"
 
 #include "base/banned.h"
@@ -134,8 +135,8 @@ static void vault_make(struct bench *b)
 {
     const uint8_t bytes[EE_DATA_KEY_SIZE] = {9};
     struct ee_data_key key;
-    ee_data_key_init(&ee_crypto_openssl, bytes, &key);
-    must(ee_vault_new(&ee_crypto_openssl, &b->vault), "vault");
+    ee_data_key_init(ee_crypto_signer(), bytes, &key);
+    must(ee_vault_new(ee_crypto_signer(), &b->vault), "vault");
     must(ee_vault_add(b->vault, &key, true), "vault");
 }
 
@@ -145,20 +146,20 @@ static void start(struct bench *b)
         .accounts = 1u << 24, .keys = 1u << 24, .ids = 1u << 25, .transfers = 1u << 26};
     struct ee_journal_store store;
     struct ee_journal_fault fault = {0};
-    struct ee_journal_options journal = {.crypto = &ee_crypto_openssl,
+    struct ee_journal_options journal = {.crypto = ee_crypto_signer(),
                                          .allocator = &ee_allocator_system,
                                          .allow_plain = !b->options.sealed,
                                          .seal = b->options.sealed ? ee_vault_journal_seal(b->vault)
                                                                    : NULL};
     struct ee_sequencer_options options = {
         .allocator = &counted,
-        .crypto = &ee_crypto_openssl,
+        .crypto = ee_crypto_signer(),
         .loop = b->loop,
         .genesis = ee_bytes_of(b->genesis, b->genesis_size),
         .limits = &limits,
         .checkpoint_seed = {0xcc},
     };
-    ee_genesis_network_id(&ee_crypto_openssl, options.genesis, journal.network_id);
+    ee_genesis_network_id(ee_crypto_signer(), options.genesis, journal.network_id);
     must(ee_journal_sqlite_open(b->path, EE_JOURNAL_CREATE, &store), "journal");
     must(ee_journal_open(&journal, store, &b->journal), "journal");
     options.journal = b->journal;

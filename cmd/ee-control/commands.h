@@ -40,4 +40,6 @@ EE_MUST_USE enum ee_err ee_control_access_open(const struct ee_control_access *a
                                                const char *state, const char *path,
                                                struct ee_vault **out);
 
+int ee_control_cmd_read_model(int argc, char **argv); /* read_model.c */
+
 #endif

@@ -27,6 +27,7 @@ static const char usage[] =
     "      [--tls-chain FILE] [--http 127.0.0.1:PORT] [--domain apps.localhost]\n"
     "      [--admin-key-hash-file FILE] [--collateral FILE] [--tdx-device DEVICE]\n"
     "      [--evidence-queue N] [--deployments measured|any] [--collateral-warn-days N]\n"
+    "      [--webhook-ca FILE]\n"
     "      [--holders FILE | --journal-key-file FILE | --plain-journal] [--ready-file FILE]\n"
     "      [--snapshot-every COMMANDS]\n"
     "      [--liabilities-every SECONDS] [--take-over]\n"
@@ -67,6 +68,8 @@ static const char usage[] =
     "      a holder's share, to a locked control plane that is verified first\n"
     "  ee-control journal-key --genesis FILE --api URL --holders FILE [--json]\n"
     "      a new journal key from now on, for that list\n"
+    "  ee-control read-model rebuild --state DIR\n"
+    "      the history queries' file anew from the journal, of a stopped control plane\n"
     "  ee-control version\n"
     "\n"
     "--tdx-device: auto (default), configfs[:DIR], tdx_guest[:QGS], or sim:FILE, the software TDX "
@@ -75,7 +78,8 @@ static const char usage[] =
     "the\n"
     "machine has. --evidence-queue: challenges that may wait for a quote (1024).\n"
     "--deployments: whether an attestation counts only if the agent's measured event log shows\n"
-    "the deployment (measured, the default) or also without (any).\n";
+    "the deployment (measured, the default) or also without (any).\n"
+    "--webhook-ca: authorities of those who hear webhooks, instead of the system's.\n";
 
 int ee_control_failed(enum ee_err err, const char *what)
 {
@@ -228,6 +232,7 @@ static const struct option run_options[] = {{"state", required_argument, NULL, 0
                                             {"collateral-warn-days", required_argument, NULL, 0},
                                             {"snapshot-every", required_argument, NULL, 0},
                                             {"liabilities-every", required_argument, NULL, 0},
+                                            {"webhook-ca", required_argument, NULL, 0},
                                             {"holders", required_argument, NULL, 0},
                                             {"journal-key-file", required_argument, NULL, 0},
                                             {"dns", required_argument, NULL, 0},
@@ -259,6 +264,7 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &texts.warn_days,
                              &texts.snapshots,
                              &texts.liabilities,
+                             &out->webhook_ca_path,
                              &out->holders_path,
                              &out->journal_key_path,
                              &out->dns_servers,
@@ -318,6 +324,8 @@ int main(int argc, char **argv)
         return ee_control_cmd_cert(argc - 1, argv + 1);
     if (strcmp(verb, "checkpoint-key") == 0)
         return ee_control_cmd_checkpoint_key(argc - 1, argv + 1);
+    if (strcmp(verb, "read-model") == 0)
+        return ee_control_cmd_read_model(argc - 1, argv + 1);
     if (strcmp(verb, "unseal") == 0)
         return ee_control_cmd_unseal(argc - 1, argv + 1);
     if (strcmp(verb, "holder") == 0)

@@ -91,6 +91,10 @@ enum ee_err ee_cmd_balance(struct ee_cli *cli, int argc, char **argv)
     if (ee_client_json_u64(value, "runway_s", &seconds) == EE_OK)
         (void)printf("runway     %s at what runs now\n", ee_cli_duration(seconds, text));
     json_decref(value);
+    EE_TRY(ee_client_get(cli->session, "/v1/alert", &value));
+    if (json_is_true(json_object_get(value, "below_now")))
+        (void)printf("alert      less than %s is available\n", ee_client_json_text(value, "below"));
+    json_decref(value);
     return EE_OK;
 }
 

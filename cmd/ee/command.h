@@ -110,6 +110,16 @@ enum ee_err ee_cmd_webhook_secret_show(struct ee_cli *cli, int argc, char **argv
 enum ee_err ee_cmd_webhook_secret_clear(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_admin_payments(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_admin_reconcile(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_statement(struct ee_cli *cli, int argc, char **argv);      /* statement.c */
+enum ee_err ee_cmd_webhook_create(struct ee_cli *cli, int argc, char **argv); /* webhook.c */
+enum ee_err ee_cmd_webhook_list(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_webhook_test(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_webhook_delete(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_webhook_rotate(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_webhook_enable(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_webhook_verify(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_alert(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_alert_set(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_account_create(struct ee_cli *cli, int argc, char **argv); /* account_create.c */
 enum ee_err ee_cmd_keys_create(struct ee_cli *cli, int argc, char **argv);    /* keys.c */
 enum ee_err ee_cmd_keys_ls(struct ee_cli *cli, int argc, char **argv);

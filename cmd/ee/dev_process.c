@@ -223,7 +223,8 @@ static enum ee_err ready_wait(struct ee_dev *dev, const char *path)
 static enum ee_err control_spawn(struct ee_dev *dev, const char *ready)
 {
     char program[PATH_MAX], state[PATH_MAX], genesis[PATH_MAX], chain[PATH_MAX], admin[PATH_MAX],
-        collateral[PATH_MAX], platform[PATH_MAX];
+        collateral[PATH_MAX], platform[PATH_MAX], authorities[PATH_MAX];
+    bool own = ee_file_exists(ee_dev_path(dev, "webhook-ca.pem", authorities));
     (void)snprintf(program, sizeof(program), "%s/ee-control", dev->programs);
     const char *const argv[] = {program,
                                 "run",
@@ -251,6 +252,8 @@ static enum ee_err control_spawn(struct ee_dev *dev, const char *ready)
                                 "256",
                                 "--ready-file",
                                 ready,
+                                own ? "--webhook-ca" : NULL,
+                                authorities,
                                 NULL};
     (void)unlink(ready);
     dev->control_started_us = ee_loop_now_us(dev->loop);

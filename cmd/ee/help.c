@@ -25,6 +25,16 @@ static const struct {
      "  --json           the first line is one JSON document with addresses, profiles and pids\n"
      "  --expose N=A     makes the loopback service A reachable as the app N\n"
      "  --http ADDR      address of the plain path form http://ADDR/apps/APP/\n"},
+    {"statement",
+     "  --csv            RFC 4180 with a line of names; cells that a spreadsheet would run as a\n"
+     "                   formula have an apostrophe before them\n"
+     "  --from, --to     times such as 2026-01-31T00:00:00Z: from <= line < to\n"
+     "  --newest         newest lines first; --limit N: so many lines\n"
+     "  --after SEQ      not before the history has reached that sequence number\n"
+     "  --follow         go on with new lines until Ctrl-C\n"
+     "With --json every line is one JSON object. Amounts are dollars: what moved, what that "
+     "changed\n"
+     "in the available credits, and what was available and locked after it.\n"},
     {"mint", "The same --ref with the same values mints once; with others it is refused.\n"},
     {"run", LAUNCH_TEXT
      "  --name NAME      default: job- and eight digits\n"

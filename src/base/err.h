@@ -149,6 +149,19 @@ enum ee_err_class {
         "an invariant of the book does not hold; the process must stop")                           \
     ROW(NAME_USED, "name_used", 229, RULE, "a job's name is used once; choose another")            \
     ROW(KEY_EXISTS, "key_exists", 228, RULE, "this API key is already known")                      \
+    ROW(WEBHOOK_UNKNOWN, "webhook_unknown", 270, MISSING, "there is no such webhook")              \
+    ROW(WEBHOOK_URL, "webhook_url", 271, INPUT,                                                    \
+        "a webhook's address is https://host[:port]/path; http only for loopback in a "            \
+        "development network")                                                                     \
+    ROW(READ_BEHIND, "read_behind", 272, TEMPORARY,                                                \
+        "the read model has not reached that sequence number in time; try again")                  \
+    ROW(READ_MODEL, "read_model", 273, TEMPORARY,                                                  \
+        "the read model cannot be read now; it rebuilds itself; try again")                        \
+    ROW(ADDRESS_REFUSED, "address_refused", 274, RULE,                                             \
+        "the name leads to an address that is not public")                                         \
+    ROW(RESOLVE, "resolve", 275, TEMPORARY, "the name could not be resolved")                      \
+    ROW(READ_DAMAGED, "read_damaged", 276, SYSTEM,                                                 \
+        "the read model is damaged, or of another journal or release; it is built anew")           \
     ROW(CONNECT, "connect", 300, TEMPORARY, "the connection could not be made")                    \
     ROW(CLOSED, "closed", 301, TEMPORARY, "the connection was closed")                             \
     ROW(PROTOCOL, "protocol", 302, INPUT, "the peer broke the protocol")                           \

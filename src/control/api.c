@@ -37,6 +37,8 @@ static void call_free(struct ee_api_call *call)
     call_unlink(call);
     if (call->control->sequencer != NULL)
         ee_sequencer_forget(call->control->sequencer, call);
+    if (call->extra_free != NULL)
+        call->extra_free(call);
     if (call->route == NULL || !ee_api_route_books_only(call->route)) {
         ee_quoter_forget(call->control->quoter, call);
         ee_session_forget(call->control, call);
@@ -137,6 +139,37 @@ void ee_api_answer_file(struct ee_api_call *call, const char *content_type,
     call->answer.content_type = content_type;
     call->answer.body = ee_file_bytes(&call->answer_file);
     deliver_when_durable(call);
+}
+
+void ee_api_stream_begin(struct ee_api_call *call, const char *content_type)
+{
+    call->answer.part = EE_API_HEAD;
+    call->answer.status = 200;
+    call->answer.content_type = content_type;
+    memcpy(call->answer.request_id, call->request_id, sizeof call->request_id);
+    if (call->respond != NULL)
+        call->respond(call->respond_context, &call->answer);
+}
+
+void ee_api_stream_piece(struct ee_api_call *call, struct ee_bytes piece)
+{
+    call->answer.part = EE_API_PIECE;
+    call->answer.body = piece;
+    if (call->respond != NULL)
+        call->respond(call->respond_context, &call->answer);
+}
+
+void ee_api_stream_end(struct ee_api_call *call, bool complete)
+{
+    call->answer.part = complete ? EE_API_END : EE_API_BROKEN;
+    call->answer.body = (struct ee_bytes){0};
+    deliver(call);
+}
+
+void ee_api_writable(struct ee_api_call *call)
+{
+    if (call->on_writable != NULL)
+        call->on_writable(call);
 }
 
 static void fail_value(struct ee_api_call *call, enum ee_err err, json_t *problem)
@@ -458,6 +491,8 @@ static void start(struct ee_api_call *call, const struct ee_api_request *request
         ee_api_fail(call, err, detail);
         return;
     }
+    call->accepts_csv =
+        request->accept.size >= 8 && memcmp(request->accept.data, "text/csv", 8) == 0;
     call->parked = must_park(call);
     if (call->parked && (err = keep_raw_body(call)) != EE_OK)
         ee_api_fail(call, err, NULL);

@@ -27,11 +27,22 @@ struct ee_api_request {
     struct ee_bytes idempotency_key; /* the same */
     struct ee_bytes request_id;      /* the same; taken over when it has our form */
     struct ee_bytes signature;       /* the same: "Stripe-Signature" */
+    struct ee_bytes accept;          /* the same */
     struct ee_bytes body;
     const uint8_t *exporter; /* 32 bytes of this TLS connection; NULL: plain, or not /v1/evidence */
 };
 
+/* An answer comes whole, or as a head, any number of pieces (in `body`) and an end. */
+enum ee_api_part {
+    EE_API_WHOLE = 0,
+    EE_API_HEAD,
+    EE_API_PIECE,
+    EE_API_END,
+    EE_API_BROKEN, /* no clean end: the client must see that it has not all of it */
+};
+
 struct ee_api_answer {
+    enum ee_api_part part;
     uint16_t status;
     const char *content_type; /* NULL: no body */
     struct ee_bytes body;
@@ -42,7 +53,8 @@ struct ee_api_answer {
     const char *retry_after; /* NULL: none */
     const char *allow;       /* NULL: none */
 };
-/* Called once per request, on the loop, perhaps inside ee_api_begin(); the answer is borrowed. */
+/* Called once per request (once per part), on the loop, perhaps inside ee_api_begin(); the answer
+ * is borrowed. After EE_API_HEAD and EE_API_PIECE, ee_api_writable() asks for the next. */
 typedef void (*ee_api_respond)(void *context, const struct ee_api_answer *answer);
 
 /* Bytes of body this request may have: more than EE_API_BODY_MAX only where a route says so and the
@@ -56,6 +68,8 @@ struct ee_api_call *ee_api_begin(struct ee_control *control, const struct ee_api
 /* The client is gone: the call ends and gives its place back; `respond` is not called. A command it
  * has submitted goes its way. */
 void ee_api_cancel(struct ee_api_call *call);
+/* What was given of an answer in parts has gone: there is room for the next piece. */
+void ee_api_writable(struct ee_api_call *call);
 /* Drops every call in progress; after the listener is gone, so that nobody waits for an answer. */
 void ee_api_shutdown(struct ee_control *control);
 /* Calls that came while the control plane waited for its agents (control/anchor.h) go on. */
@@ -120,6 +134,10 @@ struct ee_api_call {
     /* Sealed secrets, until the command is durable; EE_API_SIGNED: the body as it came. */
     struct ee_json_blob blob;
     struct ee_json_blob signature; /* EE_API_SIGNED: the header that signs it */
+    bool accepts_csv;
+    void *extra; /* a handler's own, until the call ends */
+    void (*extra_free)(struct ee_api_call *call);
+    void (*on_writable)(struct ee_api_call *call);
     void (*on_done)(struct ee_api_call *call, const struct ee_answer *answer);
     /* Answers a refusal that has a body; NULL: the plain problem. */
     void (*on_refused)(struct ee_api_call *call, const struct ee_answer *answer);
@@ -132,6 +150,11 @@ void ee_api_answer_text(struct ee_api_call *call, const char *content_type, stru
 /* The same with bytes taken over. */
 void ee_api_answer_file(struct ee_api_call *call, const char *content_type,
                         struct ee_file_data file);
+/* An answer in parts; of what is durable only, nothing is waited for. The end ends the call;
+ * `complete` false: the client sees a broken answer. */
+void ee_api_stream_begin(struct ee_api_call *call, const char *content_type);
+void ee_api_stream_piece(struct ee_api_call *call, struct ee_bytes piece);
+void ee_api_stream_end(struct ee_api_call *call, bool complete);
 /* A problem document. `detail` is copied; NULL: the error's own text. */
 void ee_api_fail(struct ee_api_call *call, enum ee_err err, const char *detail);
 /* A problem document with one more member, which is taken over. */
@@ -204,6 +227,16 @@ void ee_api_redemption(struct ee_api_call *call);
 void ee_api_redemption_word(struct ee_api_call *call);
 void ee_api_report_make(struct ee_api_call *call); /* api_reports.c */
 void ee_api_reports(struct ee_api_call *call);
+void ee_api_statement(struct ee_api_call *call); /* api_statement.c */
+void ee_api_read_model(struct ee_api_call *call);
+void ee_api_webhook_create(struct ee_api_call *call); /* api_webhooks.c */
+void ee_api_webhooks(struct ee_api_call *call);
+void ee_api_webhook_delete(struct ee_api_call *call);
+void ee_api_webhook_rotate(struct ee_api_call *call);
+void ee_api_webhook_test(struct ee_api_call *call);
+void ee_api_webhook_enable(struct ee_api_call *call);
+void ee_api_alert(struct ee_api_call *call);
+void ee_api_alert_set(struct ee_api_call *call);
 void ee_api_domains(struct ee_api_call *call); /* api_domains.c */
 void ee_api_domain_add(struct ee_api_call *call);
 void ee_api_domain_remove(struct ee_api_call *call);

@@ -16,6 +16,8 @@ static const char *const query_inclusion[] = {"seq", "size", NULL};
 static const char *const query_page[] = {"limit", "cursor", NULL};
 static const char *const query_lease[] = {"wait", "state", NULL};
 static const char *const query_payments[] = {"state", "limit", "cursor", NULL};
+static const char *const query_statement[] = {"limit",    "cursor", "from",   "to", "order",
+                                              "wait_for", "wait",   "format", NULL};
 static const char *const query_periods[] = {"lease", "limit", "cursor", NULL};
 
 static const struct ee_api_route routes[] = {
@@ -40,6 +42,8 @@ static const struct ee_api_route routes[] = {
     {"POST", "/v1/accounts", EE_API_ADMIN, true, ee_api_account_create, NULL},
     {"GET", "/v1/accounts/me", EE_SCOPE_READ, false, ee_api_account_me, NULL},
     {"GET", "/v1/credits", EE_SCOPE_READ, false, ee_api_credits, NULL},
+    {"GET", "/v1/statement", EE_SCOPE_READ, false, ee_api_statement, query_statement},
+    {"GET", "/v1/read-model", EE_API_ANY_KEY, false, ee_api_read_model, NULL},
     {"POST", "/v1/keys", EE_SCOPE_KEYS, true, ee_api_key_create, NULL},
     {"GET", "/v1/keys", EE_SCOPE_KEYS, false, ee_api_keys, query_page},
     {"DELETE", "/v1/keys/{hash}", EE_SCOPE_KEYS, true, ee_api_key_revoke, NULL},
@@ -61,6 +65,14 @@ static const struct ee_api_route routes[] = {
      NULL},
     {"POST", "/v1/reports", EE_SCOPE_RUN, true, ee_api_report_make, NULL},
     {"GET", "/v1/reports", EE_SCOPE_READ, false, ee_api_reports, query_page},
+    {"POST", "/v1/webhooks", EE_SCOPE_KEYS, true, ee_api_webhook_create, NULL},
+    {"GET", "/v1/webhooks", EE_SCOPE_READ, false, ee_api_webhooks, query_page},
+    {"DELETE", "/v1/webhooks/{id}", EE_SCOPE_KEYS, true, ee_api_webhook_delete, NULL},
+    {"POST", "/v1/webhooks/{id}/rotate", EE_SCOPE_KEYS, true, ee_api_webhook_rotate, NULL},
+    {"POST", "/v1/webhooks/{id}/test", EE_SCOPE_KEYS, true, ee_api_webhook_test, NULL},
+    {"POST", "/v1/webhooks/{id}/enable", EE_SCOPE_KEYS, true, ee_api_webhook_enable, NULL},
+    {"GET", "/v1/alert", EE_SCOPE_READ, false, ee_api_alert, NULL},
+    {"POST", "/v1/alert", EE_SCOPE_KEYS, true, ee_api_alert_set, NULL},
     {"POST", "/v1/nodes", EE_SCOPE_NODES, true, ee_api_node_enrol, NULL},
     {"PATCH", "/v1/nodes/{node}", EE_SCOPE_NODES, true, ee_api_node_price, NULL},
     {"GET", "/v1/nodes", EE_API_PUBLIC_MORE, false, ee_api_nodes, query_page},

@@ -33,6 +33,7 @@ struct visit {
     struct ee_control *control;
     struct ee_http_exchange *exchange;
     struct ee_api_call *call; /* NULL: answered */
+    struct ee_deferred next;  /* asks for the next part of the answer */
 };
 
 /* ---- answers ---- */
@@ -71,9 +72,44 @@ static enum ee_err make_head(struct ee_api_server *server, struct ee_http_head *
     return add_checkpoint(server, head, answer->checkpoint);
 }
 
+/* A part of an answer. The next is asked for when this one has room to go. */
+static void respond_part(struct visit *visit, const struct ee_api_answer *answer)
+{
+    struct ee_http_head *head = ee_http_exchange_head(visit->exchange);
+    bool last = answer->part == EE_API_END || answer->part == EE_API_BROKEN;
+    enum ee_err err = EE_OK;
+    if (last)
+        visit->call = NULL;
+    if (answer->part == EE_API_HEAD)
+        err = make_head(visit->server, head, answer);
+    if (answer->part == EE_API_HEAD && err == EE_OK)
+        err = ee_http_exchange_start(visit->exchange, head, false, 0);
+    if (answer->part == EE_API_PIECE && answer->body.size > 0)
+        err = ee_http_exchange_write(visit->exchange, answer->body);
+    if (answer->part == EE_API_END)
+        err = ee_http_exchange_end(visit->exchange, NULL);
+    if (answer->part == EE_API_BROKEN)
+        err = EE_UNAVAILABLE;
+    if (err != EE_OK && err != EE_CLOSED)
+        ee_http_exchange_abort(visit->exchange, err);
+    else if (err == EE_OK && !last && ee_http_exchange_writable(visit->exchange))
+        ee_loop_defer(visit->control->loop, &visit->next);
+}
+
+static void ask_next(void *context)
+{
+    struct visit *visit = context;
+    if (visit->call != NULL)
+        ee_api_writable(visit->call);
+}
+
 static void respond(void *context, const struct ee_api_answer *answer)
 {
     struct visit *visit = context;
+    if (answer->part != EE_API_WHOLE) {
+        respond_part(visit, answer);
+        return;
+    }
     struct ee_http_head *head = ee_http_exchange_head(visit->exchange);
     visit->call = NULL;
     enum ee_err err = make_head(visit->server, head, answer);
@@ -121,9 +157,11 @@ static void begin(struct visit *visit, struct ee_bytes body)
         .idempotency_key = header(head, "Idempotency-Key"),
         .request_id = header(head, "X-Request-Id"),
         .signature = header(head, "Stripe-Signature"),
+        .accept = header(head, "Accept"),
         .body = body,
         .exporter = bound ? exporter : NULL,
     };
+    visit->next = (struct ee_deferred){.fn = ask_next, .context = visit};
     visit->call = ee_api_begin(visit->control, &request, respond, visit);
 }
 
@@ -167,13 +205,21 @@ static void on_gone(void *context, struct ee_http_exchange *exchange, enum ee_er
     struct visit *visit = context;
     (void)exchange;
     (void)err;
+    ee_loop_defer_cancel(&visit->next);
     if (visit->call != NULL)
         ee_api_cancel(visit->call);
     free(visit);
 }
 
-static const struct ee_http_exchange_events visit_events = {.complete = on_complete,
-                                                            .gone = on_gone};
+static void on_writable(void *context, struct ee_http_exchange *exchange)
+{
+    struct visit *visit = context;
+    (void)exchange;
+    ee_loop_defer(visit->control->loop, &visit->next);
+}
+
+static const struct ee_http_exchange_events visit_events = {
+    .complete = on_complete, .writable = on_writable, .gone = on_gone};
 
 /* Only what announces more than usual is looked at before it has come. */
 static size_t body_limit(struct ee_control *control, const struct ee_http_exchange *exchange)

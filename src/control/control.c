@@ -15,9 +15,11 @@
 #include "control/collateral.h"
 #include "control/domains.h"
 #include "control/gateway.h"
+#include "control/histories.h"
 #include "control/leases.h"
 #include "control/old_ids.h"
 #include "control/owing.h"
+#include "control/read_model.h"
 #include "control/retention.h"
 #include "control/scheduler.h"
 #include "control/session.h"
@@ -30,7 +32,7 @@
 #include "control/verify_cache.h"
 #include "control/webhook_secret.h"
 #include "io/clock.h"
-#include "io/crypto_openssl.h"
+#include "io/crypto_signer.h"
 #include "io/log.h"
 #include "io/process.h"
 #include "io/random.h"
@@ -103,6 +105,14 @@ void ee_control_fail(struct ee_control *control, enum ee_err err, const char *wh
     control->fatal = true;
     control->fatal_err = err;
     ee_loop_stop(control->loop);
+}
+
+static void on_durable(void *context, uint64_t seq)
+{
+    struct ee_control *control = context;
+    (void)seq;
+    if (control->read_model != NULL)
+        ee_read_model_poke(control->read_model);
 }
 
 static void on_fatal(void *context, enum ee_err err, const char *what)
@@ -216,7 +226,10 @@ static enum ee_err start_sequencer(struct ee_control *control, struct ee_bytes g
         .journal = control->journal,
         .genesis = genesis,
         .wait_for_boot = true,
-        .events = {.context = control, .effects = on_effects, .fatal = on_fatal},
+        .events = {.context = control,
+                   .effects = on_effects,
+                   .durable = on_durable,
+                   .fatal = on_fatal},
     };
     memcpy(options.checkpoint_seed, control->keys.checkpoint_seed, sizeof options.checkpoint_seed);
     options.journal = control->journal;
@@ -422,6 +435,8 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(ee_webhook_secret_load(control));
     *step = "the journal";
     EE_TRY(start_sequencer(control, ee_bytes_of(canonical, size), options, fault));
+    *step = "the read model";
+    EE_TRY(ee_histories_open(control, options->webhook_ca_path));
     control->started_us = ee_control_now_us(control);
     EE_TRY(ee_control_trust_sync(control));
     *step = "the collateral file";
@@ -462,7 +477,7 @@ enum ee_err ee_control_start(const struct ee_control_options *options, struct ee
     if (control == NULL)
         return EE_NO_MEMORY;
     control->allocator = &ee_allocator_system;
-    control->crypto = &ee_crypto_openssl;
+    control->crypto = ee_crypto_signer();
     control->lock = -1;
     snprintf(control->state_folder, sizeof control->state_folder, "%s", options->state_folder);
     snprintf(control->collateral_path, sizeof control->collateral_path, "%s",
@@ -527,6 +542,7 @@ void ee_control_free(struct ee_control *control)
     ee_quoter_free(control->quoter);
     ee_domains_free(control->domains);
     ee_owing_free(control->owing);
+    ee_histories_close(control);
     ee_sequencer_free(control->sequencer);
     ee_snapshots_free(control->snapshots);
     ee_old_ids_close(control->old_ids);

@@ -47,6 +47,7 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
      * for machines whose kernel cannot extend RTMR3. */
     bool allow_unmeasured;
     uint64_t liabilities_every_s; /* proofs of liabilities; 0: once a day */
+    const char *webhook_ca_path;  /* authorities of webhook receivers; NULL: the system's */
 };
 
 /* Locked while holders keep the journal's key and have not sent it: then it listens, writes the

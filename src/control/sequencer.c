@@ -171,22 +171,15 @@ static void batch_turn(struct ee_sequencer *sequencer)
 
 static void lose(struct ee_sequencer *sequencer, enum ee_err err, const char *what);
 
-/* A few rows before every batch, and every ten seconds as many as fit in less than a millisecond:
- * what breaks an invariant is not written and not answered. */
+/* What breaks an invariant is not written and not answered. */
 static bool invariants_hold(struct ee_sequencer *sequencer)
 {
     const char *rule = "";
-    uint64_t now_us = ee_core_time_us(sequencer->state.core);
-    bool many = now_us >= sequencer->sampled_us + SAMPLE_MANY_US;
-    if (many)
-        sequencer->sampled_us = now_us;
-    if (ee_core_check_some(sequencer->state.core, &sequencer->sample_cursor,
-                           many ? SAMPLE_MANY : SAMPLE_FEW, &rule) != EE_OK) {
+    bool holds = ee_sequencer_sample_holds(&sequencer->sample, sequencer->state.core, &rule);
+    sequencer->counts.invariants += holds;
+    if (!holds)
         lose(sequencer, EE_INVARIANT, rule);
-        return false;
-    }
-    sequencer->counts.invariants++;
-    return true;
+    return holds;
 }
 
 static void batch_write(void *context)
@@ -276,6 +269,8 @@ static void batch_durable(struct ee_sequencer *sequencer)
     sequencer->counts.batches++;
     if (batch->count > sequencer->counts.largest_batch)
         sequencer->counts.largest_batch = batch->count;
+    if (sequencer->events.durable != NULL)
+        sequencer->events.durable(sequencer->events.context, batch->last_seq);
 }
 
 static void batch_done(void *context, struct ee_journal_job *job)

@@ -34,6 +34,8 @@ struct ee_sequencer_events {
      * batch is not written) or memory ran out where nothing may fail: stop the process.
      * Called once; no callback follows and everything is refused with EE_JOURNAL. */
     void (*fatal)(void *context, enum ee_err err, const char *what);
+    /* A batch is in the journal: read it from there. May be NULL. */
+    void (*durable)(void *context, uint64_t seq);
 };
 
 struct ee_sequencer_options {

@@ -8,15 +8,13 @@
 #include "control/sequencer_batch.h"
 #include "control/sequencer_queue.h"
 #include "control/sequencer_replay.h"
+#include "control/sequencer_sample.h"
 #include "control/snapshots.h"
 #include "io/journal_writer.h"
 
 enum {
     BATCHES = 3,       /* one collects, one is written, the answers of one are delivered */
     RANDOM_AHEAD = 64, /* commands' worth drawn at once */
-    SAMPLE_FEW = 8,    /* rows of each kind whose invariants are checked with every batch */
-    SAMPLE_MANY = 2000,
-    SAMPLE_MANY_US = 10 * 1000000,
 };
 
 struct ee_sequencer {
@@ -44,8 +42,7 @@ struct ee_sequencer {
     uint8_t public_key[EE_ED25519_KEY_SIZE]; /* of the newest durable note */
     uint8_t random[RANDOM_AHEAD][32];
     size_t random_left;
-    uint64_t sample_cursor; /* of the invariants checked while running */
-    uint64_t sampled_us;    /* time of the last large sample */
+    struct ee_sequencer_sample sample;
     struct ee_sequencer_counts counts;
     bool lost;
     enum ee_err refusing; /* EE_OK: takes commands */

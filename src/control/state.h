@@ -37,6 +37,8 @@ struct ee_domains;
 struct ee_collateral_store;
 struct ee_outlook;
 struct ee_stripe_secrets;
+struct ee_read_model;
+struct ee_webhooks;
 struct ee_unseal;
 struct ee_vault;
 
@@ -82,6 +84,8 @@ struct ee_control {
     struct ee_snapshots *snapshots;
     struct ee_old_ids *old_ids;
     struct ee_receipt_store *evidence;
+    struct ee_read_model *read_model;
+    struct ee_webhooks *webhooks;
     struct ee_timer *retention; /* deletes old evidence */
     uint64_t evidence_early;    /* as last logged */
     struct ee_blobs *outputs;

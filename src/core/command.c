@@ -40,6 +40,7 @@
     ROW(TRANSFERS, "transfers")                                                                    \
     ROW(TOPUP, "topup")                                                                            \
     ROW(PAYMENT, "payment")                                                                        \
+    ROW(WEBHOOK, "webhook")                                                                        \
     ROW(APP_DOMAIN, "app_domain")                                                                  \
     ROW(DOMAIN_PROVEN, "domain_proven")
 

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "core/deployment.h"
 #include "core/domain.h"
+#include "core/webhook_set.h"
 
 enum {
     /* Commands are applied by the rules of the version they carry: docs/spec/commands.md, "Core
@@ -67,9 +68,9 @@ enum ee_command_kind {
     EE_COMMAND_TRANSFERS = 50,  /* account: up to 8,190 transfers at once (core/transfers.h) */
     EE_COMMAND_TOPUP = 51,   /* account: an order of credits, to be paid at the payment provider */
     EE_COMMAND_PAYMENT = 52, /* system: what the payment provider said of one payment */
-    EE_COMMAND_APP_DOMAIN = 61, /* account: adds a domain to an app of its own, or removes it */
-    EE_COMMAND_DOMAIN_PROVEN =
-        62, /* system: the domain's DNS names the app, or does not any more */
+    EE_COMMAND_WEBHOOK = 55, /* account: where and of what it wants to be told */
+    EE_COMMAND_APP_DOMAIN = 61,    /* account: a domain of an app of its own */
+    EE_COMMAND_DOMAIN_PROVEN = 62, /* system: what DNS says of that */
 };
 
 struct ee_command {
@@ -406,7 +407,6 @@ struct ee_liabilities {
     struct ee_money total;
     uint8_t root[32];
 };
-
 #define EE_PAYLOADS(ROW)                                                                           \
     ROW(boot)                                                                                      \
     ROW(account_create)                                                                            \
@@ -437,7 +437,8 @@ struct ee_liabilities {
     ROW(collateral_taken)                                                                          \
     ROW(recovery)                                                                                  \
     ROW(checkpoint_key)                                                                            \
-    ROW(liabilities)
+    ROW(liabilities)                                                                               \
+    ROW(webhook_set)
 #define EE_ROW(name)                                                                               \
     EE_MUST_USE enum ee_err ee_##name##_encode(const struct ee_##name *in, struct ee_writer *out); \
     EE_MUST_USE enum ee_err ee_##name##_decode(struct ee_bytes bytes, struct ee_##name *out);
@@ -588,7 +589,8 @@ struct ee_payment_result { /* answer to PAYMENT */
     ROW(liabilities_result)                                                                        \
     ROW(limit_result)                                                                              \
     ROW(topup_result)                                                                              \
-    ROW(payment_result)
+    ROW(payment_result)                                                                            \
+    ROW(webhook_result)
 #define EE_ROW(name)                                                                               \
     EE_MUST_USE enum ee_err ee_##name##_encode(const struct ee_##name *in, struct ee_writer *out); \
     EE_MUST_USE enum ee_err ee_##name##_decode(struct ee_bytes bytes, struct ee_##name *out);

@@ -268,6 +268,23 @@ static void collateral_taken(struct ee_codec *k, struct ee_collateral_taken *v)
     v->simulated = ee_codec_bool(k, v->simulated);
 }
 
+static void webhook_set(struct ee_codec *k, struct ee_webhook_set *v)
+{
+    v->op = (enum ee_webhook_op)ee_codec_enum(k, v->op, EE_WEBHOOK_SET, EE_WEBHOOK_ALERT);
+    v->slot = (uint8_t)ee_codec_u32_within(k, v->slot, 0, EE_WEBHOOKS_PER_ACCOUNT);
+    if ((v->op == EE_WEBHOOK_REMOVE && v->slot == 0) || (v->op == EE_WEBHOOK_ALERT && v->slot != 0))
+        ee_codec_fail(k, EE_RANGE);
+    if (v->op == EE_WEBHOOK_SET) {
+        ee_codec_text(k, v->url, sizeof(v->url), 1);
+        v->events = ee_codec_u32_within(k, v->events, 1, EE_EVENTS_ALL);
+        ee_codec_text(k, v->label, sizeof(v->label), 0);
+        ee_codec_raw(k, v->secret_hash, sizeof(v->secret_hash));
+    } else if (v->op == EE_WEBHOOK_ALERT) {
+        v->below = ee_codec_money(k, v->below, 0);
+        v->runway_below_s = ee_codec_u32(k, v->runway_below_s);
+    }
+}
+
 static void policy_change(struct ee_codec *k, struct ee_policy_change *v)
 {
     struct ee_attest_policy checked;
@@ -446,6 +463,11 @@ static void payment_result(struct ee_codec *k, struct ee_payment_result *v)
     v->trouble = ee_codec_u32_within(k, v->trouble, 0, EE_TROUBLE_ALL);
     v->minted = ee_codec_money(k, v->minted, 0);
     v->charged_back = ee_codec_money(k, v->charged_back, 0);
+}
+
+static void webhook_result(struct ee_codec *k, struct ee_webhook_result *v)
+{
+    v->slot = (uint8_t)ee_codec_u32_within(k, v->slot, 0, EE_WEBHOOKS_PER_ACCOUNT);
 }
 
 /* Both directions of each; a document starts with the label "ee-NAME", version 1. */

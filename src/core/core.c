@@ -15,6 +15,7 @@ enum {
     POLICY_LIMIT = 4096,
     STATEMENT_LIMIT = 1024,
     LIABILITIES_LIMIT = 1 << 20,
+    WEBHOOK_LIMIT = 1 << 18,
 };
 
 static const struct ee_core_limits default_limits = {
@@ -96,6 +97,10 @@ static void tables_init(struct ee_core *core)
     static_assert(offsetof(struct ee_period, index) == EE_ID_SIZE, "lease and index are one key");
     ee_table_init(&core->periods, core->allocator, sizeof(struct ee_period_row), 0,
                   EE_ID_SIZE + sizeof(uint32_t), hard_limit(l->periods));
+    static_assert(offsetof(struct ee_webhook, slot) == EE_NAME_MAX + 1,
+                  "account and slot are one key");
+    ee_table_init(&core->webhooks, core->allocator, sizeof(struct ee_webhook), 0, EE_NAME_MAX + 2,
+                  WEBHOOK_LIMIT);
     ee_table_init(&core->allow_changes, core->allocator, sizeof(uint64_t), 0, 0, ALLOW_LIMIT);
     ee_table_init(&core->policies, core->allocator, sizeof(struct ee_policy_applied), 0, 0,
                   POLICY_LIMIT);
@@ -152,12 +157,13 @@ void ee_core_free(struct ee_core *core)
         &core->leases,      &core->periods,  &core->ids,           &core->mints,
         &core->redemptions, &core->allow,    &core->allow_changes, &core->policies,
         &core->topups,      &core->payments, &core->recoveries,    &core->checkpoint_keys,
-        &core->liabilities, &core->domains};
+        &core->liabilities, &core->webhooks, &core->domains};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         ee_table_close(tables[i]);
     ee_ledger_free(core->ledger);
     ee_free(core->allocator, core->timers);
     ee_core_trees_free(core);
+    ee_core_watch_free(core);
     ee_free(core->allocator, core->candidates);
     ee_free(core->allocator, core->reasons);
     ee_free(core->allocator, core->bulk);
@@ -336,8 +342,12 @@ struct rule {
     ee_handler *handler;
 };
 
-static struct rule domain_rule(enum ee_command_kind kind)
+static struct rule further_rule(enum ee_command_kind kind)
 {
+    if (kind == EE_COMMAND_WEBHOOK)
+        return (struct rule){ACCOUNT, ee_core_on_webhook};
+    if (kind == EE_COMMAND_PAYMENT)
+        return (struct rule){SYSTEM, ee_core_on_payment};
     if (kind == EE_COMMAND_APP_DOMAIN)
         return (struct rule){ACCOUNT, ee_core_on_app_domain};
     return (struct rule){SYSTEM, ee_core_on_domain_proven};
@@ -407,10 +417,10 @@ static struct rule rule_of(enum ee_command_kind kind)
     case EE_COMMAND_TOPUP:
         return (struct rule){ACCOUNT, ee_core_on_topup};
     case EE_COMMAND_PAYMENT:
-        return (struct rule){SYSTEM, ee_core_on_payment};
+    case EE_COMMAND_WEBHOOK:
     case EE_COMMAND_APP_DOMAIN:
     case EE_COMMAND_DOMAIN_PROVEN:
-        return domain_rule(kind);
+        return further_rule(kind);
     }
     return (struct rule){0, NULL};
 }

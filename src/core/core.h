@@ -287,7 +287,27 @@ struct ee_payment {
     uint64_t first_seq, last_seq, mint_seq;              /* mint_seq 0: not minted */
 };
 
+/* An endpoint of an account, or (slot 0) its low-balance thresholds. */
+struct ee_webhook {
+    char account[EE_NAME_MAX + 1];
+    uint8_t slot;
+    bool active;  /* false: removed; the slot is given again */
+    uint64_t seq; /* of the command that made it; events from before it are not for it */
+    char url[EE_WEBHOOK_URL_MAX + 1];
+    uint32_t events; /* 1 << (kind - 1) */
+    char label[EE_NAME_MAX + 1];
+    uint8_t secret_hash[32];
+    struct ee_money below;
+    uint32_t runway_below_s;
+};
+
 const struct ee_account *ee_core_account(const struct ee_core *core, const char *name);
+/* NULL: there never was one. */
+const struct ee_webhook *ee_core_webhook(const struct ee_core *core, const char *account,
+                                         uint8_t slot);
+const struct ee_webhook *ee_core_webhook_at(const struct ee_core *core, size_t index);
+/* The bits of all its active endpoints together. */
+uint32_t ee_core_webhook_events(const struct ee_core *core, const char *account);
 EE_MUST_USE enum ee_err ee_core_balance(const struct ee_core *core, const char *account,
                                         struct ee_balance *out);
 /* As of a time not before that of the last command: holds end by themselves. */

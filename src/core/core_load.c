@@ -166,6 +166,16 @@ static enum ee_err payment_prepare(const struct ee_core *core, const struct ee_p
     return row->account[0] == '\0' ? EE_OK : known(ee_core_account_find(core, row->account));
 }
 
+/* Slots of an account are taken in order; slot 0 is apart. */
+static enum ee_err webhook_prepare(const struct ee_core *core, const struct ee_webhook *row)
+{
+    if (row->slot > EE_WEBHOOKS_PER_ACCOUNT || row->events > EE_EVENTS_ALL)
+        return EE_RANGE;
+    if (row->slot > 1 && !ee_core_webhook(core, row->account, (uint8_t)(row->slot - 1)))
+        return EE_RANGE;
+    return known(ee_core_account_find(core, row->account));
+}
+
 static enum ee_err row_prepare(struct loading *l, enum ee_record_kind kind,
                                union ee_record_row *row)
 {
@@ -194,6 +204,8 @@ static enum ee_err row_prepare(struct loading *l, enum ee_record_kind kind,
         return topup_prepare(core, &row->topup);
     case EE_RECORD_PAYMENT:
         return payment_prepare(core, &row->payment.payment);
+    case EE_RECORD_WEBHOOK:
+        return webhook_prepare(core, &row->webhook);
     case EE_RECORD_DOMAIN:
         return row->domain.slot < EE_APP_DOMAINS_MAX
                    ? known(ee_core_app_find(core, row->domain.app))
@@ -328,6 +340,8 @@ static enum ee_err cash_check(const struct ee_core *core, struct book_sums *sums
 static enum ee_err book_check(const struct ee_core *core)
 {
     struct book_sums sums = {.accounts = 0};
+    if (ee_ledger_time_s(core->ledger) != 0) /* the network's reservations have no timeouts */
+        return EE_RANGE;
     EE_TRY(cash_check(core, &sums));
     for (size_t i = 0; i < core->accounts.count; i++)
         EE_TRY(account_book_check(core, ee_table_at(&core->accounts, i), &sums));

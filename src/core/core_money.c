@@ -374,6 +374,14 @@ const struct ee_ledger_row *ee_core_lock_entry(const struct ee_core *core,
     return ee_ledger_row_find(core->ledger, &id);
 }
 
+const struct ee_ledger_row *ee_core_settle_entry(const struct ee_core *core,
+                                                 const struct ee_period *period)
+{
+    struct ee_ledger_id id;
+    lock_id(core, "ee-ledger-settle", period->lease, period->index, &id);
+    return ee_ledger_row_find(core->ledger, &id);
+}
+
 enum ee_err ee_core_lock_check(const struct ee_core *core, const struct ee_lease *lease,
                                uint32_t index, struct ee_money amount)
 {

@@ -298,6 +298,28 @@ static void payment(struct ee_codec *k, struct ee_payment_row *row)
     U32(row->moves);
 }
 
+static void webhook(struct ee_codec *k, struct ee_webhook *row)
+{
+    NAME(row->account);
+    U8(row->slot);
+    BOOL(row->active);
+    U64(row->seq);
+    TEXT(row->url);
+    U32(row->events);
+    TEXT(row->label);
+    RAW(row->secret_hash);
+    MONEY(row->below);
+    U32(row->runway_below_s);
+}
+
+static void further(struct ee_codec *k, enum ee_record_kind kind, union ee_record_row *row)
+{
+    if (kind == EE_RECORD_WEBHOOK)
+        webhook(k, &row->webhook);
+    else
+        domain(k, &row->domain);
+}
+
 void ee_record_code(struct ee_record *r, enum ee_record_kind kind, union ee_record_row *row)
 {
     struct ee_codec *k = &r->k;
@@ -354,8 +376,9 @@ void ee_record_code(struct ee_record *r, enum ee_record_kind kind, union ee_reco
     case EE_RECORD_PAYMENT:
         payment(k, &row->payment);
         break;
+    case EE_RECORD_WEBHOOK:
     case EE_RECORD_DOMAIN:
-        domain(k, &row->domain);
+        further(k, kind, row);
         break;
     case EE_RECORD_NETWORK:
     case EE_RECORD_BOOK:
@@ -407,6 +430,8 @@ const struct ee_table *ee_record_table_of(const struct ee_core *core, enum ee_re
         return &core->topups;
     case EE_RECORD_PAYMENT:
         return &core->payments;
+    case EE_RECORD_WEBHOOK:
+        return &core->webhooks;
     case EE_RECORD_DOMAIN:
         return &core->domains;
     case EE_RECORD_NETWORK:

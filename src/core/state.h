@@ -147,12 +147,13 @@ struct ee_core {
     struct ee_ledger *ledger;
     struct ee_table accounts, keys, nodes, apps, leases, periods, ids, mints, redemptions, allow,
         allow_changes, policies, recoveries, checkpoint_keys, liabilities, topups, payments,
-        domains;
+        webhooks, domains;
     uint8_t liability_secret[32];        /* from the last BOOT: salts follow from it */
     struct ee_liabilities_result marked; /* by LIABILITIES, its root to come; of_seq 0: none */
     struct ee_timer *timers;             /* binary heap by (due, kind, row) */
     uint32_t timer_count, timer_capacity;
     struct ee_state_trees *trees;           /* of the state hash */
+    struct ee_core_watch *watch;            /* core/book.h; NULL: nobody watches */
     struct ee_market_candidate *candidates; /* scratch of placement: one per node */
     enum ee_market_reason *reasons;
     uint32_t candidate_capacity;
@@ -188,7 +189,7 @@ ee_handler ee_core_on_genesis, ee_core_on_boot, ee_core_on_tick, ee_core_on_acco
     ee_core_on_allow, ee_core_on_policy, ee_core_on_collateral, ee_core_on_redeem,
     ee_core_on_redemption, ee_core_on_report, ee_core_on_recovery, ee_core_on_checkpoint_key,
     ee_core_on_liabilities, ee_core_on_topup, ee_core_on_payment, ee_core_on_transfers,
-    ee_core_on_app_domain, ee_core_on_domain_proven;
+    ee_core_on_webhook, ee_core_on_app_domain, ee_core_on_domain_proven;
 
 /* ---- lookups (core_read.c); NULL: none ---- */
 const struct ee_account_row *ee_core_account_find(const struct ee_core *core, const char *name);
@@ -217,6 +218,8 @@ EE_MUST_USE enum ee_err ee_core_trees_reserve(struct ee_core *core);
 /* The same for a command that adds up to `rows` to a table. */
 EE_MUST_USE enum ee_err ee_core_trees_reserve_for(struct ee_core *core, uint32_t rows);
 void ee_core_trees_free(struct ee_core *core);
+
+void ee_core_watch_free(struct ee_core *core); /* core_book.c */
 
 /* ---- timers (core_timers.c) ---- */
 EE_MUST_USE enum ee_err ee_core_timers_reserve(struct ee_core *core, uint32_t extra);
@@ -286,6 +289,9 @@ EE_MUST_USE enum ee_err ee_core_lock_check(const struct ee_core *core, const str
 /* Takes the checked lock and opens the period's record; room was reserved. */
 struct ee_period_row *ee_core_lock_take(struct ee_change *c, struct ee_lease_row *lease,
                                         struct ee_money amount);
+/* What settled a period in the book; NULL: not yet. */
+const struct ee_ledger_row *ee_core_settle_entry(const struct ee_core *core,
+                                                 const struct ee_period *period);
 /* The reservation of a period in the book. */
 const struct ee_ledger_row *ee_core_lock_entry(const struct ee_core *core,
                                                const struct ee_period *period);

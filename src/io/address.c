@@ -102,3 +102,50 @@ bool ee_address_is_loopback(const struct ee_address *address)
     }
     return (ntohl(as_v4(address).sin_addr.s_addr) >> 24) == 127;
 }
+
+/* RFC 6890 and the registries it founded. */
+static bool v4_public(uint32_t host)
+{
+    static const struct {
+        uint32_t net;
+        unsigned bits;
+    } special[] = {
+        {0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},  {0xa9fe0000, 16},
+        {0xac100000, 12}, {0xc0000000, 24}, {0xc0000200, 24}, {0xc0586300, 24}, {0xc0a80000, 16},
+        {0xc6120000, 15}, {0xc6336400, 24}, {0xcb007100, 24}, {0xe0000000, 4},  {0xf0000000, 4},
+    };
+    for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++)
+        if ((host ^ special[i].net) >> (32 - special[i].bits) == 0)
+            return false;
+    return true;
+}
+
+static uint32_t v4_at(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static bool v6_public(const struct in6_addr *host)
+{
+    static const uint8_t translated[12] = {0x00, 0x64, 0xff, 0x9b};
+    const uint8_t *b = host->s6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(host) || memcmp(b, translated, sizeof(translated)) == 0)
+        return v4_public(v4_at(b + 12));
+    if ((b[0] & 0xe0) != 0x20) /* only 2000::/3 is global unicast */
+        return false;
+    bool teredo_or_special = b[0] == 0x20 && b[1] == 0x01 && b[2] < 0x02; /* 2001::/23 */
+    bool documentation = (b[0] == 0x20 && b[1] == 0x01 && b[2] == 0x0d && b[3] == 0xb8) ||
+                         (b[0] == 0x3f && b[1] == 0xff && b[2] < 0x10);
+    bool six_to_four = b[0] == 0x20 && b[1] == 0x02;
+    return !teredo_or_special && !documentation && !six_to_four;
+}
+
+bool ee_address_is_public(const struct ee_address *address)
+{
+    if (address->storage.ss_family == AF_INET6) {
+        struct in6_addr host = as_v6(address).sin6_addr;
+        return v6_public(&host);
+    }
+    return address->storage.ss_family == AF_INET &&
+           v4_public(ntohl(as_v4(address).sin_addr.s_addr));
+}

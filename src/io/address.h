@@ -23,5 +23,9 @@ char *ee_address_format(const struct ee_address *address, char out[EE_ADDRESS_TE
 uint16_t ee_address_port(const struct ee_address *address);
 /* 127.0.0.0/8, ::1 and the mapped form of the former. */
 bool ee_address_is_loopback(const struct ee_address *address);
+/* An address of the public internet: not loopback, private, link-local (also cloud metadata),
+ * shared, multicast, reserved, documentation or unspecified, nor one of those mapped or translated
+ * into IPv6 (IANA special-purpose registries, RFC 6890; 64:ff9b::/96, RFC 6052; 6to4, Teredo). */
+bool ee_address_is_public(const struct ee_address *address);
 
 #endif

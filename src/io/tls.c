@@ -198,7 +198,7 @@ static enum ee_err client_setup(struct ee_tls *tls, const struct ee_tls_client_o
 enum ee_err ee_tls_client_new(const struct ee_tls_client_options *options, struct ee_tls **out)
 {
     struct ee_tls *tls = NULL;
-    EE_TRY(wrap(TLS_client_method(), TLS1_3_VERSION, &tls));
+    EE_TRY(wrap(TLS_client_method(), options->allow_tls12 ? TLS1_2_VERSION : TLS1_3_VERSION, &tls));
     tls->judged_by_attestation = options->judged_by_attestation;
     enum ee_err err = client_setup(tls, options);
     if (err != EE_OK) {

@@ -33,6 +33,8 @@ struct ee_tls_client_options {
      * asked for. True: any certificate is accepted and the owner trusts nothing until the peer's
      * evidence binds ee_conn_peer_key_hash() and ee_conn_exporter(). */
     bool judged_by_attestation;
+    /* TLS 1.2 too: for servers of others that hear webhooks and nothing else. */
+    bool allow_tls12;
     struct ee_bytes ca_pem; /* one or more authorities; empty: those of the system */
     /* The client's own certificate, or both empty. */
     struct ee_bytes certificate_pem;
@@ -40,7 +42,7 @@ struct ee_tls_client_options {
 };
 
 /* EE_SYNTAX: not PEM of its kind; EE_UNTRUSTED: key and certificate do not belong together;
- * EE_CRYPTO. Client contexts speak TLS 1.3 only. */
+ * EE_CRYPTO. Client contexts speak TLS 1.3 only, unless told otherwise. */
 EE_MUST_USE enum ee_err ee_tls_server_new(const struct ee_tls_server_options *options,
                                           struct ee_tls **out);
 EE_MUST_USE enum ee_err ee_tls_client_new(const struct ee_tls_client_options *options,

@@ -81,11 +81,33 @@ void *ee_table_edit_derived(const struct ee_table *table, const void *row)
     return row ? table->rows + ((const uint8_t *)row - table->rows) : NULL;
 }
 
+static void watch_note(const struct ee_table *table, uint64_t row)
+{
+    struct ee_table_watch *watch = table->watch;
+    if (!watch || (watch->count && watch->rows[watch->count - 1] == row))
+        return;
+    if (watch->count == watch->capacity) {
+        uint32_t capacity = watch->capacity ? 2 * watch->capacity : FIRST_CAPACITY;
+        uint32_t *rows = ee_realloc(table->allocator, watch->rows, capacity, sizeof(*rows));
+        watch->lost = watch->lost || !rows;
+        if (!rows)
+            return;
+        watch->rows = rows;
+        watch->capacity = capacity;
+    }
+    watch->rows[watch->count++] = (uint32_t)row;
+}
+
+static void written(const struct ee_table *table, uint64_t row)
+{
+    ee_touched_mark(&table->touched, row);
+    watch_note(table, row);
+}
+
 void *ee_table_edit(const struct ee_table *table, const void *row)
 {
     if (row)
-        ee_touched_mark(&table->touched,
-                        (uint64_t)((const uint8_t *)row - table->rows) / table->row_size);
+        written(table, (uint64_t)((const uint8_t *)row - table->rows) / table->row_size);
     return ee_table_edit_derived(table, row);
 }
 
@@ -141,7 +163,7 @@ void *ee_table_add(struct ee_table *table, const void *row)
     }
     void *place = table->rows + table->count * table->row_size;
     memcpy(place, row, table->row_size);
-    ee_touched_mark(&table->touched, table->count);
+    written(table, table->count);
     table->count++;
     return place;
 }

@@ -8,12 +8,21 @@
 #ifndef EE_LEDGER_TABLE_H
 #define EE_LEDGER_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
 #include "ledger/touched.h"
+
+/* Rows written since the owner last looked, in order, some more than once: for who wants to know
+ * which, not only in which group. */
+struct ee_table_watch {
+    uint32_t *rows;
+    uint32_t count, capacity;
+    bool lost; /* memory ran out: more rows were written than are listed */
+};
 
 struct ee_table {
     const struct ee_allocator *allocator;
@@ -23,6 +32,7 @@ struct ee_table {
     size_t key_offset, key_size; /* key_size 0: a plain list without index */
     uint32_t count, capacity, limit, slot_count;
     struct ee_touched touched;
+    struct ee_table_watch *watch; /* NULL: nobody wants to know */
 };
 
 void ee_table_init(struct ee_table *table, const struct ee_allocator *allocator, size_t row_size,

@@ -176,6 +176,14 @@ static const struct ee_topup_result topup_result = {
 static const struct ee_payment_result payment_result = {
     .payment = "pi_1", .account = "alice", .trouble = 3, .minted = {7}, .charged_back = {5}};
 
+static const struct ee_webhook_set webhook_set = {.op = EE_WEBHOOK_SET,
+                                                  .slot = 3,
+                                                  .url = "https://example.net/hook",
+                                                  .events = 5,
+                                                  .label = "books",
+                                                  .secret_hash = {9}};
+static const struct ee_webhook_result webhook_result = {.slot = 3};
+
 static struct format formats[64];
 static size_t format_count;
 static uint8_t samples[64][SAMPLE_MAX];
@@ -328,6 +336,11 @@ static void fields_outside_their_rules(void)
     REFUSED(abuse_report, EE_UNSUPPORTED, bad.category = (enum ee_abuse_category)0);
     REFUSED(redeem, EE_RANGE, bad.amount.micros = 0);
     REFUSED(redemption_word, EE_RANGE, bad.confirm = 2);
+    REFUSED(webhook_set, EE_RANGE, bad.slot = EE_WEBHOOKS_PER_ACCOUNT + 1);
+    REFUSED(webhook_set, EE_RANGE, bad.events = 0); /* told of nothing */
+    REFUSED(webhook_set, EE_RANGE, bad.events = EE_EVENTS_ALL + 1);
+    REFUSED(webhook_set, EE_RANGE, bad.op = EE_WEBHOOK_REMOVE; bad.slot = 0);
+    REFUSED(webhook_set, EE_RANGE, bad.op = EE_WEBHOOK_ALERT); /* is of no slot */
     REFUSED(allow_change, EE_UNSUPPORTED, bad.role = 0);
     REFUSED(app_domain, EE_RANGE, bad.add = 2);
     REFUSED(app_domain, EE_SYNTAX, bad.domain[0] = '-');

@@ -100,6 +100,21 @@ static void statements_signed(void)
     REQUIRE(network_boot(&n) == EE_OK);
 }
 
+/* An endpoint and the thresholds of the alert. */
+static void told_of_events(void)
+{
+    struct ee_webhook_set set = {.op = EE_WEBHOOK_SET,
+                                 .url = "https://example.net/hook",
+                                 .events = EE_EVENTS_ALL,
+                                 .label = "books",
+                                 .secret_hash = {5}};
+    REQUIRE(NETWORK_SEND(&n, EE_ACTOR_ACCOUNT, "alice", EE_COMMAND_WEBHOOK, webhook_set, &set) ==
+            EE_OK);
+    set = (struct ee_webhook_set){.op = EE_WEBHOOK_ALERT, .below = {5}, .runway_below_s = 60};
+    REQUIRE(NETWORK_SEND(&n, EE_ACTOR_ACCOUNT, "alice", EE_COMMAND_WEBHOOK, webhook_set, &set) ==
+            EE_OK);
+}
+
 /* A network with something in every table. */
 static void populated(void)
 {
@@ -120,6 +135,7 @@ static void populated(void)
     charged_back();
     sums_said();
     statements_signed();
+    told_of_events();
     REQUIRE(!n.broken);
     REQUIRE(ee_core_save(n.core, saved_take, &s) == EE_OK);
 }
@@ -348,6 +364,11 @@ static void every_field_of_a_row_is_in_its_record(void)
     CHECK(unnoticed(EE_RECORD_ALLOW, &row, ROW_SIZE(allow)) == 0);
     CHECK(unnoticed(EE_RECORD_ALLOW_CHANGE, &row, ROW_SIZE(allow_change)) == 0);
     CHECK(unnoticed(EE_RECORD_POLICY, &row, ROW_SIZE(policy)) == 0);
+}
+
+static void every_field_of_other_rows_too(void)
+{
+    union ee_record_row row;
     memset(&row, 0, sizeof(row));
     CHECK(unnoticed(EE_RECORD_RECOVERY, &row, ROW_SIZE(recovery)) == 0);
     CHECK(unnoticed(EE_RECORD_CHECKPOINT_KEY, &row, ROW_SIZE(checkpoint_key)) == 0);
@@ -364,6 +385,11 @@ static void every_field_of_a_row_is_in_its_record(void)
         row.payment.payment.disputes[i].state = EE_DISPUTE_WON;
     CHECK(unnoticed(EE_RECORD_PAYMENT, &row, ROW_SIZE(payment)) ==
           6 + 4 * EE_PAYMENT_DISPUTES_MAX + 8);
+    memset(&row, 0, sizeof(row));
+    FILL(row.webhook.account);
+    FILL(row.webhook.url);
+    FILL(row.webhook.label);
+    CHECK(unnoticed(EE_RECORD_WEBHOOK, &row, ROW_SIZE(webhook)) == 5 + 3 + 4);
 }
 
 static void every_field_of_a_domain_is_in_its_record(void)
@@ -381,4 +407,4 @@ TESTS(TEST(loaded_core_is_the_saved_one), TEST(core_before_genesis_is_not_saved)
       TEST(trailing_byte_is_noticed), TEST(flipped_bit_is_refused_or_another_state),
       TEST(newer_version_is_refused_as_such), TEST(limits_hold_for_saved_states_too),
       TEST(failed_allocation_leaks_nothing), TEST(every_field_of_a_row_is_in_its_record),
-      TEST(every_field_of_a_domain_is_in_its_record))
+      TEST(every_field_of_other_rows_too), TEST(every_field_of_a_domain_is_in_its_record))

@@ -165,8 +165,43 @@ static void remove_folder(void)
     CHECK(system(command) == 0);
 }
 
+/* Where a stranger's webhook may not lead us: RFC 6890 and the registries it founded. */
+static void addresses_that_are_not_public(void)
+{
+    static const char *const inside[] = {"0.0.0.0:1",
+                                         "10.1.2.3:1",
+                                         "100.64.0.1:1",
+                                         "127.0.0.1:1",
+                                         "169.254.169.254:80",
+                                         "172.31.255.255:1",
+                                         "192.168.1.1:1",
+                                         "192.0.2.1:1",
+                                         "198.19.0.1:1",
+                                         "203.0.113.9:1",
+                                         "224.0.0.1:1",
+                                         "255.255.255.255:1",
+                                         "[::]:1",
+                                         "[::1]:1",
+                                         "[fe80::1]:1",
+                                         "[fd00::1]:1",
+                                         "[ff02::1]:1",
+                                         "[::ffff:10.0.0.1]:1",
+                                         "[64:ff9b::7f00:1]:1",
+                                         "[2002:a00:1::]:1",
+                                         "[2001::1]:1",
+                                         "[2001:db8::1]:1",
+                                         "[100::1]:1"};
+    static const char *const outside[] = {"1.1.1.1:443", "172.32.0.1:1", "100.128.0.1:1",
+                                          "[2606:4700::1111]:443", "[::ffff:8.8.8.8]:1"};
+    struct ee_address address;
+    for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++)
+        CHECK(ee_address_parse(inside[i], &address) == EE_OK && !ee_address_is_public(&address));
+    for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++)
+        CHECK(ee_address_parse(outside[i], &address) == EE_OK && ee_address_is_public(&address));
+}
+
 TESTS(TEST(make_folder), TEST(write_then_read_back), TEST(file_larger_than_one_read),
       TEST(missing_file_or_folder), TEST(secret_that_others_may_read),
       TEST(failed_write_leaves_the_old_file_and_no_other), TEST(folders_are_private),
-      TEST(lock_held_by_somebody), TEST(addresses_as_text), TEST(buffer_keeps_bytes_in_order),
-      TEST(remove_folder))
+      TEST(lock_held_by_somebody), TEST(addresses_as_text), TEST(addresses_that_are_not_public),
+      TEST(buffer_keeps_bytes_in_order), TEST(remove_folder))
