@@ -21,6 +21,7 @@ EE_MUST_USE enum ee_err ee_control_statement_put(const char *state, const char *
 int ee_control_cmd_journal(int argc, char **argv);        /* journal.c */
 int ee_control_cmd_recovery(int argc, char **argv);       /* recovery.c */
 int ee_control_cmd_checkpoint_key(int argc, char **argv); /* checkpoint_key.c */
+int ee_control_cmd_cert(int argc, char **argv);           /* cert.c */
 int ee_control_cmd_unseal(int argc, char **argv);         /* unseal.c */
 int ee_control_cmd_holder(int argc, char **argv);
 int ee_control_cmd_renew(int argc, char **argv);

@@ -24,14 +24,23 @@ static const char usage[] =
     "  ee-control init --state DIR [--name HOST ...]\n"
     "      make the keys; print one JSON object with a certificate request\n"
     "  ee-control run --state DIR --genesis FILE --listen ADDR:PORT --gateway-listen ADDR:PORT\n"
-    "      --tls-chain FILE [--http 127.0.0.1:PORT] [--domain apps.localhost]\n"
+    "      [--tls-chain FILE] [--http 127.0.0.1:PORT] [--domain apps.localhost]\n"
     "      [--admin-key-hash-file FILE] [--collateral FILE] [--tdx-device DEVICE]\n"
     "      [--evidence-queue N] [--deployments measured|any] [--collateral-warn-days N]\n"
     "      [--webhook-ca FILE]\n"
     "      [--holders FILE | --journal-key-file FILE | --plain-journal] [--ready-file FILE]\n"
     "      [--snapshot-every COMMANDS]\n"
-    "      [--liabilities-every SECONDS]\n"
-    "      serve until SIGTERM; SIGHUP reads the collateral again\n"
+    "      [--liabilities-every SECONDS] [--take-over]\n"
+    "      [--dns ADDR:PORT[,...]] [--domain-check-every SECONDS]\n"
+    "      [--acme-listen ADDR:PORT --acme-challenge-dir DIR] [--acme-alpn-dir DIR]\n"
+    "      serve until SIGTERM; SIGHUP reads collateral and certificates again\n"
+    "  ee-control cert csr --state DIR --name NAME [--name NAME ...] [-o FILE]\n"
+    "      a request for the key made here\n"
+    "  ee-control cert install --state DIR [--name NAME ...] CHAIN.pem\n"
+    "      checked: key, validity, order, names; served after SIGHUP to who asks for its names\n"
+    "  ee-control cert list --state DIR\n"
+    "  ee-control cert remove --state DIR NAME\n"
+    "  ee-control cert import --state DIR --genesis FILE --key FILE   development networks only\n"
     "  ee-control journal verify|replay --state DIR [--genesis FILE] [--snapshots] [--json]\n"
     "  ee-control journal export --state DIR [--from SEQ]\n"
     "  ee-control journal backup --state DIR --to FILE [--json]\n"
@@ -176,7 +185,7 @@ static enum ee_err read_every(const char *text, uint64_t *out)
 
 /* Options of `run` that are more than text. */
 struct run_texts {
-    const char *platform, *queue, *deployments, *warn_days, *snapshots, *liabilities;
+    const char *platform, *queue, *deployments, *warn_days, *snapshots, *liabilities, *recheck;
 };
 
 static int read_values(const struct run_texts *texts, struct ee_control_options *out)
@@ -198,12 +207,15 @@ static int read_values(const struct run_texts *texts, struct ee_control_options 
         return ee_control_usage("run: --snapshot-every is a number of commands");
     if (read_every(texts->liabilities, &out->liabilities_every_s) != EE_OK)
         return ee_control_usage("run: --liabilities-every is a number of seconds");
+    if (read_every(texts->recheck, &out->domain_recheck_s) != EE_OK)
+        return ee_control_usage("run: --domain-check-every is a number of seconds");
+    if ((out->acme_address == NULL) != (out->acme_folder == NULL))
+        return ee_control_usage("run: --acme-listen and --acme-challenge-dir go together");
     return 0;
 }
 
-static int read_run(int argc, char **argv, struct ee_control_options *out)
-{
-    static const struct option options[] = {{"state", required_argument, NULL, 0},
+/* In the order of the fields in read_run(). */
+static const struct option run_options[] = {{"state", required_argument, NULL, 0},
                                             {"genesis", required_argument, NULL, 0},
                                             {"listen", required_argument, NULL, 0},
                                             {"gateway-listen", required_argument, NULL, 0},
@@ -223,8 +235,17 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                                             {"webhook-ca", required_argument, NULL, 0},
                                             {"holders", required_argument, NULL, 0},
                                             {"journal-key-file", required_argument, NULL, 0},
+                                            {"dns", required_argument, NULL, 0},
+                                            {"domain-check-every", required_argument, NULL, 0},
+                                            {"acme-listen", required_argument, NULL, 0},
+                                            {"acme-challenge-dir", required_argument, NULL, 0},
+                                            {"acme-alpn-dir", required_argument, NULL, 0},
+                                            {"take-over", no_argument, NULL, 't'},
                                             {"plain-journal", no_argument, NULL, 'p'},
                                             {NULL, 0, NULL, 0}};
+
+static int read_run(int argc, char **argv, struct ee_control_options *out)
+{
     struct run_texts texts = {.deployments = "measured"};
     const char **fields[] = {&out->state_folder,
                              &out->genesis_path,
@@ -245,10 +266,17 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
                              &texts.liabilities,
                              &out->webhook_ca_path,
                              &out->holders_path,
-                             &out->journal_key_path};
+                             &out->journal_key_path,
+                             &out->dns_servers,
+                             &texts.recheck,
+                             &out->acme_address,
+                             &out->acme_folder,
+                             &out->acme_alpn_folder};
     int index = 0, option;
-    while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
-        if (option == 'p')
+    while ((option = getopt_long(argc, argv, "", run_options, &index)) != -1) {
+        if (option == 't')
+            out->take_over = true;
+        else if (option == 'p')
             out->plain_journal = true;
         else if (option != 0)
             return ee_control_usage("run: an option is wrong");
@@ -259,9 +287,8 @@ static int read_run(int argc, char **argv, struct ee_control_options *out)
     if (code != 0)
         return code;
     if (optind != argc || out->state_folder == NULL || out->genesis_path == NULL ||
-        out->listen == NULL || out->gateway == NULL || out->tls_chain_path == NULL)
-        return ee_control_usage(
-            "run needs --state, --genesis, --listen, --gateway-listen, --tls-chain");
+        out->listen == NULL || out->gateway == NULL)
+        return ee_control_usage("run needs --state, --genesis, --listen, --gateway-listen");
     return 0;
 }
 
@@ -293,6 +320,8 @@ int main(int argc, char **argv)
         return ee_control_cmd_journal(argc - 1, argv + 1);
     if (strcmp(verb, "recovery") == 0)
         return ee_control_cmd_recovery(argc - 1, argv + 1);
+    if (strcmp(verb, "cert") == 0)
+        return ee_control_cmd_cert(argc - 1, argv + 1);
     if (strcmp(verb, "checkpoint-key") == 0)
         return ee_control_cmd_checkpoint_key(argc - 1, argv + 1);
     if (strcmp(verb, "read-model") == 0)

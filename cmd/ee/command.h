@@ -134,6 +134,10 @@ enum ee_err ee_cmd_allow_retire(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_run(struct ee_cli *cli, int argc, char **argv); /* run.c */
 enum ee_err ee_cmd_deploy(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_expose(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_domain_add(struct ee_cli *cli, int argc, char **argv); /* domain.c */
+enum ee_err ee_cmd_domain_list(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_domain_remove(struct ee_cli *cli, int argc, char **argv);
+enum ee_err ee_cmd_domain_check(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_stop(struct ee_cli *cli, int argc, char **argv); /* apps.c */
 enum ee_err ee_cmd_ps(struct ee_cli *cli, int argc, char **argv);
 enum ee_err ee_cmd_logs(struct ee_cli *cli, int argc, char **argv);

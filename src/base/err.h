@@ -173,6 +173,18 @@ enum ee_err_class {
     ROW(UNAVAILABLE, "unavailable", 308, TEMPORARY, "no replica of the app is available")          \
     ROW(PLAINTEXT, "plaintext", 309, RULE,                                                         \
         "nothing but TLS 1.3 outside loopback: use a loopback address or give a certificate")      \
+    ROW(CERTIFICATE_KEY, "certificate_key", 360, RULE,                                             \
+        "the certificate is for another key: make a request with ee-control cert csr")             \
+    ROW(CERTIFICATE_TIME, "certificate_time", 361, RULE, "the certificate is not valid now")       \
+    ROW(CERTIFICATE_NAMES, "certificate_names", 362, RULE,                                         \
+        "the certificate lacks a DNS name it should have")                                         \
+    ROW(CERTIFICATE_CHAIN, "certificate_chain", 363, RULE,                                         \
+        "the chain is not in order: each certificate must be signed by the next")                  \
+    ROW(DOMAIN_TAKEN, "domain_taken", 364, RULE, "this domain belongs to another app")             \
+    ROW(DOMAIN_UNKNOWN, "domain_unknown", 365, MISSING, "the app has no such domain")              \
+    ROW(DOMAIN_UNPROVEN, "domain_unproven", 366, RULE,                                             \
+        "the domain has no TXT record that names the app; see ee domain list")                     \
+    ROW(DNS, "dns", 367, TEMPORARY, "the DNS resolver gave no usable answer")                      \
     ROW(JOURNAL, "journal", 400, SYSTEM,                                                           \
         "the journal could not be written; the process must stop")                                 \
     ROW(JOURNAL_CORRUPT, "journal_corrupt", 401, VERIFY, "the journal's hash chain is broken")     \

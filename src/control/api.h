@@ -238,6 +238,10 @@ void ee_api_webhook_test(struct ee_api_call *call);
 void ee_api_webhook_enable(struct ee_api_call *call);
 void ee_api_alert(struct ee_api_call *call);
 void ee_api_alert_set(struct ee_api_call *call);
+void ee_api_domains(struct ee_api_call *call); /* api_domains.c */
+void ee_api_domain_add(struct ee_api_call *call);
+void ee_api_domain_remove(struct ee_api_call *call);
+void ee_api_domain_check(struct ee_api_call *call);
 void ee_api_node_enrol(struct ee_api_call *call); /* api_nodes.c */
 void ee_api_node_price(struct ee_api_call *call);
 void ee_api_nodes(struct ee_api_call *call);

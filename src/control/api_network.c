@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "control/api.h"
+#include "control/certificates.h"
 #include "control/collateral.h"
 #include "control/readiness.h"
 
@@ -22,9 +23,12 @@ void ee_api_readyz(struct ee_api_call *call)
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(list, json_string(reasons[i]));
+    json_t *warnings = ee_control_collateral_warnings(call->control);
+    ee_certificates_warnings(call->control->certificates, warnings);
     ee_api_answer_json(call, count == 0 ? 200 : 503,
-                       json_pack("{s:b, s:o, s:o}", "ready", count == 0, "reasons", list,
-                                 "warnings", ee_control_collateral_warnings(call->control)));
+                       json_pack("{s:b, s:o, s:o, s:o}", "ready", count == 0, "reasons", list,
+                                 "warnings", warnings, "certificates",
+                                 ee_certificates_json(call->control->certificates)));
 }
 
 static json_t *params_json(const struct ee_params *p)

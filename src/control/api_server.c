@@ -274,14 +274,15 @@ static void on_refusal(void *context, uint16_t status, const char *text,
            ee_log_unsigned("status", status), ee_log_text("why", text));
 }
 
-enum ee_err ee_api_server_new(struct ee_control *control, const char *address, struct ee_tls *tls,
-                              struct ee_api_server **out)
+enum ee_err ee_api_server_new(struct ee_control *control, const char *address, int socket,
+                              struct ee_tls *tls, struct ee_api_server **out)
 {
     struct ee_api_server *server = calloc(1, sizeof *server);
     if (server == NULL)
         return EE_NO_MEMORY;
     server->control = control;
     struct ee_http_server_options options = {.address = address,
+                                             .socket = socket,
                                              .tls = tls,
                                              .request = on_request,
                                              .refusal = on_refusal,
@@ -294,6 +295,11 @@ enum ee_err ee_api_server_new(struct ee_control *control, const char *address, s
     }
     *out = server;
     return EE_OK;
+}
+
+int ee_api_server_socket(const struct ee_api_server *server)
+{
+    return ee_http_server_socket(server->server);
 }
 
 void ee_api_server_drain(struct ee_api_server *server)

@@ -6,9 +6,11 @@
 
 #include "control/state.h"
 
-/* Errors of ee_http_server_new(). */
+/* `socket` > 0 is listened on instead of binding. Errors of ee_http_server_new(). */
 EE_MUST_USE enum ee_err ee_api_server_new(struct ee_control *control, const char *address,
-                                          struct ee_tls *tls, struct ee_api_server **out);
+                                          int socket, struct ee_tls *tls,
+                                          struct ee_api_server **out);
+int ee_api_server_socket(const struct ee_api_server *server); /* link/http_server.h */
 void ee_api_server_drain(struct ee_api_server *server);
 void ee_api_server_free(struct ee_api_server *server); /* NULL is fine */
 const char *ee_api_server_address(const struct ee_api_server *server);

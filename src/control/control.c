@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/control.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "control/acme_http.h"
 #include "control/anchor.h"
 #include "control/api.h"
 #include "control/api_server.h"
+#include "control/certificates.h"
 #include "control/collateral.h"
+#include "control/domains.h"
 #include "control/gateway.h"
 #include "control/histories.h"
 #include "control/leases.h"
@@ -37,7 +39,7 @@
 
 #include "base/banned.h"
 
-enum { PATH_SIZE = 1024, TLS_CHAIN_MAX = 64 * 1024, FIRST_EVIDENCE_MS = 60000, GOODBYE_MS = 1000 };
+enum { PATH_SIZE = 1024, FIRST_EVIDENCE_MS = 60000, GOODBYE_MS = 1000 };
 
 /* ---- helpers of all parts ---- */
 
@@ -303,38 +305,42 @@ static enum ee_err make_first_evidence(struct ee_control *control, size_t queue_
     return err == EE_OK ? first.err : err;
 }
 
-static enum ee_err make_tls(struct ee_control *control, const char *path, bool gateway,
-                            struct ee_tls **out)
+static enum ee_err make_tls(struct ee_control *control, const struct ee_control_options *options,
+                            bool gateway, struct ee_tls **out)
 {
-    struct ee_file_data chain;
-    EE_TRY(ee_file_read(path, TLS_CHAIN_MAX, &chain));
-    struct ee_tls_server_options options = {.certificate_pem = ee_file_bytes(&chain),
-                                            .key_pem = ee_pem_bytes(&control->keys.tls_key),
-                                            .allow_tls12 = gateway,
-                                            .http2 = gateway,
-                                            .request_client_certificate = !gateway};
-    enum ee_err err = ee_tls_server_new(&options, out);
-    ee_file_data_free(&chain);
-    return err;
+    if (control->certificates == NULL)
+        EE_TRY(ee_certificates_new(control, options->tls_chain_path, options->domain,
+                                   options->acme_alpn_folder, &control->certificates));
+    return ee_certificates_tls_new(control->certificates, gateway, out);
 }
 
 static enum ee_err listen_api(struct ee_control *control, const struct ee_control_options *options)
 {
     if (control->api != NULL)
         return EE_OK; /* since it was locked */
-    EE_TRY(make_tls(control, options->tls_chain_path, false, &control->api_tls));
-    return ee_api_server_new(control, options->listen, control->api_tls, &control->api);
+    EE_TRY(make_tls(control, options, false, &control->api_tls));
+    return ee_api_server_new(control, options->listen,
+                             ee_inheritance_take(&control->inheritance, "api"), control->api_tls,
+                             &control->api);
 }
 
 static enum ee_err listen_all(struct ee_control *control, const struct ee_control_options *options)
 {
     EE_TRY(listen_api(control, options));
-    EE_TRY(make_tls(control, options->tls_chain_path, true, &control->gateway_tls));
-    struct ee_gateway_options gateway = {.address = options->gateway,
-                                         .tls = control->gateway_tls,
-                                         .http_address = options->http,
-                                         .domain = options->domain};
-    return ee_gateway_new(control, &gateway, &control->gateway);
+    EE_TRY(make_tls(control, options, true, &control->gateway_tls));
+    struct ee_gateway_options gateway = {
+        .address = options->gateway,
+        .tls = control->gateway_tls,
+        .http_address = options->http,
+        .socket = ee_inheritance_take(&control->inheritance, "gateway"),
+        .http_socket = ee_inheritance_take(&control->inheritance, "http"),
+        .domain = options->domain};
+    EE_TRY(ee_gateway_new(control, &gateway, &control->gateway));
+    if (options->acme_address == NULL)
+        return EE_OK;
+    return ee_acme_http_new(control->loop, options->acme_address,
+                            ee_inheritance_take(&control->inheritance, "acme"),
+                            options->acme_folder, &control->acme);
 }
 
 static enum ee_err write_ready(const struct ee_control *control, const char *path)
@@ -355,59 +361,6 @@ static enum ee_err write_ready(const struct ee_control *control, const char *pat
     return ee_file_write(path, ee_bytes_of(text, (size_t)length), 0600);
 }
 
-/* ---- signals ---- */
-
-static void stop_when_idle(void *context)
-{
-    struct ee_control *control = context;
-    bool busy = control->call_count > 0 || ee_gateway_busy(control->gateway) > 0;
-    if (busy && ee_loop_now_us(control->loop) < control->drain_until_us)
-        return;
-    ee_session_close_all(control);
-    ee_loop_stop(control->loop);
-}
-
-/* New work is refused, what is in progress may finish, agents hear GOAWAY. */
-static void on_terminate(void *context)
-{
-    struct ee_control *control = context;
-    if (control->stopping)
-        return;
-    if (control->locked) {
-        control->stopping = true; /* the start sees it */
-        ee_unseal_stop(control);
-        return;
-    }
-    EE_LOG(EE_LOG_INFO, "control", "stopping", ee_log_unsigned("calls", control->call_count));
-    control->stopping = true;
-    control->drain_until_us = ee_loop_now_us(control->loop) + (uint64_t)EE_CONTROL_DRAIN_MS * 1000;
-    ee_api_server_drain(control->api);
-    ee_gateway_drain(control->gateway);
-    ee_session_goaway_all(control);
-    ee_timer_start(control->drain, 1, 20);
-}
-
-static void on_hangup(void *context)
-{
-    struct ee_control *control = context;
-    if (control->locked)
-        return; /* nothing judges by it yet */
-    enum ee_err err = ee_anchor_recover(control);
-    if (err != EE_OK && err != EE_STATE)
-        EE_LOG(EE_LOG_ERROR, "control", "the recovery was not written", ee_log_err(err));
-    (void)!ee_control_collateral_reload(control); /* it has said what came of it */
-}
-
-static enum ee_err watch_signals(struct ee_control *control)
-{
-    if (control->drain != NULL)
-        return EE_OK; /* since it was locked */
-    EE_TRY(ee_timer_new(control->loop, stop_when_idle, control, &control->drain));
-    EE_TRY(ee_loop_on_signal(control->loop, SIGTERM, on_terminate, control));
-    EE_TRY(ee_loop_on_signal(control->loop, SIGINT, on_terminate, control));
-    return ee_loop_on_signal(control->loop, SIGHUP, on_hangup, control);
-}
-
 /* ---- the whole ---- */
 
 static enum ee_err load(struct ee_control *control, const struct ee_control_options *options,
@@ -417,6 +370,10 @@ static enum ee_err load(struct ee_control *control, const struct ee_control_opti
     EE_TRY(load_genesis(control, options->genesis_path, canonical, size_out));
     *step = "the keys (run ee-control init first)";
     EE_TRY(ee_control_keys_load(control->state_folder, control->crypto, &control->keys));
+    *step = "the TLS key: it was imported, which is for development networks";
+    if (control->trust.genesis.kind == EE_NETWORK_PRODUCTION &&
+        ee_control_keys_imported(control->state_folder))
+        return EE_FORBIDDEN;
     *step = "the admin key hash";
     EE_TRY(load_admin(control, options->admin_key_hash_path));
     *step = "memory for what was verified";
@@ -437,11 +394,23 @@ static enum ee_err wait_for_key(struct ee_control *control,
     EE_TRY(make_quoter(control, options->evidence_queue));
     *step = "the listeners";
     EE_TRY(listen_api(control, options));
-    EE_TRY(watch_signals(control));
+    EE_TRY(ee_control_watch_signals(control));
     *step = "the ready file";
     EE_TRY(write_ready(control, options->ready_path));
     *step = "the holders of the journal's key";
     return ee_unseal_wait(control);
+}
+
+/* Sockets from systemd, or everything from the control plane that runs here now. */
+static enum ee_err inherit(struct ee_control *control, const struct ee_control_options *options)
+{
+    EE_TRY(ee_inheritance_listen(&control->inheritance));
+    if (!options->take_over || control->inheritance.count > 0)
+        return EE_OK;
+    EE_TRY(ee_inheritance_ask(control->state_folder, &control->inheritance));
+    if (control->inheritance.has_key)
+        ee_data_key_init(control->crypto, control->inheritance.key.key, &control->inheritance.key);
+    return EE_OK;
 }
 
 static enum ee_err start(struct ee_control *control, const struct ee_control_options *options,
@@ -453,6 +422,7 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
     EE_TRY(load(control, options, canonical, &size, step));
     control->allow_unmeasured = options->allow_unmeasured;
     *step = "the state folder";
+    EE_TRY(inherit(control, options));
     EE_TRY(join(control->state_folder, "lock", path));
     EE_TRY(ee_file_lock(path, &control->lock));
     EE_TRY(open_stores(control));
@@ -485,10 +455,14 @@ static enum ee_err start(struct ee_control *control, const struct ee_control_opt
         ee_scheduler_resume(control);
     *step = "proofs of liabilities";
     EE_TRY(ee_owing_new(control, options->liabilities_every_s, &control->owing));
+    *step = "the DNS resolver (--dns)";
+    EE_TRY(ee_domains_new(control, options->dns_servers, options->domain_recheck_s,
+                          &control->domains));
     *step = "the listeners";
     EE_TRY(listen_all(control, options));
     control->locked = false;
-    EE_TRY(watch_signals(control));
+    EE_TRY(ee_control_watch_signals(control));
+    EE_TRY(ee_handover_new(control, &control->handover));
     *step = "the ready file";
     EE_TRY(write_ready(control, options->ready_path));
     return control->stopping ? EE_CLOSED : EE_OK;
@@ -553,14 +527,20 @@ void ee_control_free(struct ee_control *control)
             ee_session_wait_gone(control, GOODBYE_MS);
         ee_session_abort_all(control);
     }
+    ee_handover_free(control->handover);
+    control->handover = NULL;
+    ee_inheritance_close(&control->inheritance);
     ee_gateway_free(control->gateway);
+    ee_acme_http_free(control->acme);
     ee_api_server_free(control->api);
     ee_api_shutdown(control);
     ee_tls_free(control->api_tls);
     ee_tls_free(control->gateway_tls);
+    ee_certificates_free(control->certificates);
     ee_scheduler_free(control->scheduler);
     control->scheduler = NULL;
     ee_quoter_free(control->quoter);
+    ee_domains_free(control->domains);
     ee_owing_free(control->owing);
     ee_histories_close(control);
     ee_sequencer_free(control->sequencer);

@@ -12,16 +12,16 @@
 
 struct ee_control;
 
-enum { EE_CONTROL_DRAIN_MS = 5000, EE_CONTROL_DETAIL_SIZE = 256, EE_CONTROL_WARN_DAYS_MAX = 365 };
+enum { EE_CONTROL_DRAIN_MS = 30000, EE_CONTROL_DETAIL_SIZE = 256, EE_CONTROL_WARN_DAYS_MAX = 365 };
 
 struct ee_control_options { /* all borrowed during start; NULL: not given */
     const char *state_folder;
     const char *genesis_path;
-    const char *listen;  /* API and tunnel */
-    const char *gateway; /* apps by host name */
-    const char *http;    /* apps by path, plain, loopback only; may be NULL */
-    const char *domain;  /* of apps */
-    const char *tls_chain_path;
+    const char *listen;              /* API and tunnel */
+    const char *gateway;             /* apps by host name */
+    const char *http;                /* apps by path, plain, loopback only; may be NULL */
+    const char *domain;              /* of apps */
+    const char *tls_chain_path;      /* default certificate; NULL: issued by itself */
     const char *admin_key_hash_path; /* may be NULL: the admin route is disabled */
     /* May be NULL: then only what was pushed is there. */
     const char *collateral_path;
@@ -29,7 +29,14 @@ struct ee_control_options { /* all borrowed during start; NULL: not given */
     const char *tdx_device;        /* link/tdx_device.h; NULL: "auto" */
     size_t evidence_queue;         /* challenges that may wait for a quote; 0: 1024 */
     const char *ready_path;        /* may be NULL */
-    uint64_t snapshot_every;       /* commands; 0: EE_SNAPSHOT_EVERY */
+    /* From the control plane that runs on this state folder its sockets and streams' places are
+     * taken over: control/handover.h. Without one it starts as always. */
+    bool take_over;
+    const char *dns_servers;                /* of domains; NULL: those of the machine */
+    uint64_t domain_recheck_s;              /* 0: once a day */
+    const char *acme_alpn_folder;           /* io/tls_acme.h; may be NULL */
+    const char *acme_address, *acme_folder; /* control/acme_http.h; NULL: no such listener */
+    uint64_t snapshot_every;                /* commands; 0: EE_SNAPSHOT_EVERY */
     /* The journal's key (control/unseal.h): the signed list of its holders, needed at the first
      * start of a production network; in a development network a file (NULL: STATE/journal.key), or
      * plain batches. */

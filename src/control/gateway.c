@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/domains.h"
 #include "control/gateway_choice.h"
 #include "control/gateway_retry.h"
 #include "io/clock.h"
@@ -128,10 +129,13 @@ static bool app_of_path(struct ee_bytes target, char out[EE_NAME_MAX + 1],
     return take_name(ee_bytes_of(rest.data, name), out);
 }
 
-static void route(struct ee_gateway_request *request, struct ee_bytes target)
+void ee_gateway_route(struct ee_gateway_request *request, struct ee_bytes target)
 {
+    ee_gateway_group_leave(request); /* of a request that has waited */
     struct ee_gateway_group *group = ee_gateway_group_of(request->gateway, request->app);
     request->target = target;
+    if (group == NULL && ee_gateway_wait(request, target))
+        return;
     if (group == NULL) {
         ee_gateway_answer(request, 404, "there is no app of this name");
         return;
@@ -192,8 +196,9 @@ static void on_tls_request(void *context, struct ee_http_exchange *exchange)
         return;
     }
     (void)ee_http_head_find(head, "Host", &host);
-    if (ee_gateway_app_of_host(gateway, host, request->app))
-        route(request, ee_http_head_target(head));
+    if (ee_gateway_app_of_host(gateway, host, request->app) ||
+        ee_domains_find(gateway->control->domains, host, request->app))
+        ee_gateway_route(request, ee_http_head_target(head));
     else
         ee_gateway_answer(request, 404, "no app has this host name");
 }
@@ -211,8 +216,10 @@ static void on_plain_request(void *context, struct ee_http_exchange *exchange)
     }
     (void)ee_http_head_find(head, "Host", &host);
     if (ee_gateway_app_of_host(gateway, host, request->app) ||
-        app_is_host(gateway, host, request->app) || app_of_path(target, request->app, &target))
-        route(request, target);
+        app_is_host(gateway, host, request->app) ||
+        ee_domains_find(gateway->control->domains, host, request->app) ||
+        app_of_path(target, request->app, &target))
+        ee_gateway_route(request, target);
     else
         ee_gateway_answer(request, 404, "apps are at /apps/NAME/, or at the host name NAME");
 }
@@ -224,6 +231,7 @@ static enum ee_err open_servers(struct ee_gateway *gateway,
 {
     struct ee_loop *loop = gateway->control->loop;
     struct ee_http_server_options server = {.address = options->address,
+                                            .socket = options->socket,
                                             .tls = options->tls,
                                             .http2 = true,
                                             .claim = ee_gateway_claim,
@@ -233,6 +241,7 @@ static enum ee_err open_servers(struct ee_gateway *gateway,
     if (options->http_address == NULL)
         return EE_OK;
     server.address = options->http_address;
+    server.socket = options->http_socket;
     server.tls = NULL;
     server.request = on_plain_request;
     return ee_http_server_new(loop, &server, &gateway->plain_server);
@@ -256,6 +265,8 @@ enum ee_err ee_gateway_new(struct ee_control *control, const struct ee_gateway_o
     if (err == EE_OK)
         err = ee_gateway_passthrough_init(gateway);
     if (err == EE_OK)
+        err = ee_gateway_wait_init(gateway);
+    if (err == EE_OK)
         err = open_servers(gateway, options);
     if (err != EE_OK) {
         ee_gateway_free(gateway);
@@ -263,6 +274,19 @@ enum ee_err ee_gateway_new(struct ee_control *control, const struct ee_gateway_o
     }
     *out = gateway;
     return EE_OK;
+}
+
+int ee_gateway_socket(const struct ee_gateway *gateway, bool tls)
+{
+    const struct ee_http_server *server = tls ? gateway->tls_server : gateway->plain_server;
+    return server != NULL ? ee_http_server_socket(server) : -1;
+}
+
+void ee_gateway_retire(struct ee_gateway *gateway)
+{
+    ee_http_server_retire(gateway->tls_server);
+    if (gateway->plain_server != NULL)
+        ee_http_server_retire(gateway->plain_server);
 }
 
 void ee_gateway_drain(struct ee_gateway *gateway)
@@ -286,6 +310,7 @@ void ee_gateway_free(struct ee_gateway *gateway)
     ee_timer_free(gateway->shed);
     ee_timer_free(gateway->idle);
     ee_gateway_groups_free(gateway);
+    ee_timer_free(gateway->wait);
     free(gateway->head);
     free(gateway);
 }

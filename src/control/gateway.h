@@ -16,13 +16,16 @@ struct ee_gateway_options {
     struct ee_tls *tls;
     const char
         *http_address; /* plain listener on loopback: Host NAME, NAME.domain, or path; NULL: none */
-    const char *domain; /* apps are NAME.domain */
+    const char *domain;      /* apps are NAME.domain */
+    int socket, http_socket; /* to listen on instead of binding; 0: none */
 };
 
 /* Errors of ee_http_server_new(); EE_TOO_LARGE: domain. */
 EE_MUST_USE enum ee_err ee_gateway_new(struct ee_control *control,
                                        const struct ee_gateway_options *options,
                                        struct ee_gateway **out);
+int ee_gateway_socket(const struct ee_gateway *gateway, bool tls); /* listening; -1: none */
+void ee_gateway_retire(struct ee_gateway *gateway); /* no new connections, idle ones live on */
 void ee_gateway_drain(struct ee_gateway *gateway);
 size_t ee_gateway_busy(const struct ee_gateway *gateway); /* requests in progress */
 void ee_gateway_free(struct ee_gateway *gateway);         /* NULL is fine */

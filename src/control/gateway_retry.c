@@ -85,6 +85,8 @@ void ee_gateway_dispatch(struct ee_gateway_request *request)
     if (err == EE_OK)
         return;
     request->link = NULL;
+    if (err == EE_NOT_FOUND && ee_gateway_wait(request, request->target))
+        return;
     if (err == EE_NOT_FOUND)
         ee_gateway_answer(request, 503, "no replica of this app is live; try again");
     else if (is_final(err) && err != EE_NO_MEMORY)

@@ -26,7 +26,9 @@ struct ee_gateway {
     struct ee_timer *idle;            /* of connections passed through */
     struct ee_gateway_group **groups; /* by name: gateway_choice.h */
     size_t group_count;
-    size_t replay_size; /* of all requests */
+    size_t replay_size;    /* of all requests */
+    struct ee_timer *wait; /* gateway_wait.c */
+    uint64_t wait_until_us;
 };
 
 /* One request on its way: an exchange with the client on one side (a bare connection once it was
@@ -52,6 +54,7 @@ struct ee_gateway_request {
     struct ee_http_head *trailers; /* of the request; NULL: none */
     struct ee_buffer held;         /* from the client, the stream did not take it yet */
     struct ee_gateway_request *next, *previous;
+    bool waiting;            /* for an agent that is about to come back */
     uint64_t blocked_us;     /* since when the client has no room; 0: it has */
     uint64_t received, sent; /* bytes of a bare connection: from the client, to it */
     uint64_t moved_us;       /* when the last of them moved */
@@ -68,6 +71,13 @@ struct ee_gateway_request {
     uint64_t tried[3]; /* ids */
 };
 
+/* gateway.c */
+/* Finds the app's replicas and opens the stream, or answers why not. */
+void ee_gateway_route(struct ee_gateway_request *request, struct ee_bytes target);
+/* gateway_wait.c: after a hand-over agents take a moment to come. */
+EE_MUST_USE enum ee_err ee_gateway_wait_init(struct ee_gateway *gateway);
+/* The request waits for its agent; false: it is not such a moment. */
+bool ee_gateway_wait(struct ee_gateway_request *request, struct ee_bytes target);
 /* gateway.c */
 /* One more, in no list but the gateway's. NULL: too many, or no memory. */
 struct ee_gateway_request *ee_gateway_request_new(struct ee_gateway *gateway);

@@ -117,6 +117,27 @@ enum ee_err ee_control_keys_next_take(const char *folder)
     return rename(from, to) == 0 ? EE_OK : EE_IO;
 }
 
+enum ee_err ee_control_keys_import(const char *folder, struct ee_bytes key_pem)
+{
+    char path[KEY_PATH_SIZE], mark[KEY_PATH_SIZE], old[KEY_PATH_SIZE];
+    uint8_t hash[EE_SHA256_SIZE];
+    EE_TRY(ee_x509_private_key_hash(key_pem, hash));
+    EE_TRY(key_path(folder, "tls.key", path));
+    EE_TRY(key_path(folder, "tls.key.replaced", old));
+    EE_TRY(key_path(folder, "tls.key.imported", mark));
+    EE_TRY(ee_file_make_folder(folder));
+    EE_TRY(ee_file_write(mark, ee_bytes_str("tls.key was made outside\n"), 0600));
+    if (ee_file_exists(path) && rename(path, old) != 0)
+        return EE_IO;
+    return ee_file_write(path, key_pem, 0600);
+}
+
+bool ee_control_keys_imported(const char *folder)
+{
+    char mark[KEY_PATH_SIZE];
+    return key_path(folder, "tls.key.imported", mark) != EE_OK || ee_file_exists(mark);
+}
+
 void ee_control_keys_wipe(struct ee_control_keys *keys)
 {
     ee_wipe(keys, sizeof *keys);

@@ -5,6 +5,8 @@
 #ifndef EE_CONTROL_KEYS_H
 #define EE_CONTROL_KEYS_H
 
+#include <stdbool.h>
+
 #include "base/crypto.h"
 #include "base/err.h"
 #include "io/x509.h"
@@ -31,6 +33,11 @@ EE_MUST_USE enum ee_err ee_control_keys_next_load(const char *folder,
                                                   const struct ee_crypto *crypto,
                                                   struct ee_control_keys *out);
 EE_MUST_USE enum ee_err ee_control_keys_next_take(const char *folder);
+/* A TLS key from outside takes the place of the one made here, which stays as tls.key.replaced; it
+ * is marked, and ee_control_keys_imported() says so: for development networks only. Taken at the
+ * next start. EE_SYNTAX: no P-256 key in PEM; EE_IO, EE_TOO_LARGE. */
+EE_MUST_USE enum ee_err ee_control_keys_import(const char *folder, struct ee_bytes key_pem);
+bool ee_control_keys_imported(const char *folder);
 void ee_control_keys_wipe(struct ee_control_keys *keys);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 
-enum { EE_ROUTE_VALUES_MAX = 2, EE_ROUTE_VALUE_SIZE = 72 };
+enum { EE_ROUTE_VALUES_MAX = 2, EE_ROUTE_VALUE_SIZE = 254 };
 
 struct ee_route_values {
     size_t count;

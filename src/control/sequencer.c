@@ -4,50 +4,10 @@
 #include <assert.h>
 #include <string.h>
 
-#include "control/old_ids.h"
-#include "control/sequencer_batch.h"
-#include "control/sequencer_queue.h"
-#include "control/sequencer_replay.h"
-#include "control/sequencer_sample.h"
-#include "control/snapshots.h"
-#include "io/journal_writer.h"
+#include "control/sequencer_state.h"
 #include "io/log.h"
 
 #include "base/banned.h"
-
-enum { BATCHES = 3 };       /* one collects, one is written, the answers of one are delivered */
-enum { RANDOM_AHEAD = 64 }; /* commands' worth drawn at once */
-
-struct ee_sequencer {
-    const struct ee_allocator *allocator;
-    const struct ee_crypto *crypto;
-    struct ee_loop *loop;
-    struct ee_journal *journal;
-    struct ee_journal_writer *writer;
-    struct ee_sequencer_events events;
-    struct ee_sequencer_clock clock;
-    struct ee_sequencer_queue queue;
-    struct ee_replay state; /* core, tree, newest note */
-    struct ee_snapshots *snapshots;
-    struct ee_old_ids *old_ids;
-    struct ee_deferred write_soon;
-    struct ee_deferred deliver_soon;
-    struct ee_sequencer_batch batches[BATCHES];
-    struct ee_sequencer_batch *collecting;
-    struct ee_sequencer_batch *writing; /* NULL: the writer is idle */
-    uint64_t durable_batch;
-    uint64_t durable_seq;
-    size_t repeats_waiting;
-    uint8_t seed[EE_ED25519_KEY_SIZE];
-    uint8_t seed_key[EE_ED25519_KEY_SIZE];   /* public key of the seed */
-    uint8_t public_key[EE_ED25519_KEY_SIZE]; /* of the newest durable note */
-    uint8_t random[RANDOM_AHEAD][32];
-    size_t random_left;
-    struct ee_sequencer_sample sample;
-    struct ee_sequencer_counts counts;
-    bool lost;
-    enum ee_err refusing; /* EE_OK: takes commands */
-};
 
 /* ---- taking commands ---- */
 
@@ -489,16 +449,24 @@ enum ee_err ee_sequencer_start(const struct ee_sequencer_options *options,
     return EE_OK;
 }
 
-void ee_sequencer_free(struct ee_sequencer *sequencer)
+void ee_sequencer_retire(struct ee_sequencer *sequencer)
 {
-    if (sequencer == NULL)
-        return;
+    sequencer->refusing = EE_CLOSED;
     ee_journal_writer_free(sequencer->writer);
     if (sequencer->writer != NULL && !sequencer->lost)
         ee_snapshots_stop(sequencer->snapshots, sequencer->state.core, &sequencer->state.tlog,
                           sequencer->journal);
+    sequencer->writer = NULL;
+    sequencer->journal = NULL;
     ee_loop_defer_cancel(&sequencer->write_soon);
     ee_loop_defer_cancel(&sequencer->deliver_soon);
+}
+
+void ee_sequencer_free(struct ee_sequencer *sequencer)
+{
+    if (sequencer == NULL)
+        return;
+    ee_sequencer_retire(sequencer);
     ee_sequencer_queue_close(&sequencer->queue);
     for (size_t i = 0; i < BATCHES; i++)
         ee_sequencer_batch_free(&sequencer->batches[i], sequencer->allocator);

@@ -63,6 +63,10 @@ struct ee_sequencer_options {
 EE_MUST_USE enum ee_err ee_sequencer_start(const struct ee_sequencer_options *options,
                                            struct ee_sequencer **out,
                                            struct ee_journal_fault *fault_out);
+/* For good: every command is refused with EE_CLOSED, and once this returns neither the sequencer
+ * nor its thread uses the journal, which may be closed. The core and the log stay to be read. Only
+ * after everything is durable (ee_sequencer_after_durable()). */
+void ee_sequencer_retire(struct ee_sequencer *sequencer);
 /* Finishes the batch being written; what was not answered is never answered. NULL is fine. */
 void ee_sequencer_free(struct ee_sequencer *sequencer);
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "control/control.h"
 #include "control/gateway.h"
+#include "control/handover.h"
 #include "control/leases.h"
 #include "control/scheduler.h"
 #include "control/services.h"
@@ -287,7 +288,7 @@ static void on_control(struct ee_session *session, struct ee_bytes text)
 {
     if (session->state == EE_SESSION_JOINED)
         session = session->primary; /* one conversation over several connections */
-    if (session->state == EE_SESSION_ENDED)
+    if (session->state == EE_SESSION_ENDED || ee_handover_done(session->control->handover))
         return;
     json_t *message = ee_json_parse(text);
     const char *type = json_string_value(json_object_get(message, "type"));
@@ -495,6 +496,17 @@ void ee_session_goaway_all(struct ee_control *control)
         if (err != EE_OK) /* it is closing already */
             continue;
         ee_tunnel_link_flush(s->link);
+    }
+}
+
+void ee_session_retire_all(struct ee_control *control)
+{
+    for (struct ee_session *s = control->sessions; s != NULL; s = s->next) {
+        s->lost_reported = true;
+        for (size_t i = 0; i < s->ask_capacity; i++)
+            if (s->asks[i].id != 0)
+                ask_end(&s->asks[i], EE_CLOSED, NULL);
+        ee_timer_stop(s->timer);
     }
 }
 

@@ -140,6 +140,8 @@ void ee_session_forget(struct ee_control *control, const void *context);
 void ee_session_close(struct ee_session *session, enum ee_err err, const char *why);
 /* Tells all agents that no new streams come; those open go on. */
 void ee_session_goaway_all(struct ee_control *control);
+/* The journal is gone: questions end, messages are not looked at any more; streams go on. */
+void ee_session_retire_all(struct ee_control *control);
 /* Turns the loop until no session is left. */
 void ee_session_wait_gone(struct ee_control *control, uint64_t timeout_ms);
 /* Ends connections that did not end in order. */

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/crypto.h"
 #include "control/blobs.h"
+#include "control/handover.h"
 #include "control/keys.h"
 #include "control/live.h"
 #include "link/quoter.h"
@@ -30,6 +31,9 @@ struct ee_scheduler;
 struct ee_leases;
 struct ee_gateway;
 struct ee_api_server;
+struct ee_certificates;
+struct ee_acme_http;
+struct ee_domains;
 struct ee_collateral_store;
 struct ee_outlook;
 struct ee_stripe_secrets;
@@ -86,6 +90,7 @@ struct ee_control {
     uint64_t evidence_early;    /* as last logged */
     struct ee_blobs *outputs;
     struct ee_quoter *quoter;
+    struct ee_certificates *certificates;
     struct ee_tls *api_tls, *gateway_tls;
     struct ee_api_server *api;
     struct ee_scheduler *scheduler;
@@ -115,7 +120,12 @@ struct ee_control {
     struct ee_owing *owing;           /* proofs of liabilities: owing.h */
     int lock;                         /* of the state folder */
     struct ee_timer *drain;
-    uint64_t drain_until_us;
+    uint64_t drain_until_us, linger_until_us;
+    bool lingered;                     /* idle connections are closed */
+    struct ee_inheritance inheritance; /* of the start */
+    struct ee_handover *handover;      /* offers itself to a successor */
+    struct ee_domains *domains;
+    struct ee_acme_http *acme; /* NULL: no such listener */
     bool stopping;
     bool fatal;
     enum ee_err fatal_err;
@@ -133,6 +143,11 @@ EE_MUST_USE enum ee_err ee_control_submit(struct ee_control *control, enum ee_co
 
 /* The process cannot go on: it stops with this error. */
 void ee_control_fail(struct ee_control *control, enum ee_err err, const char *what);
+
+/* New work is refused, what is in progress may finish, agents hear GOAWAY (before a hand-over:
+ * when it is done); then the loop ends. Idle connections of apps are served for so long. stop.c */
+void ee_control_begin_stop(struct ee_control *control, uint64_t linger_ms);
+EE_MUST_USE enum ee_err ee_control_watch_signals(struct ee_control *control);
 
 /* The claims of the control plane at this moment; errors of ee_claims_encode(). */
 EE_MUST_USE enum ee_err ee_control_claims(struct ee_control *control, uint8_t *out, size_t capacity,

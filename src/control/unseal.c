@@ -106,6 +106,12 @@ static enum ee_err key_choose(struct ee_control *control, const struct ee_contro
     bool development = control->trust.genesis.kind == EE_NETWORK_DEVELOPMENT;
     *step = "the key document in the journal's store";
     enum ee_err err = ee_key_document_newest(control->journal, &document);
+    if (err == EE_OK && control->inheritance.has_key) {
+        *step = "the journal's key, as handed over";
+        EE_TRY(ee_journal_keys_unlock(control->vault, control->journal, control->crypto, &document,
+                                      &control->inheritance.key));
+        return unseal_new(control, &document, false);
+    }
     if (err == EE_OK)
         return unseal_new(control, &document, true);
     if (err != EE_NOT_FOUND)

@@ -40,7 +40,9 @@
     ROW(TRANSFERS, "transfers")                                                                    \
     ROW(TOPUP, "topup")                                                                            \
     ROW(PAYMENT, "payment")                                                                        \
-    ROW(WEBHOOK, "webhook")
+    ROW(WEBHOOK, "webhook")                                                                        \
+    ROW(APP_DOMAIN, "app_domain")                                                                  \
+    ROW(DOMAIN_PROVEN, "domain_proven")
 
 const char *ee_command_kind_name(enum ee_command_kind kind)
 {

@@ -428,6 +428,29 @@ static void limit_result(struct ee_codec *k, struct ee_limit_result *v)
     v->until_us = ee_codec_u64(k, v->until_us);
 }
 
+static void domain_text(struct ee_codec *k, char domain[EE_DOMAIN_MAX + 1])
+{
+    ee_codec_text(k, domain, EE_DOMAIN_MAX + 1, 1);
+    if (!ee_codec_failed(k) && !ee_domain_valid(domain))
+        ee_codec_fail(k, EE_SYNTAX);
+}
+
+static void app_domain(struct ee_codec *k, struct ee_app_domain *v)
+{
+    v->add = ee_codec_bool(k, v->add);
+    ee_codec_name(k, v->app);
+    domain_text(k, v->domain);
+}
+
+static void domain_word(struct ee_codec *k, struct ee_domain_word *v)
+{
+    ee_codec_name(k, v->app);
+    domain_text(k, v->domain);
+    ee_codec_raw(k, v->nonce, sizeof(v->nonce));
+    v->proven = ee_codec_bool(k, v->proven);
+    ee_codec_raw(k, v->seen_hash, sizeof(v->seen_hash));
+}
+
 static void topup_result(struct ee_codec *k, struct ee_topup_result *v)
 {
     ee_codec_raw(k, v->order, sizeof(v->order));

@@ -31,6 +31,7 @@ static const struct ee_core_limits default_limits = {
     .transfers = 1u << 24,
     .topups = 1u << 22,
     .payments = 1u << 22,
+    .domains = 1u << 14,
     .parked = 1u << 16,
 };
 
@@ -61,6 +62,7 @@ static void limits_set(struct ee_core *core, const struct ee_core_limits *given)
         .transfers = limit_or(g->transfers, d->transfers),
         .topups = limit_or(g->topups, d->topups),
         .payments = limit_or(g->payments, d->payments),
+        .domains = limit_or(g->domains, d->domains),
         .parked = limit_or(g->parked, d->parked),
     };
 }
@@ -88,6 +90,9 @@ static void tables_init(struct ee_core *core)
     TABLE(redemptions, ee_redemption_row, redemption.id, l->redemptions);
     TABLE(topups, ee_topup_order, id, l->topups);
     TABLE(payments, ee_payment_row, payment.id, l->payments);
+    static_assert(offsetof(struct ee_domain, slot) == EE_NAME_MAX + 1, "app and slot are one key");
+    ee_table_init(&core->domains, core->allocator, sizeof(struct ee_domain), 0, EE_NAME_MAX + 2,
+                  l->domains);
     TABLE(allow, ee_allow_row, key, ALLOW_LIMIT);
     static_assert(offsetof(struct ee_period, index) == EE_ID_SIZE, "lease and index are one key");
     ee_table_init(&core->periods, core->allocator, sizeof(struct ee_period_row), 0,
@@ -152,7 +157,7 @@ void ee_core_free(struct ee_core *core)
         &core->leases,      &core->periods,  &core->ids,           &core->mints,
         &core->redemptions, &core->allow,    &core->allow_changes, &core->policies,
         &core->topups,      &core->payments, &core->recoveries,    &core->checkpoint_keys,
-        &core->liabilities, &core->webhooks};
+        &core->liabilities, &core->webhooks, &core->domains};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         ee_table_close(tables[i]);
     ee_ledger_free(core->ledger);
@@ -337,6 +342,17 @@ struct rule {
     ee_handler *handler;
 };
 
+static struct rule further_rule(enum ee_command_kind kind)
+{
+    if (kind == EE_COMMAND_WEBHOOK)
+        return (struct rule){ACCOUNT, ee_core_on_webhook};
+    if (kind == EE_COMMAND_PAYMENT)
+        return (struct rule){SYSTEM, ee_core_on_payment};
+    if (kind == EE_COMMAND_APP_DOMAIN)
+        return (struct rule){ACCOUNT, ee_core_on_app_domain};
+    return (struct rule){SYSTEM, ee_core_on_domain_proven};
+}
+
 static struct rule rule_of(enum ee_command_kind kind)
 {
     switch (kind) {
@@ -401,9 +417,10 @@ static struct rule rule_of(enum ee_command_kind kind)
     case EE_COMMAND_TOPUP:
         return (struct rule){ACCOUNT, ee_core_on_topup};
     case EE_COMMAND_PAYMENT:
-        return (struct rule){SYSTEM, ee_core_on_payment};
     case EE_COMMAND_WEBHOOK:
-        return (struct rule){ACCOUNT, ee_core_on_webhook};
+    case EE_COMMAND_APP_DOMAIN:
+    case EE_COMMAND_DOMAIN_PROVEN:
+        return further_rule(kind);
     }
     return (struct rule){0, NULL};
 }

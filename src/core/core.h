@@ -24,7 +24,7 @@ struct ee_params;
  * EE_FULL; TICK may go as far again beyond it, so that what runs is settled. */
 struct ee_core_limits {
     uint32_t accounts, keys, nodes, apps, leases, periods, ids, mints, transfers, redemptions,
-        topups, payments, parked;
+        topups, payments, parked, domains;
 };
 
 /* NULL without memory. `crypto` and `allocator` are borrowed for the core's life. */
@@ -197,6 +197,11 @@ struct ee_app {
     uint32_t replicas;         /* live leases it is to have; 1 for most */
     uint64_t created_us;
 };
+
+const struct ee_domain *ee_core_domain_at(const struct ee_core *core, size_t index);
+/* The app's claim; NULL: none. */
+const struct ee_domain *ee_core_domain(const struct ee_core *core, const char *app,
+                                       const char *domain);
 
 enum ee_lease_state { EE_LEASE_RESERVED = 1, EE_LEASE_STARTING, EE_LEASE_RUNNING, EE_LEASE_ENDED };
 struct ee_lease {

@@ -210,6 +210,10 @@ static enum ee_err row_prepare(struct loading *l, enum ee_record_kind kind,
         return payment_prepare(core, &row->payment.payment);
     case EE_RECORD_WEBHOOK:
         return webhook_prepare(core, &row->webhook);
+    case EE_RECORD_DOMAIN:
+        return row->domain.slot < EE_APP_DOMAINS_MAX
+                   ? known(ee_core_app_find(core, row->domain.app))
+                   : EE_RANGE;
     case EE_RECORD_ALLOW:
     case EE_RECORD_ALLOW_CHANGE:
     case EE_RECORD_RECOVERY:

@@ -259,6 +259,18 @@ static void topup(struct ee_codec *k, struct ee_topup_order *row)
     U64(row->paid_seq);
 }
 
+static void domain(struct ee_codec *k, struct ee_domain *row)
+{
+    NAME(row->app);
+    row->slot = ee_codec_u8(k, row->slot);
+    TEXT(row->domain);
+    RAW(row->nonce);
+    ENUM(ee_domain_state, row->state, EE_DOMAIN_FREE, EE_DOMAIN_LOST);
+    U64(row->claimed_us);
+    U64(row->judged_us);
+    RAW(row->seen_hash);
+}
+
 static void dispute(struct ee_codec *k, struct ee_dispute *row)
 {
     RAW(row->id);
@@ -300,6 +312,14 @@ static void webhook(struct ee_codec *k, struct ee_webhook *row)
     RAW(row->secret_hash);
     MONEY(row->below);
     U32(row->runway_below_s);
+}
+
+static void further(struct ee_codec *k, enum ee_record_kind kind, union ee_record_row *row)
+{
+    if (kind == EE_RECORD_WEBHOOK)
+        webhook(k, &row->webhook);
+    else
+        domain(k, &row->domain);
 }
 
 void ee_record_code(struct ee_record *r, enum ee_record_kind kind, union ee_record_row *row)
@@ -359,7 +379,8 @@ void ee_record_code(struct ee_record *r, enum ee_record_kind kind, union ee_reco
         payment(k, &row->payment);
         break;
     case EE_RECORD_WEBHOOK:
-        webhook(k, &row->webhook);
+    case EE_RECORD_DOMAIN:
+        further(k, kind, row);
         break;
     case EE_RECORD_NETWORK:
     case EE_RECORD_BOOK:
@@ -413,6 +434,8 @@ const struct ee_table *ee_record_table_of(const struct ee_core *core, enum ee_re
         return &core->payments;
     case EE_RECORD_WEBHOOK:
         return &core->webhooks;
+    case EE_RECORD_DOMAIN:
+        return &core->domains;
     case EE_RECORD_NETWORK:
     case EE_RECORD_BOOK:
     case EE_RECORD_ENTRY:

@@ -33,6 +33,7 @@ enum ee_record_kind {
     EE_RECORD_TOPUP,
     EE_RECORD_PAYMENT,
     EE_RECORD_WEBHOOK,
+    EE_RECORD_DOMAIN,
     EE_RECORD_END,
 };
 
@@ -63,6 +64,7 @@ union ee_record_row {
     struct ee_topup_order topup;
     struct ee_payment_row payment;
     struct ee_webhook webhook;
+    struct ee_domain domain;
 };
 
 /* The table of a kind; NULL: it is not in a table. */

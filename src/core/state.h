@@ -149,7 +149,7 @@ struct ee_core {
     struct ee_ledger *ledger;
     struct ee_table accounts, keys, nodes, apps, leases, periods, ids, mints, redemptions, allow,
         allow_changes, policies, recoveries, checkpoint_keys, liabilities, topups, payments,
-        webhooks;
+        webhooks, domains;
     uint8_t liability_secret[32];        /* from the last BOOT: salts follow from it */
     struct ee_liabilities_result marked; /* by LIABILITIES, its root to come; of_seq 0: none */
     struct ee_timer *timers;             /* binary heap by (due, kind, row) */
@@ -191,7 +191,7 @@ ee_handler ee_core_on_genesis, ee_core_on_boot, ee_core_on_tick, ee_core_on_acco
     ee_core_on_allow, ee_core_on_policy, ee_core_on_collateral, ee_core_on_redeem,
     ee_core_on_redemption, ee_core_on_report, ee_core_on_recovery, ee_core_on_checkpoint_key,
     ee_core_on_liabilities, ee_core_on_topup, ee_core_on_payment, ee_core_on_transfers,
-    ee_core_on_webhook;
+    ee_core_on_webhook, ee_core_on_app_domain, ee_core_on_domain_proven;
 
 /* ---- lookups (core_read.c); NULL: none ---- */
 const struct ee_account_row *ee_core_account_find(const struct ee_core *core, const char *name);

@@ -10,7 +10,7 @@
 
 #include "base/banned.h"
 
-enum { BACKLOG = 511, BURST_MAX = 64 };
+enum { BACKLOG = 4096, BURST_MAX = 64 };
 
 struct ee_listener {
     uv_tcp_t tcp;
@@ -89,7 +89,10 @@ static enum ee_err bind_and_listen(struct ee_listener *listener, const struct ee
 {
     struct ee_address bound = {0};
     int size = (int)sizeof(bound.storage);
-    int status = uv_tcp_bind(&listener->tcp, (const struct sockaddr *)&address->storage, 0);
+    const int given = listener->options.socket;
+    int status = given > 0
+                     ? uv_tcp_open(&listener->tcp, given)
+                     : uv_tcp_bind(&listener->tcp, (const struct sockaddr *)&address->storage, 0);
     if (status == 0)
         status = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, connection_came);
     if (status == 0)
@@ -108,7 +111,7 @@ enum ee_err ee_listener_new(struct ee_loop *loop, const struct ee_listener_optio
 {
     struct ee_address address;
     EE_TRY(ee_address_parse(options->address, &address));
-    if (!options->tls && !ee_address_is_loopback(&address))
+    if (!options->tls && !options->plain_anywhere && !ee_address_is_loopback(&address))
         return EE_PLAINTEXT;
     struct ee_listener *listener = ee_alloc(&ee_allocator_system, 1, sizeof(*listener));
     if (!listener)
@@ -150,6 +153,12 @@ void ee_listener_free(struct ee_listener *listener)
 const char *ee_listener_address(const struct ee_listener *listener)
 {
     return listener->address;
+}
+
+int ee_listener_socket(const struct ee_listener *listener)
+{
+    uv_os_fd_t fd;
+    return uv_fileno((const uv_handle_t *)&listener->tcp, &fd) == 0 ? fd : -1;
 }
 
 uint16_t ee_listener_port(const struct ee_listener *listener)

@@ -18,8 +18,10 @@ enum { EE_LISTENER_CONNECTIONS_DEFAULT = 1024 };
 
 struct ee_listener_options {
     const char *address;    /* numeric, "127.0.0.1:0" takes any free port */
+    int socket;             /* a bound TCP socket to listen on instead, taken over; 0: none */
     struct ee_tls *tls;     /* NULL: plain, on loopback only */
     bool tls_later;         /* connections begin plain: the owner calls ee_conn_tls_begin() */
+    bool plain_anywhere;    /* plain, and not on loopback only: for what is public anyway */
     size_t max_connections; /* open at once, beyond which new ones are reset; 0: the default */
     /* A connection has come; it is not open yet. The owner sets events here (or later, before
      * returning to the loop); one left without events is reset. */
@@ -39,6 +41,8 @@ EE_MUST_USE enum ee_err ee_listener_new(struct ee_loop *loop,
 void ee_listener_free(struct ee_listener *listener);
 
 const char *ee_listener_address(const struct ee_listener *listener); /* as bound */
+/* The listening socket, still the listener's: to be duplicated for another process. -1: none. */
+int ee_listener_socket(const struct ee_listener *listener);
 uint16_t ee_listener_port(const struct ee_listener *listener);
 size_t ee_listener_connections(const struct ee_listener *listener);
 uint64_t ee_listener_refused(const struct ee_listener *listener); /* over the limit, ever */

@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 
 #include "base/alloc.h"
+#include "io/tls_names.h"
 
 #include "base/banned.h"
 
@@ -17,6 +18,7 @@ struct ee_tls {
     bool judged_by_attestation;
     uint8_t protocols[EE_TLS_PROTOCOLS_MAX]; /* of a server that has its own */
     size_t protocols_size;
+    struct ee_tls_names *names; /* NULL: one certificate for every name */
 };
 
 /* RFC 7301 section 3.1: length-prefixed. */
@@ -243,6 +245,9 @@ void ee_tls_free(struct ee_tls *tls)
 {
     if (!tls)
         return;
+    if (tls->context)
+        SSL_CTX_set_app_data(tls->context, NULL); /* handshakes in progress choose no more */
+    ee_tls_names_free(tls->names);
     SSL_CTX_free(tls->context); /* connections hold a count of it */
     ee_free(&ee_allocator_system, tls);
 }
@@ -262,6 +267,11 @@ void ee_tls_protocol_get(const struct ssl_st *ssl, char out[EE_TLS_PROTOCOL_SIZE
 struct ssl_ctx_st *ee_tls_context(struct ee_tls *tls)
 {
     return tls->context;
+}
+
+struct ee_tls_names **ee_tls_names_of(struct ee_tls *tls)
+{
+    return &tls->names;
 }
 
 bool ee_tls_is_server(const struct ee_tls *tls)

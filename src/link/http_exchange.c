@@ -244,3 +244,13 @@ void ee_http_exchange_free(struct ee_http_exchange *x)
     ee_buffer_close(&x->body);
     ee_free(&ee_allocator_system, x);
 }
+
+uint16_t ee_http_server_port(const struct ee_http_server *server)
+{
+    return server->port;
+}
+
+size_t ee_http_server_connections(const struct ee_http_server *server)
+{
+    return server->count;
+}

@@ -520,6 +520,8 @@ enum ee_err ee_http_server_new(struct ee_loop *loop, const struct ee_http_server
     server->options.address = NULL; /* was only borrowed */
     server->head = ee_alloc(&ee_allocator_system, 1, sizeof(*server->head));
     struct ee_listener_options listening = {.address = options->address,
+                                            .socket = options->socket,
+                                            .plain_anywhere = options->plain_anywhere,
                                             .tls = options->tls,
                                             .tls_later = options->claim && options->tls,
                                             .max_connections = options->max_connections,
@@ -545,15 +547,25 @@ enum ee_err ee_http_server_new(struct ee_loop *loop, const struct ee_http_server
     return EE_OK;
 }
 
-void ee_http_server_drain(struct ee_http_server *server)
+int ee_http_server_socket(const struct ee_http_server *server)
+{
+    return server->listener ? ee_listener_socket(server->listener) : -1;
+}
+
+void ee_http_server_retire(struct ee_http_server *server)
 {
     server->draining = true;
     ee_listener_free(server->listener);
     server->listener = NULL;
+    ee_http2_connections_drain(server);
+}
+
+void ee_http_server_drain(struct ee_http_server *server)
+{
+    ee_http_server_retire(server);
     for (struct ee_http_connection *c = server->connections; c; c = c->next)
         if (!c->exchange)
             ee_http_connection_close(c, EE_OK);
-    ee_http2_connections_drain(server);
 }
 
 void ee_http_server_free(struct ee_http_server *server)
@@ -582,12 +594,3 @@ const char *ee_http_server_address(const struct ee_http_server *server)
     return server->address;
 }
 
-uint16_t ee_http_server_port(const struct ee_http_server *server)
-{
-    return server->port;
-}
-
-size_t ee_http_server_connections(const struct ee_http_server *server)
-{
-    return server->count;
-}

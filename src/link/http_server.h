@@ -40,7 +40,9 @@ struct ee_http_refusal {
 
 struct ee_http_server_options {
     const char *address;
+    int socket;             /* io/listener.h; 0: bind to the address */
     struct ee_tls *tls;     /* NULL: plain, loopback only */
+    bool plain_anywhere;    /* io/listener.h */
     size_t max_connections; /* 0: the listener's default; beyond it the connection that has been
                              * without a request longest is reset, or the new one if all have one */
     uint64_t header_ms, idle_ms, stall_ms; /* 0: the defaults */
@@ -84,6 +86,11 @@ struct ee_http_exchange_events {
 EE_MUST_USE enum ee_err ee_http_server_new(struct ee_loop *loop,
                                            const struct ee_http_server_options *options,
                                            struct ee_http_server **out);
+/* The listening socket (io/listener.h); -1: none any more. */
+int ee_http_server_socket(const struct ee_http_server *server);
+/* Takes no new connection. Idle ones live on, for clients that are about to ask: each closes after
+ * its next answer, or when ee_http_server_drain() comes. */
+void ee_http_server_retire(struct ee_http_server *server);
 /* Takes no new connection; those idle close, the others after their exchange. */
 void ee_http_server_drain(struct ee_http_server *server);
 /* Resets all connections; each exchange hears `gone` with EE_CLOSED during this call. Not inside a

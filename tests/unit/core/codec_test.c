@@ -165,6 +165,10 @@ static const struct ee_payment_word payment_word = {.event = EE_PAYMENT_DISPUTE_
                                                     .cents = 500,
                                                     .currency = "usd",
                                                     .provider_event = "evt_1"};
+static const struct ee_app_domain app_domain = {
+    .add = 1, .app = "web", .domain = "www.example.org"};
+static const struct ee_domain_word domain_word = {
+    .app = "web", .domain = "www.example.org", .nonce = {1}, .proven = 1, .seen_hash = {2}};
 static const struct ee_limit_result limit_result = {
     .account = "alice", .amount = {7}, .until_us = 9};
 static const struct ee_topup_result topup_result = {
@@ -361,6 +365,9 @@ static void fields_outside_their_rules(void)
     REFUSED(webhook_set, EE_RANGE, bad.op = EE_WEBHOOK_REMOVE; bad.slot = 0);
     REFUSED(webhook_set, EE_RANGE, bad.op = EE_WEBHOOK_ALERT); /* is of no slot */
     REFUSED(allow_change, EE_UNSUPPORTED, bad.role = 0);
+    REFUSED(app_domain, EE_RANGE, bad.add = 2);
+    REFUSED(app_domain, EE_SYNTAX, bad.domain[0] = '-');
+    REFUSED(domain_word, EE_SYNTAX, bad.domain[3] = 'W');
     REFUSED(topup, EE_RANGE, bad.cents = 0);
     REFUSED(topup, EE_RANGE, bad.cents = EE_PAYMENT_CENTS_MAX + 1);
     REFUSED(topup, EE_UNSUPPORTED, bad.currency[0] = 'e');

@@ -392,9 +392,19 @@ static void every_field_of_other_rows_too(void)
     CHECK(unnoticed(EE_RECORD_WEBHOOK, &row, ROW_SIZE(webhook)) == 5 + 3 + 4);
 }
 
+static void every_field_of_a_domain_is_in_its_record(void)
+{
+    union ee_record_row row;
+    memset(&row, 0, sizeof(row));
+    FILL(row.domain.app);
+    FILL(row.domain.domain);
+    row.domain.state = EE_DOMAIN_PROVEN;
+    CHECK(unnoticed(EE_RECORD_DOMAIN, &row, ROW_SIZE(domain)) == 4);
+}
+
 TESTS(TEST(loaded_core_is_the_saved_one), TEST(core_before_genesis_is_not_saved),
       TEST(sink_that_fails_ends_the_saving), TEST(every_prefix_is_refused),
       TEST(trailing_byte_is_noticed), TEST(flipped_bit_is_refused_or_another_state),
       TEST(newer_version_is_refused_as_such), TEST(limits_hold_for_saved_states_too),
       TEST(failed_allocation_leaks_nothing), TEST(every_field_of_a_row_is_in_its_record),
-      TEST(every_field_of_other_rows_too))
+      TEST(every_field_of_other_rows_too), TEST(every_field_of_a_domain_is_in_its_record))
