@@ -40,7 +40,7 @@ static void other_paths_do_not_match(void)
 
 static void value_longer_than_its_room_does_not_match(void)
 {
-    char path[128] = "/v1/leases/";
+    char path[EE_ROUTE_VALUE_SIZE + 64] = "/v1/leases/";
     struct ee_route_values values;
     memset(path + 11, 'a', EE_ROUTE_VALUE_SIZE);
     CHECK(!match("/v1/leases/{lease}", path, &values));
