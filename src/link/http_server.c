@@ -593,4 +593,3 @@ const char *ee_http_server_address(const struct ee_http_server *server)
 {
     return server->address;
 }
-
