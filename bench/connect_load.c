@@ -63,7 +63,8 @@ static void slot_open(struct slot *slot)
     slot->sent = false;
     slot->wants = POLLOUT;
     SSL_set_fd(slot->ssl, slot->fd);
-    SSL_set_tlsext_host_name(slot->ssl, name);
+    SSL_ctrl(slot->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+             (void *)(uintptr_t)name);
     SSL_set_connect_state(slot->ssl);
     if (session != NULL)
         SSL_set_session(slot->ssl, session);

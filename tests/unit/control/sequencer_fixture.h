@@ -123,7 +123,7 @@ static inline enum ee_err fixture_start_on(struct fixture *f, struct ee_journal_
         .crypto = &ee_crypto_openssl,
         .loop = f->loop,
         .genesis = ee_bytes_of(f->genesis, f->genesis_size),
-        .events = {f, fixture_effects, fixture_fatal},
+        .events = {f, fixture_effects, fixture_fatal, NULL},
         .snapshots = f->snapshots,
         .old_ids = f->old_ids,
     };

@@ -31,7 +31,8 @@ static void client_sends(const char *name, const char *protocols, size_t padding
     SSL_set_bio(ssl, in, out);
     SSL_set_connect_state(ssl);
     if (name != NULL)
-        CHECK(SSL_set_tlsext_host_name(ssl, name) == 1);
+        CHECK(SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                       (void *)(uintptr_t)name) == 1);
     if (protocols != NULL)
         CHECK(SSL_set_alpn_protos(ssl, (const unsigned char *)protocols,
                                   (unsigned)strlen(protocols)) == 0);

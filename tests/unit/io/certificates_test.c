@@ -49,7 +49,8 @@ static const char *served(struct ee_tls *tls, const char *name, const char *alpn
     SSL_set_connect_state(client);
     SSL_set_accept_state(server);
     if (name)
-        SSL_set_tlsext_host_name(client, name);
+        SSL_ctrl(client, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                 (void *)(uintptr_t)name);
     if (alpn)
         SSL_set_alpn_protos(client, (const uint8_t *)alpn, (unsigned)strlen(alpn));
     int done = 0;
