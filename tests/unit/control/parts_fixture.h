@@ -83,6 +83,7 @@ static inline void parts_close(struct parts *p)
         struct ee_session *session = p->control->sessions;
         p->control->sessions = session->next;
         ee_timer_free(session->timer);
+        free(session->asks);
         free(session);
     }
     ee_scheduler_free(p->control->scheduler);
