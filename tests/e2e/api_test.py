@@ -216,7 +216,7 @@ def admin_route_without_admin_key(network):
     state, ready = network.folder / "bare", network.folder / "bare-ready.json"
     state.mkdir(mode=0o700)
     for name in os.listdir(network.state / "control"):
-        if not re.search(r"journal|sqlite|\.db|outputs|evidence|lock", name):
+        if not re.search(r"journal|sqlite|\.db|outputs|evidence|lock|\.sock", name):
             source = network.state / "control" / name
             (shutil.copytree if source.is_dir() else shutil.copy2)(source, state / name)
     for option, value in (("--state", state), ("--ready-file", ready), ("--listen", "127.0.0.1:0"),

@@ -237,7 +237,7 @@ def older_store_started_twice_repeats_no_nonce(network):
     seen = []
     for name in ("copy-1", "copy-2"):
         folder = network.folder / name
-        shutil.copytree(shared["state"], folder)
+        shutil.copytree(shared["state"], folder, ignore=shutil.ignore_patterns("*.sock"))
         child = start(network, name, True, state=folder)
         unseal("alice")
         unseal("bob")
@@ -301,7 +301,7 @@ def new_key_while_killed(network):
 def holder_notices_an_older_key(network):
     """A store from before the new key: a holder who was shown the new one refuses with exit 7 and sends nothing"""
     folder = network.folder / "put-back"
-    shutil.copytree(shared["state"], folder)
+    shutil.copytree(shared["state"], folder, ignore=shutil.ignore_patterns("*.sock"))
     with contextlib.closing(sqlite3.connect(folder / "journal.db")) as db, db:
         db.execute("DELETE FROM meta WHERE key = 'journal-key.2'")
     child = start(network, "put-back", True, state=folder)
