@@ -20,7 +20,8 @@ static inline enum ee_err saved_take(void *context, struct ee_bytes piece)
         s->capacity = s->capacity ? 2 * s->capacity : 4096;
         s->bytes = realloc(s->bytes, s->capacity);
     }
-    memcpy(s->bytes + s->size, piece.data, piece.size);
+    if (piece.size > 0)
+        memcpy(s->bytes + s->size, piece.data, piece.size);
     s->size += piece.size;
     return EE_OK;
 }
