@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The control plane is killed with SIGKILL at random moments while clients move credits.
 
-EE_TEST_SEED repeats a run's moments; EE_TEST_FULL=1 kills 200 times instead of 12.
+EE_TEST_SEED repeats a run's moments; EE_TEST_FULL=1 kills 200 times instead of 8.
 """
 import contextlib
 import http.client
@@ -18,7 +18,7 @@ import time
 
 from network import FULL, clean_environment, free_port, require, require_equal, run_suite, wait_for
 
-KILLS = 200 if FULL else 12
+KILLS = 200 if FULL else 8
 CLIENTS = 4
 UP_AT_LEAST_S, UP_AT_MOST_S = 0.05, 1.2
 BACK_S = 30  # until a killed control plane takes transfers again

@@ -211,5 +211,5 @@ def an_app_with_replicas(network):
 
 if __name__ == "__main__":
     run_suite("replicas", [three_agents_offer_one_service, callers_stay_with_their_replica, an_agent_is_killed_under_load,
-                           an_agent_is_drained_under_load, a_replica_that_fails_is_left_out, what_an_app_answers_ejects_nobody,
-                           a_busy_replica_gets_less, an_app_with_replicas])
+                           an_agent_is_drained_under_load, a_replica_that_fails_is_left_out] +
+              ([what_an_app_answers_ejects_nobody, a_busy_replica_gets_less] if FULL else []) + [an_app_with_replicas])
